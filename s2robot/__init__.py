@@ -1,0 +1,1 @@
+"""Robot manipulation from demonstrations, on frozen multi-scale features that are computed once."""

@@ -1,0 +1,112 @@
+"""The words that every room shares.
+
+Axis legend, used in all shape strings:
+
+    b  batch            h w    pixels of a frame        da  action dimension
+    t  time             gh gw  cells of a feature grid  d   any other vector
+    to observation steps (history, the last one is now)
+    ta action steps      (chunk, the first one is now)
+    c  channels          n     tokens
+
+Images outside an encoder are uint8 "h w 3", top row first. A camera `agentview` is observed under the
+key `agentview_image`; in a batch that key holds the camera's *features*, never its pixels.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+
+IMAGE_SUFFIX = "_image"
+
+
+def image_key(camera: str) -> str:
+    """Observation key of a camera: `agentview` -> `agentview_image`."""
+    return camera + IMAGE_SUFFIX
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What flows in and out of a policy, read off a dataset and its features, kept in the checkpoint."""
+
+    env_id: str
+    env_kwargs: dict[str, Any]  # with these `gymnasium.make` observes what the dataset observed
+    action_dim: int
+    proprio: dict[str, int]  # observation key -> dimension
+    images: dict[str, tuple[int, int]]  # image key -> (h, w) of the frames
+    features: dict[str, tuple[int, int, int]]  # image key -> (c, gh, gw)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(plain: Mapping[str, Any]) -> "Spec":
+        """Inverse of `to_dict`, from what JSON gives back (lists for tuples)."""
+        values = dict(plain)
+        values["images"] = {k: tuple(v) for k, v in plain["images"].items()}
+        values["features"] = {k: tuple(v) for k, v in plain["features"].items()}
+        return Spec(**values)
+
+
+@dataclass
+class Batch:
+    """Training windows: what was seen up to now and what the expert did from now on."""
+
+    obs: dict[str, Float[Tensor, "b to ..."]]  # image key -> "b to c gh gw", proprioception -> "b to d"
+    actions: Float[Tensor, "b ta da"]
+    mask: Bool[Tensor, "b ta"]  # False beyond the end of the episode
+    windows: Int[Tensor, "b"]  # which windows of the dataset these are, for messages
+
+
+class FrameSource(Protocol):
+    """Where frames come from: a dataset on disk whose frames never change under one `identity`."""
+
+    @property
+    def identity(self) -> str:
+        """Changes whenever the file does (path, size, modification time), cheap to compute."""
+
+    @property
+    def episodes(self) -> Sequence[str]: ...
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """Frames in each episode."""
+
+    def image_size(self, camera: str) -> tuple[int, int]: ...
+
+    def read_frames(self, episode: str, camera: str) -> UInt8[np.ndarray, "t h w 3"]: ...
+
+
+@dataclass(frozen=True)
+class EpisodeResult:
+    """One evaluated episode; one line of `episodes.jsonl` (there `return_` is called `return`)."""
+
+    seed: int
+    success: bool
+    steps: int
+    return_: float
+    wall_s: float
+    video: str | None = None  # path relative to the evaluation folder
+
+
+class Actor(Protocol):
+    """Whatever rollouts can act with: a trained policy with its eyes, or anything a test makes up.
+
+    `act` is given the last `obs_steps` raw observations of each episode and returns a chunk of which
+    the first `action_steps` are executed before it is asked again (receding horizon).
+    """
+
+    obs_keys: tuple[str, ...]
+    obs_steps: int
+    action_steps: int
+
+    def act(
+        self,
+        obs: Mapping[str, np.ndarray],  # "b to ...": images uint8 "b to h w 3", proprioception "b to d"
+        states: Sequence[Any],  # "b", None at an episode's first call
+        generators: Sequence[torch.Generator],  # "b", one an episode
+    ) -> tuple[Float[np.ndarray, "b ta da"], list[Any]]: ...
