@@ -1,0 +1,50 @@
+"""One way to show how far a long stage is: a bar on a terminal, a line now and then in a log."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sized
+from typing import TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+LOG_INTERVAL_S = 10.0
+
+
+def progress(items: Iterable[T], total: int | None = None, description: str = "") -> Iterator[T]:
+    """Yield `items` and show count, rate and time left on stderr.
+
+    `total` is taken from `len(items)` when it has one. On a terminal this is tqdm's bar; elsewhere a
+    plain line at most every 10 s, and one at the end.
+    """
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    if sys.stderr.isatty():
+        yield from tqdm(items, total=total, desc=description, dynamic_ncols=True)
+    else:
+        yield from _logged(items, total, description)
+
+
+def _logged(items: Iterable[T], total: int | None, description: str) -> Iterator[T]:
+    start = last = time.monotonic()
+    done = 0
+    for done, item in enumerate(items, 1):
+        yield item
+        now = time.monotonic()
+        if now - last >= LOG_INTERVAL_S and done != total:
+            last = now
+            _print(description, done, total, now - start)
+    _print(description, done, total, time.monotonic() - start)
+
+
+def _print(description: str, done: int, total: int | None, seconds: float) -> None:
+    of = f"{done}/{total}" if total is not None else f"{done}"
+    rate = done / max(seconds, 1e-9)
+    rest = f", {_clock((total - done) / rate)} left" if total and 0 < done < total else ""
+    print(f"{description}: {of}, {rate:.3g}/s, {_clock(seconds)}{rest}", file=sys.stderr, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
