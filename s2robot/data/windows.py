@@ -1,0 +1,75 @@
+"""Training windows over cached features: what was seen up to now, what the expert did from now on.
+
+Everything a window needs is an index into arrays that are already in memory (or mapped, or on the
+GPU), so a batch is a handful of gathers: no worker processes, no pixels, no decoding.
+
+    frame    0   1   2   3   4   5   6   7 | next episode
+                 o   o                         obs_steps = 2, now = 2
+                     a   a   a   a             horizon = 4
+    at the start of an episode its first frame is repeated; beyond its end the last action is
+    repeated and masked
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from s2robot.types import Batch
+
+
+class FeatureGather(Protocol):
+    """The part of a feature table that windows read."""
+
+    def gather(self, frames: Int[Tensor, "b to"]) -> Tensor: ...
+
+
+class Windows:
+    """All windows of the given episodes: one for each frame that can be "now"."""
+
+    def __init__(
+        self,
+        features: Mapping[str, FeatureGather],  # image key -> table over all frames
+        proprio: Mapping[str, np.ndarray],  # key -> "n d" over all frames
+        actions: np.ndarray,  # "n da" over all frames
+        offsets: np.ndarray,  # first frame of each episode, and the end: "episodes + 1"
+        episodes: Sequence[int],
+        obs_steps: int,
+        horizon: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.features = dict(features)
+        self.proprio = {key: torch.as_tensor(values, device=device) for key, values in proprio.items()}
+        self.actions = torch.as_tensor(actions, device=device)
+        now, start, end = [], [], []
+        for episode in episodes:
+            first, stop = int(offsets[episode]), int(offsets[episode + 1])
+            now.append(torch.arange(first, stop))
+            start.append(torch.full((stop - first,), first))
+            end.append(torch.full((stop - first,), stop))
+        empty = [torch.empty(0, dtype=torch.long)]
+        self._now = torch.cat(now or empty).to(device)  # w
+        self._start = torch.cat(start or empty).to(device)  # w
+        self._end = torch.cat(end or empty).to(device)  # w
+        self._back = torch.arange(1 - obs_steps, 1, device=device)  # to
+        self._ahead = torch.arange(horizon, device=device)  # ta
+
+    def __len__(self) -> int:
+        return len(self._now)
+
+    def frame(self, window: int) -> int:
+        """The frame that is "now" in a window, counted through the dataset."""
+        return int(self._now[window])
+
+    def batch(self, windows: Int[Tensor, "b"]) -> Batch:
+        """Gather a batch. Nothing is shared with the dataset: the batch may be moved and kept."""
+        now, start, end = self._now[windows], self._start[windows], self._end[windows]
+        seen = torch.maximum(now[:, None] + self._back, start[:, None])  # b to
+        ahead = now[:, None] + self._ahead  # b ta
+        obs = {key: table.gather(seen) for key, table in self.features.items()}
+        obs |= {key: values[seen] for key, values in self.proprio.items()}
+        actions = self.actions[torch.minimum(ahead, end[:, None] - 1)]
+        return Batch(obs=obs, actions=actions, mask=ahead < end[:, None], windows=windows)
