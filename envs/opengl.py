@@ -1,0 +1,75 @@
+"""Chooses how MuJoCo starts OpenGL. Must run before the first `import mujoco` (see `envs/__init__.py`)."""
+
+import ctypes
+import os
+import sys
+
+NO_OPENGL = (
+    "cannot start OpenGL for rendering without a display: install EGL (Debian, Ubuntu: "
+    "apt-get install libegl1 libgl1 libgl1-mesa-dri) or OSMesa (apt-get install libosmesa6)"
+)
+
+_EGL_PLATFORM_DEVICE_EXT = 0x313F
+_MAX_DEVICES = 16
+
+
+def configure() -> str:
+    """Sets MUJOCO_GL where the user has not: EGL if it starts, else OSMesa, else nothing is rendered.
+
+    A display is used when there is one. Returns the value of MUJOCO_GL; `disabled` means that physics
+    works and rendering raises `NO_OPENGL`.
+    """
+    # Two worker processes on two cores render fastest when each frame is drawn by one thread; the frames
+    # are small, so more threads mostly wait for each other. Only Mesa's software renderer reads this.
+    os.environ.setdefault("LP_NUM_THREADS", "1")
+    if "MUJOCO_GL" not in os.environ and sys.platform == "linux" and not _has_display():
+        os.environ["MUJOCO_GL"] = "egl" if egl_starts() else "osmesa" if osmesa_loads() else "disabled"
+    return os.environ.get("MUJOCO_GL", "")
+
+
+def egl_starts() -> bool:
+    """Whether some EGL device (a GPU or Mesa's software renderer) can be initialised."""
+    egl = _load("EGL", versions=(1,))
+    if egl is None or (_load("OpenGL", versions=(0,)) or _load("GL", versions=(1,))) is None:
+        return False
+    egl.eglGetProcAddress.restype = ctypes.c_void_p
+    query_address = egl.eglGetProcAddress(b"eglQueryDevicesEXT")
+    display_address = egl.eglGetProcAddress(b"eglGetPlatformDisplayEXT")
+    if not query_address or not display_address:
+        return False
+    query_devices = ctypes.CFUNCTYPE(
+        ctypes.c_uint, ctypes.c_int, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_int)
+    )(query_address)
+    get_display = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p)(
+        display_address
+    )
+    egl.eglInitialize.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
+    egl.eglTerminate.argtypes = [ctypes.c_void_p]
+
+    devices, found = (ctypes.c_void_p * _MAX_DEVICES)(), ctypes.c_int(0)
+    if not query_devices(_MAX_DEVICES, devices, ctypes.byref(found)):
+        return False
+    for device in devices[: found.value]:
+        display = get_display(_EGL_PLATFORM_DEVICE_EXT, device, None)
+        if display and egl.eglInitialize(display, None, None):
+            egl.eglTerminate(display)
+            return True
+    return False
+
+
+def osmesa_loads() -> bool:
+    """Whether the OSMesa library is there."""
+    return _load("OSMesa", versions=range(10)) is not None
+
+
+def _has_display() -> bool:
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _load(name: str, versions: "range | tuple[int, ...]") -> ctypes.CDLL | None:
+    for file in [f"lib{name}.so", *(f"lib{name}.so.{v}" for v in versions)]:
+        try:
+            return ctypes.CDLL(file)
+        except OSError:
+            continue  # not under this name
+    return None

@@ -1,0 +1,182 @@
+"""Pick a cube from the table and hold it up."""
+
+from typing import Any
+
+import gymnasium
+import mujoco
+import numpy as np
+
+from envs.base import TabletopEnv, Task
+from envs.servo import pointing_down, towards
+
+START_CENTRE_M = np.array([0.50, 0.0])
+START_SIZE_M = np.array([0.25, 0.30])
+LIFT_M = 0.10
+
+
+class Pick(TabletopEnv):
+    """Pick a cube from the table and hold it 10 cm up.
+
+    ## Description
+    A Franka Panda with a two-finger gripper stands at a table (base at the origin, table top at z = 0, x
+    forward). A cube lies somewhere in reach. It is held by friction alone.
+
+    ## Action space
+    `Box(-1, 1, (7,), float32)`; values outside are clipped. Deltas are in the world frame and move the target
+    pose of the grip point, which stays inside the workspace and the joint limits.
+
+    | index | meaning                                  | unit of an action of 1      |
+    |-------|------------------------------------------|-----------------------------|
+    | 0-2   | move the grip point along x, y, z        | 5 cm a step                 |
+    | 3-5   | turn the gripper, axis-angle about x y z | 0.5 rad a step              |
+    | 6     | gripper: > 0 closes, < 0 opens, 0 holds  | 5 cm/s each finger (sign only) |
+
+    ## Observation space
+    `Dict`; images are uint8, top row first, everything else is float64 in metres in the world frame.
+
+    | key                        | shape     | meaning                                                       |
+    |----------------------------|-----------|---------------------------------------------------------------|
+    | `agentview_image`          | (h, w, 3) | from in front of the robot, looking at the workspace          |
+    | `robot0_eye_in_hand_image` | (h, w, 3) | from the hand, looking between the fingers                    |
+    | `robot0_eef_pos`           | (3,)      | grip point, between the pads                                  |
+    | `robot0_eef_quat`          | (4,)      | its orientation, xyzw, in the half-space of the home orientation |
+    | `robot0_gripper_qpos`      | (2,)      | left, right finger from the middle, 0 to 0.04                 |
+    | `object`                   | (10,)     | privileged: cube position (3), orientation xyzw (4), position less the grip point (3) |
+
+    ## Reward
+    1 when the task is solved, else 0.
+
+    ## Starting state
+    The cube anywhere in 25 x 30 cm around (0.50, 0) at any yaw; arm joints uniformly within 0.1 rad of home
+    (gripper pointing down, 25 cm above the table); gripper open.
+
+    ## Episode end
+    Terminates when solved (`info["success"]`): the cube's lower side at least 10 cm above the table and both pads
+    touching the cube, for 5 control steps in a row. Truncates after 100 steps.
+
+    ## Arguments
+    `image_size` (448): int or (height, width). `cameras` (all): which cameras are observed. `control_freq` (10):
+    control steps a second, a divisor of 500. `cube_size` (0.04): edge in metres. `camera_distance` (None: as in the
+    scene): of agentview from the middle of the workspace, in metres. `wrist_camera` (True): whether there is one.
+    """
+
+    scene = "pick.xml"
+
+    def __init__(
+        self,
+        image_size: int | tuple[int, int] = 448,
+        cameras: tuple[str, ...] | None = None,
+        control_freq: int = 10,
+        render_mode: str | None = None,
+        cube_size: float = 0.04,
+        camera_distance: float | None = None,
+        wrist_camera: bool = True,
+    ) -> None:
+        self.half_size = cube_size / 2
+        self._camera_distance = camera_distance
+        self._wrist_camera = wrist_camera
+        super().__init__(image_size, cameras, control_freq, render_mode)
+        self._cube_qpos = self.model.joint("cube").qposadr[0]
+        self._cube = self.model.geom("cube").id
+        self._pads = [self.model.geom(f"pad_{side}").id for side in ("left", "right")]
+
+    def edit_scene(self, spec: mujoco.MjSpec) -> None:
+        spec.geom("cube").size = [self.half_size] * 3
+        spec.body("cube").pos[2] = self.half_size
+        if self._camera_distance is not None:
+            camera, middle = spec.camera("agentview"), spec.body("workspace").pos
+            sight = camera.pos - middle
+            camera.pos = middle + sight * self._camera_distance / np.linalg.norm(sight)
+        if not self._wrist_camera:
+            spec.delete(spec.camera("robot0_eye_in_hand"))
+
+    def place_objects(self, rng: np.random.Generator) -> None:
+        xy = START_CENTRE_M + rng.uniform(-0.5, 0.5, size=2) * START_SIZE_M
+        yaw = rng.uniform(-np.pi, np.pi)
+        pose = [*xy, self.half_size, np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
+        self.data.qpos[self._cube_qpos : self._cube_qpos + 7] = pose
+
+    def object_state(self) -> np.ndarray:
+        position, quat_wxyz = self.data.body("cube").xpos, self.data.body("cube").xquat
+        return np.concatenate([position, np.roll(quat_wxyz, -1), position - self.panda.pose(self.data)[0]])
+
+    def is_success(self) -> bool:
+        return bool(self.data.geom_xpos[self._cube, 2] - self.half_size >= LIFT_M) and self.is_gripped()
+
+    def is_gripped(self) -> bool:
+        """Whether both pads touch the cube."""
+        pairs = self.data.contact.geom  # ncon 2
+        touching = pairs[(pairs == self._cube).any(axis=1)]
+        return all((touching == pad).any() for pad in self._pads)
+
+
+class PickExpert:
+    """Goes above the cube, turns with it, sinks around it, closes, lifts; wherever the arm and the cube are now.
+
+    The action is a function of the current state alone and continuous but for opening and closing, so that a
+    policy can learn it from what it sees, and so that it is the right correction after any disturbance. How high to
+    be follows from how far the gripper still is from being aligned: a funnel above the cube.
+    """
+
+    HOVER_M = 0.10
+    LOWEST_GRASP_M = 0.0125  # pads just above the table
+    OPEN_M = 0.036  # each finger, from here on the gripper counts as open
+
+    def __init__(self, seed: int = 0) -> None:
+        self._pace = float(np.random.default_rng(seed).uniform(0.95, 1.05))
+
+    def __call__(self, env: gymnasium.Env[Any, Any]) -> np.ndarray:
+        task = env.unwrapped
+        assert isinstance(task, Pick)
+        position, rotation = task.panda.pose(task.data)
+        finger = task.panda.finger_qpos(task.data).mean()
+        cube, cube_rotation = task.data.body("cube").xpos, task.data.body("cube").xmat.reshape(3, 3)
+
+        turn = pointing_down(_grasp_yaw(rotation, cube_rotation)) @ rotation.T
+        grasp = np.array([cube[0], cube[1], max(cube[2], self.LOWEST_GRASP_M)])
+        around = self._is_around(rotation.T @ (grasp - position), _angle(turn), closing=finger < self.OPEN_M)
+        if around and task.is_gripped():
+            lift = np.array([0.0, 0.0, LIFT_M + task.half_size + 0.03 - cube[2]])
+            return self._action(lift, turn, gripper=1.0)
+        if around:
+            return self._action(grasp - position, turn, gripper=1.0)
+
+        off = float(np.linalg.norm(grasp[:2] - position[:2]))
+        needed = min(self.OPEN_M, task.half_size + 0.012)
+        height = max(5 * (off - 0.006), 0.4 * (_angle(turn) - 0.08), 8 * (needed - finger))
+        error = grasp + [0.0, 0.0, np.clip(height, 0.0, self.HOVER_M)] - position
+        error[:2] *= np.clip(1 - (error[2] - 0.01) / 0.03, 0.0, 1.0)  # first up, then across
+        return self._action(error, turn, gripper=-1.0)
+
+    def _action(self, error_m: np.ndarray, turn: np.ndarray, gripper: float) -> np.ndarray:
+        return np.append(towards(error_m, turn, self._pace), gripper).astype(np.float32)
+
+    @staticmethod
+    def _is_around(offset_m: np.ndarray, angle_rad: float, closing: bool) -> bool:
+        """Whether the cube is between the pads, `offset_m` (3,) in the grip frame; once closing, be patient."""
+        if closing:
+            return bool((np.abs(offset_m) < [0.012, 0.03, 0.012]).all())
+        return bool((np.abs(offset_m) < [0.006, 0.010, 0.006]).all()) and angle_rad < 0.12
+
+
+def _grasp_yaw(gripper: np.ndarray, cube: np.ndarray) -> float:
+    """Yaw (rad) of the four in which the pads are parallel to the cube's sides that is nearest to the gripper's."""
+    upright = int(np.abs(cube[2]).argmax())  # the cube may lie on any of its sides
+    side = cube[:, (upright + 1) % 3]
+    now = np.arctan2(gripper[1, 0], gripper[0, 0])
+    quarter = np.pi / 2
+    off = (np.arctan2(side[1], side[0]) - now + quarter / 2) % quarter - quarter / 2
+    return float(now + off)
+
+
+def _angle(rotation: np.ndarray) -> float:
+    """How far a rotation matrix turns (rad)."""
+    return float(np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1.0, 1.0)))
+
+
+TASKS = {
+    "s2robot/PickCube-v0": Task(Pick, PickExpert),
+    "s2robot/PickSmall-v0": Task(
+        Pick, PickExpert, {"cube_size": 0.018, "camera_distance": 1.4, "wrist_camera": False}
+    ),
+}
