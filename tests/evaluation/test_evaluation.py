@@ -1,0 +1,140 @@
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+from tiny_actor import TinyActor
+from tiny_env import LAZY
+
+from s2robot.errors import UserError
+from s2robot.evaluation import evaluate, evaluation_seeds, read_episodes, wilson_interval
+
+SEEDS = [11, 5, 8, 3, 7]
+
+
+@pytest.mark.parametrize(
+    ("successes", "episodes", "interval"),
+    [
+        # Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17
+        # (1998), table I, method 3
+        (81, 263, (0.2553, 0.3662)),
+        (15, 148, (0.0624, 0.1605)),
+        (0, 20, (0.0, 0.1611)),
+        (1, 29, (0.0061, 0.1718)),
+    ],
+)
+def test_wilson_interval_of_a_published_table(successes, episodes, interval):
+    assert wilson_interval(successes, episodes) == pytest.approx(interval, abs=5e-5)
+
+
+def test_wilson_interval_solves_the_score_equation():
+    z, n = 1.959963984540054, 50  # the ends are where |rate - p| is z standard errors of p
+
+    for end in wilson_interval(37, n):
+        assert (37 / n - end) ** 2 == pytest.approx(z**2 * end * (1 - end) / n)
+
+
+def test_wilson_interval_at_the_ends_and_beyond():
+    assert wilson_interval(20, 20)[1] == 1.0
+    for successes, episodes in ((0, 0), (3, 2), (-1, 2)):
+        with pytest.raises(ValueError, match="no success rate"):
+            wilson_interval(successes, episodes)
+
+
+def test_seeds_are_disjoint_from_training():
+    assert evaluation_seeds(3, training={0, 1, 99_999}) == [100_000, 100_001, 100_002]
+    with pytest.raises(UserError, match=r"2 evaluation seeds were trained on .*100001.* above 100005"):
+        evaluation_seeds(4, training=[100_005, 100_001, 100_003])
+
+
+def test_an_evaluation_folder(tmp_path):
+    summary = evaluate(TinyActor(), LAZY, {}, SEEDS, tmp_path, videos=2, workers=2)
+
+    lines = [json.loads(line) for line in (tmp_path / "episodes.jsonl").read_text().splitlines()]
+    assert {frozenset(line) for line in lines} == {
+        frozenset({"seed", "success", "steps", "return", "wall_s", "video"})
+    }
+    assert sorted(line["seed"] for line in lines) == sorted(SEEDS)
+    videos = {line["seed"]: line["video"] for line in lines}
+    assert videos == {11: "videos/seed_11.mp4", 5: "videos/seed_5.mp4", 8: None, 3: None, 7: None}
+    for line in lines:
+        if line["video"]:
+            frames, _ = imageio_ffmpeg.count_frames_and_secs(str(tmp_path / line["video"]))
+            assert frames == 1 + line["steps"] + 5
+
+    successes = sum(line["success"] for line in lines)
+    assert 0 < successes < 5
+    written = json.loads((tmp_path / "summary.json").read_text())
+    assert written == json.loads(json.dumps(asdict(summary)))
+    assert (written["episodes"], written["successes"]) == (5, successes)
+    assert written["success_rate"] == successes / 5
+    assert written["ci95"] == list(wilson_interval(successes, 5))
+    assert json.loads((tmp_path / "seeds.json").read_text())["seeds"] == SEEDS
+    assert list(tmp_path.rglob("*.part*")) == []
+
+
+class Interrupted(TinyActor):
+    """Acts until one episode is finished and then some."""
+
+    def act(self, obs, states, generators):
+        if len(self.seen) == 12:
+            raise KeyboardInterrupt
+        return super().act(obs, states, generators)
+
+
+def interrupted(out_dir: Path, kwargs: dict, identity: dict | None) -> dict[int, str]:
+    """Interrupt an evaluation; the lines it left, by seed, marked so that a new run would not write them."""
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(Interrupted(), LAZY, kwargs, SEEDS, out_dir, workers=1, videos=3, identity=identity)
+    path = out_dir / "episodes.jsonl"
+    lines = [json.loads(line) | {"wall_s": 1234.5} for line in path.read_text().splitlines()]
+    assert 0 < len(lines) < len(SEEDS)
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"seed": 7, "succ')
+    return {line["seed"]: line for line in lines}
+
+
+def test_an_interrupted_evaluation_is_carried_on(tmp_path):
+    expected = evaluate(TinyActor(), LAZY, {}, SEEDS, tmp_path / "whole", workers=2)
+    kept = interrupted(tmp_path / "halves", {}, {"weights": "abc"})
+
+    summary = evaluate(
+        TinyActor(), LAZY, {}, SEEDS, tmp_path / "halves", workers=2, videos=3, identity={"weights": "abc"}
+    )
+
+    episodes = read_episodes(tmp_path / "halves" / "episodes.jsonl")
+    assert sorted(episode.seed for episode in episodes) == sorted(SEEDS)
+    assert {episode.seed for episode in episodes if episode.wall_s == 1234.5} == set(kept)
+    assert summary.ci95 == expected.ci95
+    assert len(list((tmp_path / "halves" / "videos").iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (({}, {"weights": "abc"}), ({}, {"weights": "xyz"})),
+        (({}, {"weights": "abc"}), ({"once": "x"}, {"weights": "abc"})),
+        (({}, None), ({}, None)),
+    ],
+)
+def test_another_evaluation_starts_anew(tmp_path, before, after):
+    interrupted(tmp_path, *before)
+
+    evaluate(TinyActor(), LAZY, after[0], SEEDS, tmp_path, workers=2, videos=0, identity=after[1])
+
+    episodes = read_episodes(tmp_path / "episodes.jsonl")
+    assert sorted(episode.seed for episode in episodes) == sorted(SEEDS)
+    assert all(episode.wall_s != 1234.5 for episode in episodes)
+    assert list((tmp_path / "videos").iterdir()) == []
+
+
+def test_a_finished_evaluation_runs_again(tmp_path):
+    for _ in range(2):
+        evaluate(TinyActor(), LAZY, {}, [1, 2], tmp_path, workers=2, videos=0, identity={})
+
+    assert len(read_episodes(tmp_path / "episodes.jsonl")) == 2
+
+
+def test_no_seeds(tmp_path):
+    with pytest.raises(UserError, match="at least one episode"):
+        evaluate(TinyActor(), LAZY, {}, [], tmp_path)
