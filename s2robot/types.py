@@ -61,6 +61,17 @@ class Batch:
     mask: Bool[Tensor, "b ta"]  # False beyond the end of the episode
     windows: Int[Tensor, "b"]  # which windows of the dataset these are, for messages
 
+    def pin_memory(self) -> "Batch":
+        """The batch in page-locked memory, from where copies to a GPU do not block."""
+        obs = {key: values.pin_memory() for key, values in self.obs.items()}
+        return Batch(obs, self.actions.pin_memory(), self.mask.pin_memory(), self.windows)
+
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on another device."""
+        obs = {key: values.to(device, non_blocking=True) for key, values in self.obs.items()}
+        actions = self.actions.to(device, non_blocking=True)
+        return Batch(obs, actions, self.mask.to(device, non_blocking=True), self.windows)
+
 
 class FrameSource(Protocol):
     """Where frames come from: a dataset on disk whose frames never change under one `identity`."""

@@ -21,6 +21,9 @@ from jaxtyping import Float, UInt8
 from s2robot.errors import UserError, unknown_name
 from s2robot.types import IMAGE_SUFFIX, image_key
 
+PRIVILEGED = {"object", "object-state"}
+VALID_EVERY = 10  # of the demonstrations, where the file says nothing
+
 
 class Demos:
     """A robomimic HDF5 file; frames are numbered through all episodes in file order.
@@ -85,6 +88,18 @@ class Demos:
         names = {name.decode() for name in masks[filter_key][:]}
         return [i for i, name in enumerate(self.episodes) if name in names]
 
+    def splits(self, train: str | None, valid: str | None) -> tuple[list[int], list[int]]:
+        """Episodes to train and to validate on. A file without any masks has every tenth for validation."""
+        if "mask" in self._file:
+            return self.split(train), self.split(valid) if valid else []
+        every = range(len(self.episodes))
+        held_out = list(every[VALID_EVERY - 1 :: VALID_EVERY])
+        return [i for i in every if i not in held_out], held_out
+
+    def frames_of(self, episodes: Sequence[int]) -> np.ndarray:
+        """Indices of all frames of these episodes."""
+        return np.concatenate([np.arange(self.offsets[i], self.offsets[i + 1]) for i in episodes])
+
     def image_size(self, camera: str) -> tuple[int, int]:
         """Height and width of a camera's frames, in pixels."""
         shape = self._images(self.episodes[0], camera).shape
@@ -93,6 +108,14 @@ class Demos:
     def read_frames(self, episode: str, camera: str) -> UInt8[np.ndarray, "t h w 3"]:
         """All frames of one episode, decoded."""
         return self._images(episode, camera)[:]
+
+    def proprioception(self, keys: Sequence[str]) -> dict[str, Float[np.ndarray, "n d"]]:
+        """Observations of the robot itself; privileged state is refused."""
+        if privileged := PRIVILEGED.intersection(keys):
+            raise UserError(
+                f"{', '.join(privileged)} is privileged state of the simulator, no input of a policy"
+            )
+        return {key: self.low_dim(key) for key in keys}
 
     def low_dim(self, key: str) -> Float[np.ndarray, "n d"]:
         """One low-dimensional observation over all frames of all episodes."""

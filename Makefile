@@ -1,0 +1,29 @@
+# make demo: from a clone to videos. make test: everything that is checked.
+PYTHON ?= python3.11
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: demo test install clean
+
+demo: install
+	@$(BIN)/s2robot demo $(DEMO)
+
+test: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest $(PYTEST)
+
+install: .venv/installed
+
+# robomimic asks for egl_probe, which needs a compiler and is not used: it comes without its
+# requirements, and pyproject.toml names those that it imports.
+.venv/installed: pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is missing; install Python 3.11 or say make PYTHON=..."; exit 2; }
+	$(PYTHON) -m venv .venv || { echo "error: cannot make .venv; on Debian: apt-get install python3.11-venv"; exit 2; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps robomimic
+	@touch $@
+
+clean:
+	rm -rf .venv build *.egg-info

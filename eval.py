@@ -1,0 +1,46 @@
+"""Evaluate a checkpoint in simulation: seeds -> episodes -> success rate with its interval, and videos.
+
+python eval.py checkpoint=runs/demo/checkpoints/last episodes=100 video=9
+"""
+
+from s2robot import checkpoint, run_folder
+from s2robot.agent import Agent
+from s2robot.config import EvalConfig
+from s2robot.device import choose_device
+from s2robot.encoders.allocator import keep_freed_memory
+from s2robot.encoders.cameras import CameraEncoders
+from s2robot.entry import run
+from s2robot.environment import check_environment
+from s2robot.evaluation import evaluate, evaluation_seeds
+
+
+def main(config: EvalConfig) -> None:
+    device = choose_device(config.device)
+    keep_freed_memory()
+    loaded = checkpoint.load(config.checkpoint)
+    spec = loaded.policy.spec
+    env_id, env_kwargs = config.env.id or spec.env_id, {**spec.env_kwargs, **config.env.kwargs}
+    check_environment(spec, env_id, env_kwargs)
+    encoders = CameraEncoders.from_dict(loaded.encoders, device, config.backend)
+    seeds = evaluation_seeds(config.episodes, loaded.training_seeds, config.seed)
+
+    run_dir = loaded.path.absolute().parents[1]
+    out_dir = run_dir / "eval" / config.name
+    with run_folder.stage(run_dir, "evaluate"):
+        summary = evaluate(
+            Agent(loaded.policy, encoders, device),
+            env_id,
+            env_kwargs,
+            seeds,
+            out_dir,
+            identity={"weights": loaded.sha256, "encoders": loaded.encoders, "device": str(device)},
+            videos=config.video,
+            workers=config.workers,
+        )
+    low, high = summary.ci95
+    rate = f"{summary.successes} of {summary.episodes} succeeded"
+    print(f"{env_id}: {rate}, {summary.success_rate:.1%} [{low:.1%}, {high:.1%}] -> {out_dir}")
+
+
+if __name__ == "__main__":
+    run(main, "eval")

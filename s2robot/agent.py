@@ -1,0 +1,54 @@
+"""A policy with its eyes: raw observations in, actions out. What rollouts act with."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from s2robot.encoders.cameras import CameraEncoders
+from s2robot.policies import Policy
+from s2robot.types import IMAGE_SUFFIX
+
+
+class Agent:
+    """Implements `s2robot.types.Actor` with the encoders that the policy's features came from."""
+
+    def __init__(self, policy: Policy, encoders: CameraEncoders, device: torch.device) -> None:
+        self.policy = policy.to(device).eval()
+        self.encoders = encoders
+        self.device = device
+        self.obs_keys = (*policy.spec.images, *policy.spec.proprio)
+        self.obs_steps = policy.config.obs_steps
+        self.action_steps = policy.config.action_steps
+
+    @torch.inference_mode()
+    def act(
+        self,
+        obs: Mapping[str, np.ndarray],
+        states: Sequence[Any],
+        generators: Sequence[torch.Generator],
+    ) -> tuple[Float[np.ndarray, "b ta da"], list[Any]]:
+        """A chunk of actions for each episode; see `Actor`."""
+        seen = {}
+        for key in self.policy.spec.images:
+            b, to = obs[key].shape[:2]
+            frames = obs[key].reshape(b * to, *obs[key].shape[2:])
+            features = self.encoders.encode(key.removesuffix(IMAGE_SUFFIX), frames)
+            seen[key] = features.to(self.device).unflatten(0, (b, to))
+        for key in self.policy.spec.proprio:
+            seen[key] = torch.as_tensor(np.asarray(obs[key], dtype=np.float32), device=self.device)
+        actions, state = self.policy.predict(seen, _joined(states), generators)
+        return actions.cpu().numpy(), _split(state, len(states))
+
+
+def _joined(states: Sequence[Any]) -> Any:
+    """One batched state from those of the episodes; None while there are none."""
+    if all(state is None for state in states):
+        return None
+    return torch.stack(list(states))
+
+
+def _split(state: Any, b: int) -> list[Any]:
+    return [None] * b if state is None else list(state)

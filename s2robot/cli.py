@@ -1,0 +1,105 @@
+"""The `s2robot` command: everything that is not training or evaluating."""
+
+import argparse
+from pathlib import Path
+
+from s2robot.errors import UserError, unknown_name
+
+
+def main() -> None:
+    """Parse the command line and run one command; mistakes are one line and status 2."""
+    from s2robot.entry import one_line_errors
+
+    with one_line_errors():
+        parser = build_parser()
+        arguments = parser.parse_args()
+        arguments.run(arguments)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but a mistake is one line that names the nearest command."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UserError(f"{message}; see `{self.prog} --help`")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise unknown_name(action.metavar or action.dest, str(value), map(str, action.choices))
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="s2robot", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command", parser_class=Parser)
+
+    collect = commands.add_parser("collect", help="demonstrations of the scripted expert, as robomimic HDF5")
+    collect.add_argument("--env", required=True, help="environment id, e.g. s2robot/PickCube-v0")
+    collect.add_argument("--episodes", type=int, default=120)
+    collect.add_argument("--seed", type=int, default=0)
+    collect.add_argument("--out", type=Path, required=True, help="HDF5 file to write")
+    collect.add_argument("--workers", type=int, help="processes (default: one a core)")
+    collect.add_argument("--image-size", type=int, nargs="+", metavar="N", help="pixels: N or H W")
+    collect.add_argument("--cameras", type=lambda text: text.split(","), help="names, comma separated")
+    collect.add_argument("--noise", type=float, default=0.1, help="of the executed action (default 0.1)")
+    collect.add_argument("--push-probability", type=float, default=0.04, help="a step (default 0.04)")
+    collect.add_argument("--keep-failures", action="store_true")
+    collect.set_defaults(run=_collect)
+
+    report = commands.add_parser("report", help="report.html of a run")
+    report.add_argument("run_dir", type=Path)
+    report.set_defaults(run=_report)
+
+    demo = commands.add_parser("demo", help="the whole path on PickCube: what `make demo` runs")
+    demo.add_argument("--run-dir", type=Path, default=Path("runs/demo"))
+    demo.add_argument("--demonstrations", type=int, default=120)
+    demo.add_argument("--episodes", type=int, default=100, help="evaluated")
+    demo.add_argument("options", nargs="*", help="for train.py, e.g. policy=diffusion_unet optim.steps=500")
+    demo.set_defaults(run=_demo)
+
+    doctor = commands.add_parser("doctor", help="what this machine has, and what is missing")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _collect(arguments: argparse.Namespace) -> None:
+    from s2robot.data.collect import Collection, collect
+
+    env_kwargs: dict[str, object] = {}
+    if arguments.image_size is not None:
+        size = arguments.image_size
+        env_kwargs["image_size"] = size[0] if len(size) == 1 else size
+    if arguments.cameras is not None:
+        env_kwargs["cameras"] = arguments.cameras
+    collection = Collection(
+        env_id=arguments.env,
+        episodes=arguments.episodes,
+        seed=arguments.seed,
+        env_kwargs=env_kwargs,
+        noise=arguments.noise,
+        push_probability=arguments.push_probability,
+        keep_failures=arguments.keep_failures,
+    )
+    outcome = "wrote" if collect(collection, arguments.out, arguments.workers) else "found"
+    size_mb = arguments.out.stat().st_size / 1e6
+    print(f"{outcome} {arguments.out}: {arguments.episodes} demonstrations, {size_mb:.0f} MB")
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    from s2robot.report import write_report
+
+    print(f"wrote {write_report(arguments.run_dir)}")
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from s2robot.demo import run_demo
+
+    run_demo(arguments.run_dir, arguments.demonstrations, arguments.episodes, arguments.options)
+
+
+def _doctor(arguments: argparse.Namespace) -> None:
+    from s2robot.doctor import diagnose
+
+    findings = diagnose()
+    for what, well, details in findings:
+        print(f"{'ok     ' if well else 'MISSING'} {what:<10} {details}")
+    if not all(well for _, well, _ in findings):
+        raise UserError("something is missing, see above")

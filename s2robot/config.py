@@ -1,0 +1,102 @@
+"""Every option there is, with its default; the YAML files in configs/ choose among them.
+
+One dataclass for each config group. Hydra composes YAML and command line into these (unknown keys
+and wrong types are refused) and the program only ever sees the dataclasses.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+from s2robot.policies import POLICIES, PolicyConfig
+
+
+@dataclass
+class EncoderConfig:
+    """The frozen eyes: which encoder, looking at which image sizes (S2) of each camera."""
+
+    name: str = "lite0"
+    sizes: list[int] = field(default_factory=lambda: [224, 448])
+    camera_sizes: dict[str, list[int]] = field(default_factory=dict)  # cameras with sizes of their own
+    backend: str = "auto"  # auto, torch, openvino
+
+
+@dataclass
+class DataConfig:
+    """The demonstrations and what of them the policy may see. Privileged state never is."""
+
+    path: str = MISSING
+    cameras: list[str] | None = None  # None: every camera in the file
+    proprio: list[str] = field(
+        default_factory=lambda: ["robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos"]
+    )
+    train: str | None = "train"  # filter keys (`mask/<key>`)
+    valid: str | None = "valid"
+
+
+@dataclass
+class OptimConfig:
+    """The training loop."""
+
+    steps: int = 3000
+    batch_size: int = 64
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    warmup_steps: int = 100
+    gradient_clip: float = 10.0
+    ema_max_decay: float = 0.9999
+    log_every: int = 50
+    valid_every: int = 500
+    checkpoint_every: int = 500
+
+
+@dataclass
+class TrainConfig:
+    """What `train.py` is told."""
+
+    run_dir: str = MISSING
+    seed: int = 0
+    resume: bool = False
+    device: str = "auto"  # auto, cpu, cuda, cuda:1
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    policy: PolicyConfig = MISSING
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    experiment: Any = None
+
+
+@dataclass
+class EnvConfig:
+    """The environment to evaluate in; None takes it from the checkpoint."""
+
+    id: str | None = None
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class EvalConfig:
+    """What `eval.py` is told."""
+
+    checkpoint: str = MISSING
+    episodes: int = 100
+    seed: int = 100_000  # reset seed of the first episode
+    video: int = 0  # record the first so many episodes
+    name: str = "default"  # of the folder under <run>/eval/
+    workers: int | None = None
+    device: str = "auto"
+    backend: str = "auto"
+    env: EnvConfig = field(default_factory=EnvConfig)
+
+
+def register() -> None:
+    """Tell Hydra about the dataclasses; the YAML files name them as `<name>_schema`."""
+    store = ConfigStore.instance()
+    store.store(name="train_schema", node=TrainConfig)
+    store.store(name="eval_schema", node=EvalConfig)
+    store.store(group="encoder", name="encoder_schema", node=EncoderConfig)
+    store.store(group="data", name="data_schema", node=DataConfig)
+    store.store(group="env", name="env_schema", node=EnvConfig)
+    for name, (_, config) in POLICIES.items():
+        store.store(group="policy", name=f"{name}_schema", node=config)

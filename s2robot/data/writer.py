@@ -1,0 +1,80 @@
+"""Writing demonstrations in robomimic's HDF5 format: one part an episode, then all in one file.
+
+Parts hold their frames compressed; putting them together copies the compressed chunks as they are.
+What is written appears under its name complete or not at all.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+VALID_EVERY = 10  # every tenth demonstration is for validation
+ROBOMIMIC_GYM_TYPE = 2  # robomimic.envs.env_base.EnvType.GYM_TYPE
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One recorded episode; time is the first axis of every array."""
+
+    seed: int
+    success: bool
+    model_xml: str
+    arrays: dict[str, np.ndarray]  # states, actions, actions_executed, rewards, dones
+    obs: dict[str, np.ndarray]
+
+
+def write_part(path: Path, episode: Episode, keep: bool) -> None:
+    """Write one episode; without `keep` only the fact that it was tried."""
+    partial = path.with_suffix(".tmp")
+    with h5py.File(partial, "w") as file:
+        demo = file.create_group("demo")
+        demo.attrs["num_samples"] = len(episode.arrays["actions"])
+        demo.attrs["seed"] = episode.seed
+        demo.attrs["success"] = episode.success
+        demo.attrs["model_file"] = episode.model_xml
+        demo.attrs["kept"] = keep
+        if keep:
+            for key, values in episode.arrays.items():
+                demo[key] = values
+            for key, values in episode.obs.items():
+                _write_obs(demo.require_group("obs"), key, values)
+    os.replace(partial, path)
+
+
+def is_kept(path: Path) -> bool:
+    """Whether a part holds its episode."""
+    with h5py.File(path, "r") as file:
+        return bool(file["demo"].attrs["kept"])
+
+
+def assemble(parts: Sequence[Path], out: Path, env_args: dict[str, Any], attributes: dict[str, str]) -> None:
+    """Put parts into one dataset with the splits `mask/train` and `mask/valid`."""
+    partial = out.with_name(out.name + ".tmp")
+    with h5py.File(partial, "w") as file:
+        data = file.create_group("data")
+        names = [f"demo_{i}" for i in range(len(parts))]
+        for name, part in zip(names, parts, strict=True):
+            with h5py.File(part, "r") as source:
+                source.copy("demo", data, name=name)
+        data.attrs["total"] = sum(int(data[name].attrs["num_samples"]) for name in names)
+        data.attrs["env_args"] = json.dumps({"type": ROBOMIMIC_GYM_TYPE, **env_args})
+        data.attrs.update(attributes)
+        valid = names[VALID_EVERY - 1 :: VALID_EVERY] or names[-1:]
+        train = [name for name in names if name not in valid] or names
+        file["mask/train"] = np.array(train, dtype="S")
+        file["mask/valid"] = np.array(valid, dtype="S")
+    os.replace(partial, out)
+
+
+def _write_obs(group: h5py.Group, key: str, values: np.ndarray) -> None:
+    if values.dtype == np.uint8 and values.ndim == 4:  # frames: a chunk each, compressed without loss
+        frame = (1, *values.shape[1:])
+        group.create_dataset(key, data=values, chunks=frame, compression="gzip", compression_opts=1)
+    else:
+        group[key] = values

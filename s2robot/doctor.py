@@ -1,0 +1,58 @@
+"""What this machine has for s2robot and what it lacks; `s2robot doctor` prints it."""
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import time
+
+import gymnasium
+import imageio_ffmpeg
+import torch
+
+import envs  # noqa: F401 (registers the environments)
+from s2robot.encoders.allocator import keep_freed_memory
+
+TIMED_FRAMES = 20
+
+
+def diagnose() -> list[tuple[str, bool, str]]:
+    """Findings as (what, whether it is well, details)."""
+    return [
+        ("python", True, platform.python_version()),
+        *(("package", *_version(name)) for name in ("torch", "torchvision", "timm", "mujoco", "robomimic")),
+        ("processor", True, f"{os.cpu_count()} cores, {torch.get_num_threads()} torch threads"),
+        ("GPU", True, torch.cuda.get_device_name() if torch.cuda.is_available() else "none: the CPU is used"),
+        _openvino(),
+        ("memory", keep_freed_memory(), "glibc keeps freed tensors (set by the program itself)"),
+        _rendering(),
+        ("video", True, f"ffmpeg {imageio_ffmpeg.get_ffmpeg_version()}"),
+    ]
+
+
+def _version(package: str) -> tuple[bool, str]:
+    try:
+        return True, f"{package} {importlib.metadata.version(package)}"
+    except importlib.metadata.PackageNotFoundError:
+        return False, f"{package} is missing; run `make install`"
+
+
+def _openvino() -> tuple[str, bool, str]:
+    if importlib.util.find_spec("openvino") is None:
+        return "OpenVINO", False, "not installed: encoding on the CPU is slower (pip install openvino)"
+    return "OpenVINO", True, importlib.metadata.version("openvino")
+
+
+def _rendering() -> tuple[str, bool, str]:
+    env = gymnasium.make("s2robot/PickCube-v0")
+    try:
+        env.reset(seed=0)
+        started = time.perf_counter()
+        for _ in range(TIMED_FRAMES):
+            env.unwrapped.observe(("agentview",))  # type: ignore[attr-defined]
+        frame_ms = (time.perf_counter() - started) / TIMED_FRAMES * 1e3
+    except RuntimeError as error:
+        return "rendering", False, str(error)
+    finally:
+        env.close()
+    return "rendering", True, f"MUJOCO_GL={os.environ['MUJOCO_GL']}, {frame_ms:.1f} ms a 448x448 frame"

@@ -1,0 +1,66 @@
+"""The folder of one run: what `train.py` starts, and how long each stage took.
+
+runs/<name>/
+  config.yaml      as composed
+  checkpoints/     see s2robot.checkpoint
+  metrics.jsonl, tensorboard/
+  timings.json     wall time and memory of each stage
+  eval/<name>/     see s2robot.evaluation
+  report.html
+"""
+
+import json
+import os
+import resource
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import yaml
+
+from s2robot.config import TrainConfig
+
+KIB_PER_GIB = 1024**2
+TRAINED = ("checkpoints", "tensorboard", "metrics.jsonl")  # what a new training replaces
+
+
+def start(run_dir: Path, config: TrainConfig) -> None:
+    """Make the folder and write its configuration; without `resume` an earlier training is replaced."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    if not config.resume and (run_dir / "checkpoints").exists():
+        print(f"{run_dir}: training anew, the earlier training is replaced (resume=true goes on with it)")
+        for name in TRAINED:
+            path = run_dir / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    _write(run_dir / "config.yaml", yaml.safe_dump(asdict(config), sort_keys=False))
+
+
+@contextmanager
+def stage(run_dir: Path, name: str) -> Iterator[None]:
+    """Measure what happens inside as stage `name` of the run; nothing is recorded when it fails."""
+    started = time.perf_counter()
+    yield
+    record_stage(run_dir, name, time.perf_counter() - started)
+
+
+def record_stage(run_dir: Path, name: str, seconds: float) -> None:
+    """Note a stage's wall time and the largest memory of this process and of its children so far, in GiB."""
+    usages = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    stages = read_stages(run_dir)
+    stages[name] = {"seconds": round(seconds, 2), "peak_gib": round(max(usages) / KIB_PER_GIB, 2)}
+    _write(run_dir / "timings.json", json.dumps(stages, indent=2))
+
+
+def read_stages(run_dir: Path) -> dict[str, dict[str, float]]:
+    """Stage name -> seconds and peak_gib, in the order in which they were first run."""
+    path = run_dir / "timings.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_suffix(".tmp")
+    partial.write_text(text)
+    os.replace(partial, path)

@@ -1,0 +1,89 @@
+"""Train a policy: demonstrations -> frozen features (computed once) -> policy -> checkpoints.
+
+python train.py experiment=demo
+python train.py data.path=my.hdf5 run_dir=runs/my policy=diffusion_unet encoder.sizes=[224,448]
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import gymnasium
+import torch
+
+from s2robot import run_folder
+from s2robot.config import TrainConfig
+from s2robot.data.demos import Demos
+from s2robot.data.windows import Windows
+from s2robot.device import choose_device
+from s2robot.encoders.allocator import keep_freed_memory
+from s2robot.encoders.cameras import CameraEncoders
+from s2robot.entry import run
+from s2robot.environment import check_environment
+from s2robot.features import build
+from s2robot.metrics import MetricsLog
+from s2robot.policies import make_policy
+from s2robot.policies.observation import Statistics
+from s2robot.training import Trainer, train
+from s2robot.types import Spec, image_key
+
+
+def main(config: TrainConfig) -> None:
+    run_dir, device = Path(config.run_dir), choose_device(config.device)
+    keep_freed_memory()
+    torch.manual_seed(config.seed)
+
+    demos = Demos(config.data.path)
+    cameras = config.data.cameras or demos.cameras
+    train_episodes, valid_episodes = demos.splits(config.data.train, config.data.valid)
+    proprio, actions = demos.proprioception(config.data.proprio), demos.actions()
+
+    encoders = CameraEncoders.from_config(config.encoder, device)
+    spec = Spec(
+        env_id=demos.env_args["env_name"],
+        env_kwargs=demos.env_args["env_kwargs"],
+        action_dim=actions.shape[1],
+        proprio={key: values.shape[1] for key, values in proprio.items()},
+        images={image_key(camera): demos.image_size(camera) for camera in cameras},
+        features={image_key(c): encoders.feature_shape(c, demos.image_size(c)) for c in cameras},
+    )
+    if spec.env_id in gymnasium.registry:  # demonstrations may come from elsewhere
+        check_environment(spec, spec.env_id, spec.env_kwargs)
+    policy = make_policy(spec, config.policy)
+
+    run_folder.start(run_dir, config)
+    with run_folder.stage(run_dir, "features"):
+        features = {image_key(camera): build(demos, camera, encoders) for camera in cameras}
+
+    description = {
+        "spec": spec.to_dict(),
+        "config": {key: value for key, value in asdict(config).items() if key not in ("resume", "device")},
+        "encoders": encoders.spec_dict(),
+        "training_seeds": sorted(demos.seeds),
+    }
+    frames = demos.frames_of(train_episodes)
+    policy.fit(
+        Statistics(
+            features={key: table.channel_stats() for key, table in features.items()},
+            proprio={key: torch.from_numpy(values[frames]) for key, values in proprio.items()},
+            actions=torch.from_numpy(actions[frames]),
+        )
+    )
+    horizons = (config.policy.obs_steps, config.policy.horizon)
+    windows = [
+        Windows(features, proprio, actions, demos.offsets, episodes, *horizons)
+        for episodes in (train_episodes, valid_episodes)
+    ]
+    trainer = Trainer(policy.to(device), config.optim, run_dir, description)
+    if config.resume and (trainer.folder / "last").exists():
+        trainer.resume()
+    log = MetricsLog(run_dir, trainer.step)
+    with run_folder.stage(run_dir, "train"):
+        finished = train(trainer, *windows, config.seed, log, device)
+    log.close()
+    numbers = ", ".join(f"{name} {value:.4f}" for name, value in trainer.metrics.items())
+    outcome = "trained to" if finished else "stopped by SIGTERM, saved at"
+    print(f"{outcome} step {trainer.step} ({numbers}): {trainer.folder / 'last'}")
+
+
+if __name__ == "__main__":
+    run(main, "train")
