@@ -13,6 +13,7 @@ import math
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import NormalDist
@@ -98,8 +99,8 @@ def evaluate(
     episodes = iter_episodes(
         actor, env_id, rest, env_kwargs, record=record, video_dir=out_dir / "videos", **rollout_options
     )
-    with (out_dir / "episodes.jsonl").open("a") as file:
-        for result in progress(episodes, len(rest), "evaluate"):
+    with (out_dir / "episodes.jsonl").open("a") as file, closing(episodes):
+        for result in progress(episodes, len(rest), "evaluate", lambda: _rate(results)):
             file.write(_to_line(result))
             file.flush()
             results.append(result)
@@ -121,6 +122,10 @@ def read_episodes(path: Path) -> list[EpisodeResult]:
     """The episodes of an `episodes.jsonl`; a last line that was cut off while being written is left out."""
     lines = path.read_text().split("\n")[:-1]
     return [EpisodeResult(return_=line.pop("return"), **line) for line in map(json.loads, lines)]
+
+
+def _rate(results: Sequence[EpisodeResult]) -> str:
+    return f"{sum(result.success for result in results)} of {len(results)} succeeded"
 
 
 def _to_line(result: EpisodeResult) -> str:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -11,21 +11,32 @@ T = TypeVar("T")
 LOG_INTERVAL_S = 10.0
 
 
-def progress(items: Iterable[T], total: int | None = None, description: str = "") -> Iterator[T]:
+def progress(
+    items: Iterable[T],
+    total: int | None = None,
+    description: str = "",
+    status: Callable[[], str] | None = None,
+) -> Iterator[T]:
     """Yield `items` and show count, rate and time left on stderr.
 
     `total` is taken from `len(items)` when it has one. On a terminal this is tqdm's bar; elsewhere a
-    plain line at most every 10 s, and one at the end.
+    plain line at most every 10 s, and one at the end. `status` tells what is to be shown besides.
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
     if sys.stderr.isatty():
-        yield from tqdm(items, total=total, desc=description, dynamic_ncols=True)
+        with tqdm(items, total=total, desc=description, dynamic_ncols=True) as bar:
+            for item in bar:
+                yield item
+                if status is not None:
+                    bar.set_postfix_str(status(), refresh=False)
     else:
-        yield from _logged(items, total, description)
+        yield from _logged(items, total, description, status or str)
 
 
-def _logged(items: Iterable[T], total: int | None, description: str) -> Iterator[T]:
+def _logged(
+    items: Iterable[T], total: int | None, description: str, status: Callable[[], str]
+) -> Iterator[T]:
     start = last = time.monotonic()
     done = 0
     for done, item in enumerate(items, 1):
@@ -33,15 +44,16 @@ def _logged(items: Iterable[T], total: int | None, description: str) -> Iterator
         now = time.monotonic()
         if now - last >= LOG_INTERVAL_S and done != total:
             last = now
-            _print(description, done, total, now - start)
-    _print(description, done, total, time.monotonic() - start)
+            _print(description, done, total, now - start, status())
+    _print(description, done, total, time.monotonic() - start, status())
 
 
-def _print(description: str, done: int, total: int | None, seconds: float) -> None:
+def _print(description: str, done: int, total: int | None, seconds: float, status: str) -> None:
     of = f"{done}/{total}" if total is not None else f"{done}"
     rate = done / max(seconds, 1e-9)
     rest = f", {_clock((total - done) / rate)} left" if total and 0 < done < total else ""
-    print(f"{description}: {of}, {rate:.3g}/s, {_clock(seconds)}{rest}", file=sys.stderr, flush=True)
+    line = f"{description}: {of}, {rate:.3g}/s, {_clock(seconds)}{rest}{status and ', ' + status}"
+    print(line, file=sys.stderr, flush=True)
 
 
 def _clock(seconds: float) -> str:

@@ -21,7 +21,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -97,8 +97,8 @@ def iter_episodes(
     record: int = 0,
     video_dir: Path | None = None,
     step_timeout_s: float = 60.0,
-) -> Iterator[EpisodeResult]:
-    """Run one episode a seed and yield each as it finishes; whatever ends the loop ends the workers.
+) -> Generator[EpisodeResult, None, None]:
+    """Run one episode a seed and yield each as it finishes; ending or closing the generator ends the workers.
 
     `env_id` and `env_kwargs` are what `gymnasium.make` takes; the environment observes a Dict with the
     actor's `obs_keys`, takes Box actions and reports `info["success"]` every step. `workers` is the
@@ -234,7 +234,8 @@ class _Rollout:
         fill = self.batch - len(workers)
         rows = workers + workers[:1] * fill
         obs = {key: np.stack([row.observations[key] for row in rows]) for key in self.setup.obs_keys}
-        states = [episode.state for episode in episodes] + [None] * fill
+        states = [episode.state for episode in episodes]
+        states += states[:1] * fill
         generators = [episode.generator for episode in episodes]
         generators += [torch.Generator().manual_seed(0) for _ in range(fill)]
         chunks, states = self.actor.act(obs, states, generators)
