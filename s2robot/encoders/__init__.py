@@ -1,0 +1,50 @@
+"""Frozen image encoders, each of them with S2 around it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+from s2robot.encoders import packaged
+from s2robot.encoders.base import Encoder, EncoderSpec, Features
+from s2robot.encoders.multiscale import S2, S2Spec
+from s2robot.encoders.network import NetworkEncoder, Pretrained
+from s2robot.errors import Registry
+
+ENCODERS: Registry[Callable[[str | Path | None], Pretrained]] = Registry("encoder")
+ENCODERS["lite0"] = packaged.lite0
+ENCODERS["lite2"] = packaged.lite2
+
+
+def make_encoder(
+    name: str,
+    sizes: Sequence[int] = (224, 448),
+    weights: str | Path | None = None,
+    backend: str = "auto",
+    device: str | torch.device | None = None,
+    *,
+    antialias: bool = True,
+    merge: str = "concat",
+    output_grid: tuple[int, int] | None = None,
+) -> S2:
+    """The frozen encoder `name` of `ENCODERS` looking at `sizes` (side in pixels of each scale).
+
+    `weights`: a checkpoint file instead of the encoder's own weights. `backend`: "auto", "torch" or
+    "openvino". `merge`: "concat" the scales' channels or "add" them. `output_grid`: cells (gh, gw), the
+    first scale's unless given. Raises UserError in one line for names, files and sizes that do not fit.
+    """
+    base = NetworkEncoder(ENCODERS[name](weights), backend, device)
+    return S2(base, sizes, antialias, merge, output_grid)
+
+
+__all__ = [
+    "ENCODERS",
+    "S2",
+    "Encoder",
+    "EncoderSpec",
+    "Features",
+    "NetworkEncoder",
+    "Pretrained",
+    "S2Spec",
+    "make_encoder",
+]

@@ -1,0 +1,113 @@
+"""The contract of a frozen image encoder: uint8 frames in, features out, a spec that says all."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from s2robot.errors import UserError
+
+
+class Features(NamedTuple):
+    """What an encoder sees: a grid of features and, where it has them, prefix tokens (class, registers)."""
+
+    map: Float[Tensor, "b c gh gw"]
+    prefix: Float[Tensor, "b p c"] | None = None
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """All that decides an encoder's numbers, as plain data: it goes into store keys and checkpoints."""
+
+    name: str
+    channels: int  # of the feature map
+    stride: int  # pixels of the network's input per cell of the grid
+    tile: int  # side in pixels of the square inputs that its weights were trained on
+    mean: tuple[float, float, float]  # of RGB in [0, 1]
+    std: tuple[float, float, float]
+    interpolation: str  # that its authors resized with: "bicubic" or "bilinear"
+    prefix_tokens: int
+    weights_sha256: str
+
+    def grid(self, h: int, w: int) -> tuple[int, int]:
+        """Cells (gh, gw) of the map of an image of h x w pixels; UserError if it takes no such image."""
+        if h < self.stride or w < self.stride or h % self.stride or w % self.stride:
+            raise UserError(
+                f"encoder {self.name!r} takes sides that are multiples of {self.stride}, not {h}x{w}"
+            )
+        return h // self.stride, w // self.stride
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, equal to what JSON gives back."""
+        return json.loads(json.dumps(asdict(self)))
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
+        """Inverse of `to_dict`."""
+        names = {f.name for f in fields(cls)}
+        if names != set(plain):
+            differing = ", ".join(sorted(names ^ set(plain)))
+            raise UserError(f"the spec of an encoder has other fields than expected: {differing}")
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
+        return cls(**values)
+
+
+class Encoder(nn.Module):
+    """A frozen encoder: always in eval mode, never a gradient, nothing that a parent could move.
+
+    The network's weights are kept out of the module tree on purpose: a parent's `.train()`, optimiser, EMA,
+    `.to()` or `state_dict()` neither sees nor changes them.
+    """
+
+    spec: EncoderSpec
+
+    def __init__(self) -> None:
+        super().__init__()
+        super().train(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Changes nothing: the encoder stays in eval mode."""
+        return self
+
+    @torch.no_grad()
+    def encode(self, images: UInt8[np.ndarray | Tensor, "b h w 3"]) -> Features:
+        """Features (float32) of frames, top row first.
+
+        A frame's features do not depend on the other frames of the batch beyond float noise, and the same
+        batch gives the same bits. Raises UserError for anything but uint8 "b h w 3" of a size it can take.
+        """
+        frames = check_images(images)
+        self.spec.grid(frames.shape[1], frames.shape[2])
+        return self._encode(frames)
+
+    def _encode(self, frames: UInt8[Tensor, "b h w 3"]) -> Features:
+        raise NotImplementedError
+
+    def forward(self, images: UInt8[np.ndarray | Tensor, "b h w 3"]) -> Features:
+        return self.encode(images)
+
+
+def check_images(images: UInt8[np.ndarray | Tensor, "b h w 3"]) -> UInt8[Tensor, "b h w 3"]:
+    """The frames as a tensor (no copy where none is needed); UserError in one line for anything else."""
+    if not isinstance(images, np.ndarray | Tensor):
+        raise UserError(
+            f'images must be a numpy array or tensor uint8 "b h w 3", not {type(images).__name__}'
+        )
+    shape = tuple(images.shape)
+    if images.dtype not in (np.uint8, torch.uint8):
+        raise UserError(
+            f"images must be uint8 in 0..255, not {str(images.dtype).removeprefix('torch.')} "
+            f"(shape {shape}): pass the camera's frames as they are"
+        )
+    if len(shape) != 4 or shape[3] != 3:
+        hint = "; channels come last" if len(shape) == 4 and shape[1] == 3 else ""
+        hint = "; a single frame needs a batch axis: image[None]" if len(shape) == 3 else hint
+        raise UserError(f'images must have the shape "b h w 3", not {shape}{hint}')
+    if isinstance(images, Tensor):
+        return images
+    return torch.from_numpy(np.require(images, requirements=["C_CONTIGUOUS", "WRITEABLE"]))

@@ -1,0 +1,38 @@
+"""An encoder that is one frozen network seeing the whole image at its own resolution."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import UInt8
+from torch import Tensor, nn
+
+from s2robot.encoders.backends import make_backend
+from s2robot.encoders.base import Encoder, EncoderSpec, Features
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """A spec and how to build the network that it describes.
+
+    The network maps normalised float "b 3 h w" to a map "b c gh gw", or to (map, prefix "b p c").
+    """
+
+    spec: EncoderSpec
+    build: Callable[[], nn.Module]
+
+
+class NetworkEncoder(Encoder):
+    """The plain encoder: no resizing, no tiles. S2 is made from one of these."""
+
+    def __init__(
+        self, pretrained: Pretrained, backend: str = "auto", device: str | torch.device | None = None
+    ) -> None:
+        super().__init__()
+        self.spec = pretrained.spec
+        self.backend = make_backend(backend, pretrained.spec, pretrained.build, device)
+
+    def _encode(self, frames: UInt8[Tensor, "b h w 3"]) -> Features:
+        pixels = frames.to(self.backend.device).permute(0, 3, 1, 2).float().contiguous()
+        (features,) = self.backend.map([pixels])
+        return features
