@@ -19,9 +19,6 @@ def configure() -> str:
     A display is used when there is one. Returns the value of MUJOCO_GL; `disabled` means that physics
     works and rendering raises `NO_OPENGL`.
     """
-    # Two worker processes on two cores render fastest when each frame is drawn by one thread; the frames
-    # are small, so more threads mostly wait for each other. Only Mesa's software renderer reads this.
-    os.environ.setdefault("LP_NUM_THREADS", "1")
     if "MUJOCO_GL" not in os.environ and sys.platform == "linux" and not _has_display():
         os.environ["MUJOCO_GL"] = "egl" if egl_starts() else "osmesa" if osmesa_loads() else "disabled"
     return os.environ.get("MUJOCO_GL", "")

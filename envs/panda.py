@@ -17,7 +17,7 @@ POSITION_STEP_M = 0.05  # an action of 1
 ROTATION_STEP_RAD = 0.5
 FINGER_SPEED_M_S = 0.05  # each finger; Franka Hand's data sheet
 GRIP_LEASH_M = 0.01  # how far the fingers' target may be ahead of them; times the servo's gain: grip force
-JOINT_LEASH_RAD = 0.06  # the same for the arm: blocked, it pushes with a bounded force
+JOINT_LEASH_RAD = np.array([0.03] * 4 + [0.2] * 3)  # the same for the arm: it pushes with a bounded force
 
 # Where the grip point may be sent (m): within reach, and pads above the table when pointing down.
 WORKSPACE_LOW = np.array([0.20, -0.45, 0.0105])

@@ -7,11 +7,19 @@ import mujoco
 import numpy as np
 
 from envs.base import TabletopEnv, Task
+from envs.panda import MAX_WIDTH_M
 from envs.servo import pointing_down, towards
 
 START_CENTRE_M = np.array([0.50, 0.0])
 START_SIZE_M = np.array([0.25, 0.30])
 LIFT_M = 0.10
+
+# The expert's.
+HOVER_M = 0.10
+LIFT_MARGIN_M = 0.03
+LOWEST_GRASP_M = 0.0125  # pads just above the table
+PAD_M = 0.009  # half a pad's edge
+OPEN_M = 0.036  # a finger beyond this counts as open
 
 
 class Pick(TabletopEnv):
@@ -111,16 +119,12 @@ class Pick(TabletopEnv):
 
 
 class PickExpert:
-    """Goes above the cube, turns with it, sinks around it, closes, lifts; wherever the arm and the cube are now.
+    """Goes above the cube, turns with it, sinks around it, closes, lifts; from wherever the arm and the cube are.
 
-    The action is a function of the current state alone and continuous but for opening and closing, so that a
-    policy can learn it from what it sees, and so that it is the right correction after any disturbance. How high to
-    be follows from how far the gripper still is from being aligned: a funnel above the cube.
+    The action depends on the current state alone and is continuous but for opening and closing, so that a policy
+    can learn it from what it sees and it is the right correction after any disturbance. How high to be follows
+    from how far the gripper still is from being aligned: a funnel above the cube.
     """
-
-    HOVER_M = 0.10
-    LOWEST_GRASP_M = 0.0125  # pads just above the table
-    OPEN_M = 0.036  # each finger, from here on the gripper counts as open
 
     def __init__(self, seed: int = 0) -> None:
         self._pace = float(np.random.default_rng(seed).uniform(0.95, 1.05))
@@ -128,35 +132,43 @@ class PickExpert:
     def __call__(self, env: gymnasium.Env[Any, Any]) -> np.ndarray:
         task = env.unwrapped
         assert isinstance(task, Pick)
+        half = task.half_size
         position, rotation = task.panda.pose(task.data)
         finger = task.panda.finger_qpos(task.data).mean()
         cube, cube_rotation = task.data.body("cube").xpos, task.data.body("cube").xmat.reshape(3, 3)
-
         turn = pointing_down(_grasp_yaw(rotation, cube_rotation)) @ rotation.T
-        grasp = np.array([cube[0], cube[1], max(cube[2], self.LOWEST_GRASP_M)])
-        around = self._is_around(rotation.T @ (grasp - position), _angle(turn), closing=finger < self.OPEN_M)
-        if around and task.is_gripped():
-            lift = np.array([0.0, 0.0, LIFT_M + task.half_size + 0.03 - cube[2]])
-            return self._action(lift, turn, gripper=1.0)
-        if around:
-            return self._action(grasp - position, turn, gripper=1.0)
+        angle = _angle(turn)
+        # The grasp is at the cube's middle, but for small cubes, where the pads would touch the table.
+        error = cube + (0.0, 0.0, max(0.0, LOWEST_GRASP_M - cube[2])) - position
+        offset = np.abs(rotation.T @ error)  # x across the pads, y from pad to pad
 
-        off = float(np.linalg.norm(grasp[:2] - position[:2]))
-        needed = min(self.OPEN_M, task.half_size + 0.012)
-        height = max(5 * (off - 0.006), 0.4 * (_angle(turn) - 0.08), 8 * (needed - finger))
-        error = grasp + [0.0, 0.0, np.clip(height, 0.0, self.HOVER_M)] - position
-        error[:2] *= np.clip(1 - (error[2] - 0.01) / 0.03, 0.0, 1.0)  # first up, then across
+        if _is_around(offset, angle, half, closing=finger < OPEN_M):
+            if task.is_gripped():
+                error = np.array([0.0, 0.0, LIFT_M + half + LIFT_MARGIN_M - cube[2]])
+            return self._action(error, turn, gripper=1.0)
+
+        needed = min(OPEN_M, half + 0.012)
+        height = max(
+            4 * (offset[1] - 0.008), 3 * (offset[0] - 0.010), 0.4 * (angle - 0.08), 8 * (needed - finger)
+        )
+        error[2] += np.clip(height, 0.0, HOVER_M)
+        # Below the cube's top, go sideways only if the cube is between the fingers; else rise first.
+        between = (MAX_WIDTH_M / 2 - half - offset[1]) / 0.008
+        above = (position[2] - PAD_M - cube[2] - half) / 0.015
+        error[:2] *= np.clip(max(between, above), 0.0, 1.0)
         return self._action(error, turn, gripper=-1.0)
 
     def _action(self, error_m: np.ndarray, turn: np.ndarray, gripper: float) -> np.ndarray:
         return np.append(towards(error_m, turn, self._pace), gripper).astype(np.float32)
 
-    @staticmethod
-    def _is_around(offset_m: np.ndarray, angle_rad: float, closing: bool) -> bool:
-        """Whether the cube is between the pads, `offset_m` (3,) in the grip frame; once closing, be patient."""
-        if closing:
-            return bool((np.abs(offset_m) < [0.012, 0.03, 0.012]).all())
-        return bool((np.abs(offset_m) < [0.006, 0.010, 0.006]).all()) and angle_rad < 0.12
+
+def _is_around(offset_m: np.ndarray, angle_rad: float, half_size_m: float, closing: bool) -> bool:
+    """Whether the cube is between the pads, `offset_m` (3,) in the grip frame; once closing, be patient."""
+    reach = half_size_m + PAD_M  # pad and cube overlap up to here
+    if closing:
+        return bool((offset_m < [0.6 * reach, MAX_WIDTH_M / 2, 0.6 * reach]).all())
+    side = MAX_WIDTH_M / 2 - half_size_m - 0.006
+    return bool((offset_m < [0.4 * reach, side, 0.35 * reach]).all()) and angle_rad < 0.15
 
 
 def _grasp_yaw(gripper: np.ndarray, cube: np.ndarray) -> float:
