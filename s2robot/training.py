@@ -27,6 +27,7 @@ from s2robot.metrics import MetricsLog
 from s2robot.policies import Policy
 from s2robot.policies.base import action_error
 from s2robot.progress import progress
+from s2robot.seeding import mixed_seed
 
 VALID_WINDOWS = 512  # at most so many, evenly spread, are validated on
 EMA_POWER = 0.75  # diffusers' advice for short trainings
@@ -133,7 +134,7 @@ def train(
             asked = time.perf_counter()
             batch = next(source)
             waited += time.perf_counter() - asked
-            torch.manual_seed((seed << 32) + step)
+            torch.manual_seed(mixed_seed(seed, step))
             loss, _ = policy.loss(batch)
             trainer.update(loss)
             recent.append((loss.detach(), batch.windows))

@@ -9,6 +9,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from s2robot.data.windows import Windows
+from s2robot.seeding import mixed_seed
 from s2robot.types import Batch
 
 
@@ -26,7 +27,7 @@ def windows_of_step(count: int, batch_size: int, seed: int, step: int) -> Int[Te
 
 @lru_cache(maxsize=2)
 def _shuffle(count: int, seed: int, epoch: int) -> Int[Tensor, "count"]:
-    return torch.randperm(count, generator=torch.Generator().manual_seed((seed << 32) + epoch))
+    return torch.randperm(count, generator=torch.Generator().manual_seed(mixed_seed(seed, epoch)))
 
 
 def batches(
