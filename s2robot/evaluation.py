@@ -119,9 +119,18 @@ def summarise(env_id: str, results: Sequence[EpisodeResult], wall_s: float) -> S
 
 
 def read_episodes(path: Path) -> list[EpisodeResult]:
-    """The episodes of an `episodes.jsonl`; a last line that was cut off while being written is left out."""
-    lines = path.read_text().split("\n")[:-1]
-    return [EpisodeResult(return_=line.pop("return"), **line) for line in map(json.loads, lines)]
+    """The episodes of an `episodes.jsonl`; a last line that was cut off while being written is left out.
+
+    Raises `UserError` for a line that is no episode.
+    """
+    results = []
+    for number, text in enumerate(path.read_text().split("\n")[:-1], 1):
+        try:
+            line = json.loads(text)
+            results.append(EpisodeResult(return_=line.pop("return"), **line))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise UserError(f"{path}, line {number} is no episode: {error}") from error
+    return results
 
 
 def _rate(results: Sequence[EpisodeResult]) -> str:
