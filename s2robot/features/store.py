@@ -1,0 +1,202 @@
+"""The feature store on disk: one folder for each way of encoding, one row for each different frame.
+
+    <root>/<encoder>-<key>/
+        settings.json     all that decides the numbers; its hash is the key
+        rows.bin          the features, row after row, only ever appended to
+        index.bin         a record for each row: hash of the frame, checksum of the row
+        manifests/        datasets seen before: which rows their frames are
+        lock              held by whoever appends
+
+Rows are on the disk before the records that name them, so whatever a killed or full-disk build leaves
+behind is valid up to the last whole record, and what follows it is cut off by the next build.
+"""
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from s2robot.cache import cache_root
+from s2robot.encoders.base import EncoderSpec
+from s2robot.errors import UserError
+
+FORMAT = 1
+DTYPES = {"float16": torch.float16, "float32": torch.float32}
+FRAME_HASH_BYTES = 16
+RECORD = np.dtype([("frame", f"V{FRAME_HASH_BYTES}"), ("checksum", "<u4")])
+
+log = logging.getLogger(__name__)
+
+
+def frame_hash(frame: UInt8[np.ndarray, "h w 3"]) -> bytes:
+    """What a decoded frame is known by: its pixels and its shape."""
+    digest = hashlib.blake2b(repr(frame.shape).encode(), digest_size=FRAME_HASH_BYTES)
+    digest.update(np.ascontiguousarray(frame).data)
+    return digest.digest()
+
+
+class FeatureStore:
+    """The rows of one way of encoding; reading needs no lock.
+
+    `shape` is a row's (c, gh, gw), `dtype` "float16" or "float32". Raises UserError if the folder on disk
+    does not hold what its name says.
+    """
+
+    def __init__(
+        self,
+        spec: EncoderSpec,
+        shape: tuple[int, int, int],
+        dtype: str = "float16",
+        root: str | Path | None = None,
+    ) -> None:
+        if dtype not in DTYPES:
+            raise UserError(f"features are stored as {' or '.join(DTYPES)}, not as {dtype!r}")
+        self.shape, self.dtype = shape, DTYPES[dtype]
+        self.row_bytes = int(np.prod(shape)) * self.dtype.itemsize
+        settings = {"format": FORMAT, "dtype": dtype, "shape": list(shape), "encoder": spec.to_dict()}
+        key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+        self.folder = Path(root or cache_root() / "features").expanduser() / f"{spec.name}-{key}"
+        self.manifests = self.folder / "manifests"
+        self._index_file, self._rows_file = self.folder / "index.bin", self.folder / "rows.bin"
+        self._check_settings(settings)
+
+    def __len__(self) -> int:
+        """Rows that are valid now."""
+        count = _size(self._index_file) // RECORD.itemsize
+        if _size(self._rows_file) < count * self.row_bytes:
+            there = _size(self._rows_file) // self.row_bytes
+            raise UserError(
+                f"feature store {self.folder} is damaged: {count} rows are listed and {there} are there; "
+                f"delete the folder to encode them again"
+            )
+        return count
+
+    def rows(self) -> Float[Tensor, "n c gh gw"]:
+        """All rows, mapped from the disk and read when touched. The tensor must not be written to."""
+        count = len(self)
+        if count == 0:
+            return torch.empty(0, *self.shape, dtype=self.dtype)
+        size = count * self.row_bytes // self.dtype.itemsize
+        flat = torch.from_file(str(self._rows_file), shared=False, size=size, dtype=self.dtype)
+        return flat.view(count, *self.shape)
+
+    def index(self, count: int) -> np.ndarray:
+        """The first `count` records (dtype `RECORD`)."""
+        return np.fromfile(self._index_file, RECORD, count) if count else np.empty(0, RECORD)
+
+    def damaged_rows(self) -> list[int]:
+        """Rows whose bytes no longer have the checksum that they were stored with."""
+        rows, records = self.rows(), self.index(len(self))
+        return [i for i, record in enumerate(records) if _checksum(rows[i]) != record["checksum"]]
+
+    @contextmanager
+    def writer(self) -> Iterator["Writer"]:
+        """The only writer of this store; waits for another one to finish."""
+        with open(self.folder / "lock", "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                log.warning("waiting for another build of %s", self.folder)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            writer = Writer(self)
+            try:
+                yield writer
+            finally:
+                writer.close()
+
+    def _check_settings(self, settings: dict[str, Any]) -> None:
+        file = self.folder / "settings.json"
+        if not file.exists():
+            self.manifests.mkdir(parents=True, exist_ok=True)
+            scratch = file.with_suffix(f".{os.getpid()}.tmp")
+            scratch.write_text(json.dumps(settings, indent=2) + "\n")
+            scratch.replace(file)
+            return
+        try:
+            stored = json.loads(file.read_text())
+        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise UserError(f"feature store {self.folder} is damaged: settings.json is no JSON") from error
+        differing = sorted(key for key in settings if stored.get(key) != settings[key])
+        if differing:
+            raise UserError(
+                f"feature store {self.folder} was made with other settings ({', '.join(differing)}) than its "
+                f"name says; delete the folder to encode its frames again"
+            )
+
+
+class Writer:
+    """Appends to a store. Rows count once they are committed."""
+
+    def __init__(self, store: FeatureStore) -> None:
+        self.store = store
+        committed = len(store)
+        self._rows = open(store._rows_file, "ab")  # noqa: SIM115 (closed by `close`)
+        self._index = open(store._index_file, "ab")  # noqa: SIM115
+        self._rows.truncate(committed * store.row_bytes)  # what a killed build left half done
+        self._index.truncate(committed * RECORD.itemsize)
+        self._pending: list[tuple[bytes, int]] = []
+        self._row_of = {bytes(frame): row for row, frame in enumerate(store.index(committed)["frame"])}
+
+    def find(self, frame: bytes) -> int | None:
+        """The row of the frame with this hash, if it has one."""
+        return self._row_of.get(frame)
+
+    def append(self, frames: Sequence[bytes], features: Float[Tensor, "n c gh gw"]) -> None:
+        """Add a row for each frame (given by its hash), in the store's dtype."""
+        for frame, row in zip(frames, features.to("cpu", self.store.dtype), strict=True):
+            self._write(self._rows, _bytes(row))
+            self._pending.append((frame, _checksum(row)))
+            self._row_of[frame] = len(self._row_of)
+
+    def commit(self) -> None:
+        """Make all rows so far survive a kill or a crash of the machine."""
+        self._sync(self._rows)
+        self._write(self._index, np.array(self._pending, RECORD).tobytes())
+        self._sync(self._index)
+        self._pending = []
+
+    def close(self) -> None:
+        self._rows.close()
+        self._index.close()
+
+    def _write(self, file: Any, data: bytes | memoryview) -> None:
+        try:
+            file.write(data)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _sync(self, file: Any) -> None:
+        try:
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> UserError:
+        return UserError(
+            f"cannot write to feature store {self.store.folder}: {error.strerror}; "
+            f"the {len(self.store)} rows stored so far stay usable"
+        )
+
+
+def _bytes(row: Tensor) -> memoryview:
+    return row.contiguous().view(torch.uint8).numpy().data
+
+
+def _checksum(row: Tensor) -> int:
+    return zlib.crc32(_bytes(row))
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0

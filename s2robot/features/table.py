@@ -1,0 +1,77 @@
+"""The features of a dataset's frames, gathered by frame number, whatever memory they are in."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+STATISTICS_FRAMES = 4096  # enough for a channel's mean and deviation, and seconds at any size
+CHUNK_ROWS = 256
+
+
+class FeatureTable:
+    """Frames are numbered through all episodes of a dataset, in its order.
+
+    `shape` is (c, gh, gw) of a frame, `offsets` the first frame of each episode and, last, their number.
+    Read from the disk as it is, with the page cache in between; `to` moves it into memory or onto a GPU.
+    """
+
+    def __init__(
+        self,
+        data: Float[Tensor, "r c gh gw"],
+        rows: Int[Tensor, "n"],  # row of `data` of each frame; frames that look the same share one
+        lengths: Sequence[int],
+    ) -> None:
+        self._data, self._rows = data, rows
+        self.offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        c, gh, gw = self._data.shape[1:]
+        return c, gh, gw
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self._data.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self._data.device
+
+    def gather(self, frames: Int[Tensor, "b to"]) -> Float[Tensor, "b to c gh gw"]:
+        """A copy of these frames' features, on the table's device and in its dtype."""
+        rows = self._rows[frames.to(self._rows.device)]
+        return self._data.index_select(0, rows.flatten()).unflatten(0, tuple(rows.shape))
+
+    def to(self, device: str | torch.device) -> "FeatureTable":
+        """A table with only this dataset's rows, in the memory of `device` ("cpu" is RAM, not the disk)."""
+        used, rows = self._rows.unique(return_inverse=True)
+        data = torch.empty(len(used), *self.shape, dtype=self.dtype, device=device)
+        for at, part in zip(data.split(CHUNK_ROWS), used.split(CHUNK_ROWS), strict=True):
+            at.copy_(self._data.index_select(0, part))
+        lengths = np.diff(self.offsets).tolist()
+        return FeatureTable(data, rows.to(device), lengths)
+
+    def channel_stats(self) -> tuple[Float[Tensor, "c"], Float[Tensor, "c"]]:
+        """Mean and standard deviation of each channel over all cells of the frames.
+
+        Of more than 4096 frames, 4096 that are evenly spread are taken.
+        """
+        n = len(self)
+        frames = (
+            torch.arange(n) if n <= STATISTICS_FRAMES else torch.linspace(0, n - 1, STATISTICS_FRAMES).long()
+        )
+        total, squares = torch.zeros(2, self.shape[0], dtype=torch.float64, device=self.device)
+        for part in frames.split(CHUNK_ROWS):
+            maps = self.gather(part[:, None]).flatten(0, 1).float()  # n c gh gw
+            total += maps.sum((0, 2, 3)).double()
+            squares += maps.square().sum((0, 2, 3)).double()
+        cells = len(frames) * self.shape[1] * self.shape[2]
+        mean = total / cells
+        deviation = (squares / cells - mean.square()).clamp(min=0).sqrt()
+        return mean.float().cpu(), deviation.float().cpu()
