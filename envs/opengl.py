@@ -1,8 +1,10 @@
 """Chooses how MuJoCo starts OpenGL. Must run before the first `import mujoco` (see `envs/__init__.py`)."""
 
 import ctypes
+import importlib.util
 import os
 import sys
+from pathlib import Path
 
 NO_OPENGL = (
     "cannot start OpenGL for rendering without a display: install EGL (Debian, Ubuntu: "
@@ -19,9 +21,25 @@ def configure() -> str:
     A display is used when there is one. Returns the value of MUJOCO_GL; `disabled` means that physics
     works and rendering raises `NO_OPENGL`.
     """
+    _load_triton_first()
     if "MUJOCO_GL" not in os.environ and sys.platform == "linux" and not _has_display():
         os.environ["MUJOCO_GL"] = "egl" if egl_starts() else "osmesa" if osmesa_loads() else "disabled"
     return os.environ.get("MUJOCO_GL", "")
+
+
+def _load_triton_first() -> None:
+    """Load the library of Triton, which torch imports when it likes, before Mesa's.
+
+    Both contain LLVM. Mesa's software renderer loads it with global symbols; a Triton that is loaded after
+    that binds to them and crashes the process. The other way round both work.
+    """
+    triton = importlib.util.find_spec("triton")
+    if triton is None or "triton" in sys.modules:
+        return
+    for folder in triton.submodule_search_locations or ():
+        library = Path(folder) / "_C" / "libtriton.so"
+        if library.exists():
+            ctypes.CDLL(str(library))
 
 
 def egl_starts() -> bool:
