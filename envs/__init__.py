@@ -20,7 +20,7 @@ __all__ = ["TASKS", "Expert", "Task", "make_expert"]
 for _id, _task in TASKS.items():
     gymnasium.register(
         _id,
-        entry_point=_task.env,
+        entry_point=f"{_task.env.__module__}:{_task.env.__qualname__}",
         kwargs=dict(_task.kwargs),
         max_episode_steps=MAX_EPISODE_STEPS,
     )

@@ -1,10 +1,10 @@
 """What every tabletop task shares: scene, cameras, observations, episodes, exact state save and restore.
 
-A task subclasses `TabletopEnv` and gives `scene` (an MJCF file in `assets/`), and how its objects are
+A task subclasses `TabletopEnv`, names its `scene` (an MJCF file in `assets/`) and says how its objects are
 placed (`place_objects`), described (`object_state`) and judged (`is_success`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path
@@ -16,25 +16,26 @@ import numpy as np
 from gymnasium import spaces
 
 from envs import opengl
-from envs.panda import HOME_QPOS, Panda
+from envs.panda import HOME_QPOS, TARGET_SIZE, Panda
 
 ASSETS = Path(__file__).parent / "assets"
 MAX_EPISODE_STEPS = 100
-SUCCESS_STEPS = 5  # a task is solved when success has held for this many control steps in a row
+SUCCESS_STEPS = 5  # a task is solved when its goal has been met for this many control steps in a row
 START_NOISE_RAD = 0.1
+FARTHEST_M = 10.0  # bound of every number observed; what falls off the table stays on the floor
 
-# What the future of the simulation depends on; data.time is part of FULLPHYSICS.
+# What the future of the simulation depends on.
 _STATE = (
     mujoco.mjtState.mjSTATE_FULLPHYSICS.value
     | mujoco.mjtState.mjSTATE_CTRL.value
     | mujoco.mjtState.mjSTATE_WARMSTART.value
 )
 
-Observation = dict[str, np.ndarray]
+Observation = dict[str, Any]  # key -> array
 
 
 class Expert(Protocol):
-    """A scripted solution: looks at the privileged state of `env` and says what to do now, (7,) float32."""
+    """A scripted solution: looks at the privileged state of `env`, says what to do now, float32 (7,)."""
 
     def __call__(self, env: gymnasium.Env[Any, Any]) -> np.ndarray: ...
 
@@ -49,7 +50,10 @@ class Task:
 
 
 class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
-    """A Panda arm at a table; see the task classes for what there is to do."""
+    """A Panda arm at a table; the task classes say what there is to do and document spaces and arguments.
+
+    Raises ValueError for an unknown camera and for an image size or control frequency that cannot be.
+    """
 
     scene: ClassVar[str]
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
@@ -69,7 +73,8 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         self._xml = spec.to_xml()
         self.model.vis.global_.offheight, self.model.vis.global_.offwidth = self.image_size
 
-        self.camera_names = self._check_cameras(cameras)
+        in_scene = tuple(self.model.camera(i).name for i in range(self.model.ncam))
+        self.camera_names = in_scene if cameras is None else _known_cameras(cameras, in_scene)
         self._substeps = _substeps(control_freq, self.model.opt.timestep)
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode is {render_mode!r}; it must be None or 'rgb_array'")
@@ -98,7 +103,7 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         raise NotImplementedError
 
     def is_success(self) -> bool:
-        """Whether the goal is met right now (it must stay so for `SUCCESS_STEPS` control steps)."""
+        """Whether the goal is met right now (it counts after `SUCCESS_STEPS` control steps in a row)."""
         raise NotImplementedError
 
     # Gymnasium's interface.
@@ -108,25 +113,28 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
     ) -> tuple[Observation, dict[str, Any]]:
         super().reset(seed=seed)
         mujoco.mj_resetData(self.model, self.data)
-        self.panda.reset(
-            self.data, HOME_QPOS + self.np_random.uniform(-START_NOISE_RAD, START_NOISE_RAD, size=7)
-        )
+        noise = self.np_random.uniform(-START_NOISE_RAD, START_NOISE_RAD, size=HOME_QPOS.size)
+        self.panda.reset(self.data, HOME_QPOS + noise)
         self.place_objects(self.np_random)
         mujoco.mj_forward(self.model, self.data)
         self._success_steps = 0
         return self._step_observation(), self._info()
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        action = np.clip(np.asarray(action, dtype=np.float64), -1.0, 1.0)
-        self.panda.step(self.data, action, self._substeps)
+        action = np.asarray(action, dtype=np.float64)
+        if action.shape != self.action_space.shape or not np.isfinite(action).all():
+            raise ValueError(f"action must be 7 finite numbers, got {action.tolist()}")
+        self.panda.step(self.data, np.clip(action, -1.0, 1.0), self._substeps)
         mujoco.mj_forward(self.model, self.data)  # poses and contacts of the state just reached
         self._success_steps = self._success_steps + 1 if self.is_success() else 0
         info = self._info()
         return self._step_observation(), float(info["success"]), info["success"], False, info
 
-    def render(self) -> np.ndarray | None:  # type: ignore[override]
-        """The first camera's image, uint8 (h, w, 3)."""
-        return self._image(self.camera_names[0]) if self.render_mode == "rgb_array" else None
+    def render(self) -> np.ndarray | None:
+        """The first camera's image, uint8 (h, w, 3), top row first."""
+        if self.render_mode is None:
+            return None
+        return self._image(self.camera_names[0] if self.camera_names else self.model.camera(0).name)
 
     def close(self) -> None:
         if self._renderer is not None:
@@ -137,7 +145,7 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
 
     @property
     def images_in_step(self) -> bool:
-        """Whether `reset` and `step` render; when off, images are left out of observations and their space."""
+        """Whether `reset` and `step` render; if not, observations and their space have no images."""
         return self._images_in_step
 
     @images_in_step.setter
@@ -146,19 +154,14 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         self.observation_space = self._space()
 
     def observe(self, cameras: tuple[str, ...] | None = None) -> Observation:
-        """The current state as observed: everything low-dimensional and the images of `cameras` (None: all).
+        """The current state as observed: everything low-dimensional and images of `cameras` (None: all).
 
         Raises ValueError for a camera this environment was not made with.
         """
-        unknown = set(cameras or ()) - set(self.camera_names)
-        if unknown:
-            raise ValueError(f"unknown camera {min(unknown)!r}; known: {', '.join(self.camera_names)}")
+        cameras = self.camera_names if cameras is None else _known_cameras(cameras, self.camera_names)
         position, _ = self.panda.pose(self.data)
         return {
-            **{
-                f"{name}_image": self._image(name)
-                for name in (self.camera_names if cameras is None else cameras)
-            },
+            **{f"{name}_image": self._image(name) for name in cameras},
             "robot0_eef_pos": position,
             "robot0_eef_quat": self.panda.quat_xyzw(self.data),
             "robot0_gripper_qpos": self.panda.finger_qpos(self.data),
@@ -166,21 +169,25 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         }
 
     def get_state(self) -> np.ndarray:
-        """Everything the future depends on, float64: physics, the controller's target, the success counter."""
+        """All that the future depends on, float64: physics, the arm's target, the success counter."""
         physics = np.empty(mujoco.mj_stateSize(self.model, _STATE))
         mujoco.mj_getState(self.model, self.data, physics, _STATE)
         return np.concatenate([physics, self.panda.target, [self._success_steps]])
 
     def set_state(self, state: np.ndarray) -> None:
-        """Goes back to a state from `get_state`; the simulation then continues bit for bit as it did."""
+        """Goes back to a state from `get_state`; the simulation then goes on bit for bit as it did.
+
+        Raises ValueError if `state` has another length (it is another scene's).
+        """
         state = np.asarray(state, dtype=np.float64)
-        if state.shape != self.get_state().shape:
-            raise ValueError(f"state has shape {state.shape}; it must be {self.get_state().shape}")
-        physics = state[:-9]
+        physics_size = mujoco.mj_stateSize(self.model, _STATE)
+        if state.shape != (physics_size + TARGET_SIZE + 1,):
+            raise ValueError(f"state has shape {state.shape}; here it is ({physics_size + TARGET_SIZE + 1},)")
+        physics = state[:physics_size]
         mujoco.mj_setState(self.model, self.data, physics, _STATE)
         mujoco.mj_forward(self.model, self.data)
         mujoco.mj_setState(self.model, self.data, physics, _STATE)  # mj_forward touches the warm start
-        self.panda.target = state[-9:-1].copy()
+        self.panda.target = state[physics_size:-1].copy()
         self._success_steps = int(state[-1])
 
     def model_xml(self) -> str:
@@ -195,48 +202,44 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
 
     def _space(self) -> spaces.Dict:
         image = spaces.Box(0, 255, (*self.image_size, 3), np.uint8)
-        vectors = self.observe(cameras=())
-        return spaces.Dict(
-            {
-                **{f"{name}_image": image for name in self.camera_names if self._images_in_step},
-                **{
-                    key: spaces.Box(-np.inf, np.inf, value.shape, np.float64)
-                    for key, value in vectors.items()
-                },
-            }
-        )
+        images = {f"{name}_image": image for name in self.camera_names if self._images_in_step}
+        vectors = {
+            key: spaces.Box(-FARTHEST_M, FARTHEST_M, value.shape, np.float64)
+            for key, value in self.observe(cameras=()).items()
+        }
+        return spaces.Dict({**images, **vectors})
 
     def _image(self, camera: str) -> np.ndarray:
         if self._renderer is None:
-            height, width = self.image_size
             try:
-                self._renderer = mujoco.Renderer(self.model, height, width, max_geom=self.model.ngeom + 16)
+                self._renderer = mujoco.Renderer(self.model, *self.image_size)
             except (AttributeError, ImportError, RuntimeError, mujoco.FatalError) as error:
-                raise RuntimeError(opengl.NO_OPENGL) from error
+                raise RuntimeError(opengl.explain(error)) from error
         self._renderer.update_scene(self.data, camera)
         return self._renderer.render()
 
-    def _check_cameras(self, cameras: tuple[str, ...] | None) -> tuple[str, ...]:
-        known = tuple(self.model.camera(i).name for i in range(self.model.ncam))
-        if cameras is None:
-            return known
-        for name in [cameras] if isinstance(cameras, str) else cameras:
-            if name not in known:
-                raise ValueError(f"unknown camera {name!r}; known: {', '.join(known)}")
-        return (cameras,) if isinstance(cameras, str) else tuple(cameras)
+
+def _known_cameras(cameras: Sequence[str], known: tuple[str, ...]) -> tuple[str, ...]:
+    cameras = (cameras,) if isinstance(cameras, str) else tuple(cameras)
+    for name in cameras:
+        if name not in known:
+            raise ValueError(f"unknown camera {name!r}; known: {', '.join(known)}")
+    return cameras
 
 
 def _height_width(image_size: int | tuple[int, int]) -> tuple[int, int]:
-    pair = (image_size, image_size) if isinstance(image_size, Integral) else tuple(image_size)  # type: ignore[arg-type]
-    if len(pair) != 2 or not all(isinstance(n, Integral) and not isinstance(n, bool) and n > 0 for n in pair):
+    pair: Any = (image_size, image_size) if isinstance(image_size, Integral) else image_size
+    if not isinstance(pair, Sequence) or len(pair) != 2 or not all(_is_positive(n) for n in pair):
         raise ValueError(f"image_size is {image_size!r}; it must be a positive integer or (height, width)")
-    return int(pair[0]), int(pair[1])  # type: ignore[call-overload]
+    return int(pair[0]), int(pair[1])
 
 
 def _substeps(control_freq: int, timestep_s: float) -> int:
     physics_freq = round(1 / timestep_s)
-    if not isinstance(control_freq, Integral) or control_freq <= 0 or physics_freq % control_freq:
-        raise ValueError(
-            f"control_freq is {control_freq!r}; it must be an integer that divides {physics_freq} (physics steps a second)"
-        )
+    if not _is_positive(control_freq) or physics_freq % control_freq:
+        raise ValueError(f"control_freq is {control_freq!r}; it must divide {physics_freq}, the physics rate")
     return physics_freq // int(control_freq)
+
+
+def _is_positive(number: object) -> bool:
+    return isinstance(number, Integral) and not isinstance(number, bool) and int(number) > 0

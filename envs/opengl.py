@@ -4,10 +4,12 @@ import ctypes
 import importlib.util
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
-NO_OPENGL = (
-    "cannot start OpenGL for rendering without a display: install EGL (Debian, Ubuntu: "
+DISABLED = "disabled"
+MISSING = (
+    "OpenGL cannot start without a display: install EGL (Debian, Ubuntu: "
     "apt-get install libegl1 libgl1 libgl1-mesa-dri) or OSMesa (apt-get install libosmesa6)"
 )
 
@@ -19,11 +21,11 @@ def configure() -> str:
     """Sets MUJOCO_GL where the user has not: EGL if it starts, else OSMesa, else nothing is rendered.
 
     A display is used when there is one. Returns the value of MUJOCO_GL; `disabled` means that physics
-    works and rendering raises `NO_OPENGL`.
+    works and rendering raises `MISSING`.
     """
     _load_triton_first()
     if "MUJOCO_GL" not in os.environ and sys.platform == "linux" and not _has_display():
-        os.environ["MUJOCO_GL"] = "egl" if egl_starts() else "osmesa" if osmesa_loads() else "disabled"
+        os.environ["MUJOCO_GL"] = "egl" if egl_starts() else "osmesa" if osmesa_loads() else DISABLED
     return os.environ.get("MUJOCO_GL", "")
 
 
@@ -40,6 +42,16 @@ def _load_triton_first() -> None:
         library = Path(folder) / "_C" / "libtriton.so"
         if library.exists():
             ctypes.CDLL(str(library))
+
+
+def explain(error: Exception) -> str:
+    """One line on why a rendering context could not be made."""
+    backend = os.environ.get("MUJOCO_GL", "")
+    if backend == DISABLED:
+        return MISSING
+    return (
+        f"OpenGL does not start with MUJOCO_GL={backend!r} ({error}); unset it and import envs before mujoco"
+    )
 
 
 def egl_starts() -> bool:
@@ -81,7 +93,7 @@ def _has_display() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _load(name: str, versions: "range | tuple[int, ...]") -> ctypes.CDLL | None:
+def _load(name: str, versions: Iterable[int]) -> ctypes.CDLL | None:
     for file in [f"lib{name}.so", *(f"lib{name}.so.{v}" for v in versions)]:
         try:
             return ctypes.CDLL(file)

@@ -13,6 +13,8 @@ HOME_QPOS = np.array([0.0, -0.1848, 0.0, -2.4967, 0.0, 2.3119, np.pi / 4])  # gr
 HOME_QUAT_XYZW = np.array([1.0, 0.0, 0.0, 0.0])
 MAX_WIDTH_M = 0.08
 
+TARGET_SIZE = 8
+
 POSITION_STEP_M = 0.05  # an action of 1
 ROTATION_STEP_RAD = 0.5
 FINGER_SPEED_M_S = 0.05  # each finger; Franka Hand's data sheet
@@ -26,7 +28,7 @@ WORKSPACE_HIGH = np.array([0.75, 0.45, 0.60])
 _SUBSTEPS_PER_SETPOINT = 5
 _IK_ITERATIONS = 8
 _IK_DAMPING = 1e-4
-_IK_NULL_GAIN = 0.05
+_IK_NULL_GAIN = 0.2
 _IK_TOLERANCE = 1e-5
 
 
@@ -47,7 +49,7 @@ class Panda:
         # A servo lags behind a moving setpoint by kv/kp; leading the setpoint by as much cancels it.
         self._lead_s = -model.actuator_biasprm[self._arm_ctrl, 2] / gain
         self._jacobian = np.zeros((6, model.nv))
-        self.target = np.zeros(8)
+        self.target = np.zeros(TARGET_SIZE)
 
     def reset(self, data: mujoco.MjData, qpos: np.ndarray) -> None:
         """Puts the arm at joint angles `qpos` (7,) rad, at rest, with the gripper open."""
@@ -97,13 +99,14 @@ class Panda:
         return float(np.clip(goal, actual - GRIP_LEASH_M, min(actual + GRIP_LEASH_M, MAX_WIDTH_M / 2)))
 
     def _inverse_kinematics(self, q: np.ndarray, move_m: np.ndarray, turn_rad: np.ndarray) -> np.ndarray:
-        """Joint angles (7,) within limits that bring the grip frame from where `q` has it to the moved pose."""
+        """Joint angles (7,) within limits for the grip pose of `q`, moved and turned (world frame)."""
         model, scratch = self._model, self._scratch
         position, rotation = self._forward(q)
         # The fence only stops motions that lead out of it: from outside, the way back is free.
         wanted = position + move_m
         wanted = np.clip(wanted, np.minimum(WORKSPACE_LOW, position), np.maximum(WORKSPACE_HIGH, position))
         wanted_rotation = rotation_matrix(turn_rad) @ rotation
+        posture = _IK_NULL_GAIN * (HOME_QPOS - q)
         for _ in range(_IK_ITERATIONS):
             error = np.append(wanted - position, rotation_vector(wanted_rotation @ rotation.T))
             if np.abs(error).max() < _IK_TOLERANCE:
@@ -112,8 +115,8 @@ class Panda:
             mujoco.mj_jacSite(model, scratch, self._jacobian[:3], self._jacobian[3:], self._site)
             jac = self._jacobian[:, self._dofs]  # 6 7
             pseudo_inverse = jac.T @ np.linalg.inv(jac @ jac.T + _IK_DAMPING * np.eye(6))
-            posture = _IK_NULL_GAIN * (HOME_QPOS - q)
             step = posture + pseudo_inverse @ (error - jac @ posture)
+            posture = np.zeros(7)  # once is enough; further rounds only remove the error
             q = np.clip(q + step, self._low, self._high)
             position, rotation = self._forward(q)
         return q

@@ -4,8 +4,8 @@ import numpy as np
 
 from envs.panda import POSITION_STEP_M, ROTATION_STEP_RAD, rotation_vector
 
-GAIN = 0.4  # share of the remaining way covered in a step, so that motions slow down near the goal
-MAX_POSITION_ACTION = 0.32  # 1.6 cm a step: 16 cm/s at 10 Hz
+GAIN = 0.5  # share of the remaining way covered in a step, so that motions slow down near the goal
+MAX_POSITION_ACTION = 0.27  # 1.35 cm a step: 13.5 cm/s at 10 Hz
 MAX_ROTATION_ACTION = 0.25
 
 

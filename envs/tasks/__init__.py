@@ -1,4 +1,4 @@
-"""The tasks, one file each. A task file declares `TASKS`, registered id -> `Task`; a new file is named here."""
+"""The tasks, one file each: it declares `TASKS` (registered id -> `Task`) and is named here."""
 
 from envs.base import Task
 from envs.tasks import pick

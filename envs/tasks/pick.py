@@ -33,23 +33,24 @@ class Pick(TabletopEnv):
     `Box(-1, 1, (7,), float32)`; values outside are clipped. Deltas are in the world frame and move the target
     pose of the grip point, which stays inside the workspace and the joint limits.
 
-    | index | meaning                                  | unit of an action of 1      |
-    |-------|------------------------------------------|-----------------------------|
-    | 0-2   | move the grip point along x, y, z        | 5 cm a step                 |
-    | 3-5   | turn the gripper, axis-angle about x y z | 0.5 rad a step              |
-    | 6     | gripper: > 0 closes, < 0 opens, 0 holds  | 5 cm/s each finger (sign only) |
+    | index | meaning                                  | an action of 1             |
+    |-------|------------------------------------------|----------------------------|
+    | 0-2   | move the grip point along x, y, z        | 5 cm a step                |
+    | 3-5   | turn the gripper, axis-angle about x y z | 0.5 rad a step             |
+    | 6     | gripper: > 0 closes, < 0 opens, 0 holds  | each finger moves 5 cm/s   |
 
     ## Observation space
-    `Dict`; images are uint8, top row first, everything else is float64 in metres in the world frame.
+    `Dict`; images are uint8, top row first, the rest is float64, in metres and in the world frame.
 
-    | key                        | shape     | meaning                                                       |
-    |----------------------------|-----------|---------------------------------------------------------------|
-    | `agentview_image`          | (h, w, 3) | from in front of the robot, looking at the workspace          |
-    | `robot0_eye_in_hand_image` | (h, w, 3) | from the hand, looking between the fingers                    |
-    | `robot0_eef_pos`           | (3,)      | grip point, between the pads                                  |
-    | `robot0_eef_quat`          | (4,)      | its orientation, xyzw, in the half-space of the home orientation |
-    | `robot0_gripper_qpos`      | (2,)      | left, right finger from the middle, 0 to 0.04                 |
-    | `object`                   | (10,)     | privileged: cube position (3), orientation xyzw (4), position less the grip point (3) |
+    | key                        | shape     | meaning                                            |
+    |----------------------------|-----------|----------------------------------------------------|
+    | `agentview_image`          | (h, w, 3) | from in front of the robot, over the workspace     |
+    | `robot0_eye_in_hand_image` | (h, w, 3) | from the hand, over what is between the fingers    |
+    | `robot0_eef_pos`           | (3,)      | grip point, between the pads                       |
+    | `robot0_eef_quat`          | (4,)      | its orientation xyzw, with the sign nearest home's |
+    | `robot0_gripper_qpos`      | (2,)      | left, right finger from the middle, 0 to 0.04      |
+    | `object`                   | (10,)     | privileged: cube position, cube orientation xyzw,  |
+    |                            |           | cube position less grip point                      |
 
     ## Reward
     1 when the task is solved, else 0.
@@ -59,13 +60,16 @@ class Pick(TabletopEnv):
     (gripper pointing down, 25 cm above the table); gripper open.
 
     ## Episode end
-    Terminates when solved (`info["success"]`): the cube's lower side at least 10 cm above the table and both pads
-    touching the cube, for 5 control steps in a row. Truncates after 100 steps.
+    Terminates when solved (`info["success"]`): the cube's lower side at least 10 cm above the table and both
+    pads touching the cube, for 5 control steps in a row. Truncates after 100 steps.
 
     ## Arguments
-    `image_size` (448): int or (height, width). `cameras` (all): which cameras are observed. `control_freq` (10):
-    control steps a second, a divisor of 500. `cube_size` (0.04): edge in metres. `camera_distance` (None: as in the
-    scene): of agentview from the middle of the workspace, in metres. `wrist_camera` (True): whether there is one.
+    - `image_size` (448): int or (height, width) of every image, in pixels.
+    - `cameras` (all there are): which cameras are observed.
+    - `control_freq` (10): control steps a second, a divisor of 500.
+    - `cube_size` (0.04): the cube's edge in metres.
+    - `camera_distance` (the scene's): of agentview from the middle of the workspace, in metres.
+    - `wrist_camera` (True): whether there is a camera in the hand.
     """
 
     scene = "pick.xml"
@@ -119,11 +123,11 @@ class Pick(TabletopEnv):
 
 
 class PickExpert:
-    """Goes above the cube, turns with it, sinks around it, closes, lifts; from wherever the arm and the cube are.
+    """Goes above the cube, turns with it, sinks around it, closes, lifts; from wherever arm and cube are.
 
-    The action depends on the current state alone and is continuous but for opening and closing, so that a policy
-    can learn it from what it sees and it is the right correction after any disturbance. How high to be follows
-    from how far the gripper still is from being aligned: a funnel above the cube.
+    The action depends on the current state alone and is continuous but for opening and closing, so that a
+    policy can learn it from what it sees and it is the right correction after any disturbance. How high to
+    be follows from how far the gripper still is from being aligned: a funnel above the cube.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -139,7 +143,8 @@ class PickExpert:
         turn = pointing_down(_grasp_yaw(rotation, cube_rotation)) @ rotation.T
         angle = _angle(turn)
         # The grasp is at the cube's middle, but for small cubes, where the pads would touch the table.
-        error = cube + (0.0, 0.0, max(0.0, LOWEST_GRASP_M - cube[2])) - position
+        grasp = np.array([cube[0], cube[1], max(cube[2], LOWEST_GRASP_M)])
+        error = grasp - position
         offset = np.abs(rotation.T @ error)  # x across the pads, y from pad to pad
 
         if _is_around(offset, angle, half, closing=finger < OPEN_M):
@@ -149,7 +154,7 @@ class PickExpert:
 
         needed = min(OPEN_M, half + 0.012)
         height = max(
-            4 * (offset[1] - 0.008), 3 * (offset[0] - 0.010), 0.4 * (angle - 0.08), 8 * (needed - finger)
+            4 * (offset[1] - 0.008), 3 * (offset[0] - 0.010), 0.4 * (angle - 0.2), 8 * (needed - finger)
         )
         error[2] += np.clip(height, 0.0, HOVER_M)
         # Below the cube's top, go sideways only if the cube is between the fingers; else rise first.
@@ -166,13 +171,13 @@ def _is_around(offset_m: np.ndarray, angle_rad: float, half_size_m: float, closi
     """Whether the cube is between the pads, `offset_m` (3,) in the grip frame; once closing, be patient."""
     reach = half_size_m + PAD_M  # pad and cube overlap up to here
     if closing:
-        return bool((offset_m < [0.6 * reach, MAX_WIDTH_M / 2, 0.6 * reach]).all())
+        return bool((offset_m < [0.75 * reach, MAX_WIDTH_M / 2, 0.75 * reach]).all())
     side = MAX_WIDTH_M / 2 - half_size_m - 0.006
-    return bool((offset_m < [0.4 * reach, side, 0.35 * reach]).all()) and angle_rad < 0.15
+    return bool((offset_m < [0.45 * reach, side, 0.45 * reach]).all()) and angle_rad < 0.3
 
 
 def _grasp_yaw(gripper: np.ndarray, cube: np.ndarray) -> float:
-    """Yaw (rad) of the four in which the pads are parallel to the cube's sides that is nearest to the gripper's."""
+    """Of the four yaws (rad) with pads parallel to the cube's sides, the nearest to the gripper's."""
     upright = int(np.abs(cube[2]).argmax())  # the cube may lie on any of its sides
     side = cube[:, (upright + 1) % 3]
     now = np.arctan2(gripper[1, 0], gripper[0, 0])
