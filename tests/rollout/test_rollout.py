@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -228,3 +230,29 @@ def test_an_action_that_is_not_finite_is_not_executed():
 
     with pytest.raises(UserError, match="not finite"):
         run_episodes(Broken(), TINY, [1], workers=1)
+
+
+def test_ctrl_c_ends_the_workers_and_keeps_what_is_finished(tmp_path):
+    script = f"""
+import sys; sys.path.insert(0, {os.path.dirname(__file__)!r})
+from tiny_actor import TinyActor
+from tiny_env import TINY
+from s2robot.rollout import iter_episodes
+for result in iter_episodes(TinyActor(), TINY, range(10**6), workers=2):
+    print(result.seed, flush=True)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    first = process.stdout.readline()
+    workers = psutil.Process(process.pid).children()
+
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=30)
+
+    assert len(workers) == 2
+    assert not any(worker.is_running() for worker in workers)
+    assert errors.strip().endswith("KeyboardInterrupt")
+    assert errors.count("Traceback") == 1  # this process's; the workers do not see the signal
+    seeds = [int(word) for word in (first + out).split()]
+    assert len(set(seeds)) == len(seeds) > 0
