@@ -21,6 +21,8 @@ FINGER_SPEED_M_S = 0.05  # each finger; Franka Hand's data sheet
 GRIP_LEASH_M = 0.01  # how far the fingers' target may be ahead of them; times the servo's gain: grip force
 JOINT_LEASH_RAD = np.array([0.03] * 4 + [0.2] * 3)  # the same for the arm: it pushes with a bounded force
 
+JOINT_MARGIN_RAD = 0.06  # targets stay this far from the joint limits: room to brake
+
 # Where the grip point may be sent (m): within reach, and pads above the table when pointing down.
 WORKSPACE_LOW = np.array([0.20, -0.45, 0.0105])
 WORKSPACE_HIGH = np.array([0.75, 0.45, 0.60])
@@ -44,7 +46,8 @@ class Panda:
         self._fingers = np.array([model.joint(f"finger_{s}").qposadr[0] for s in ("left", "right")])
         self._arm_ctrl = np.array([model.actuator(f"joint{i}").id for i in range(1, 8)])
         self._finger_ctrl = model.actuator("fingers").id
-        self._low, self._high = np.array([model.joint(f"joint{i}").range for i in range(1, 8)]).T
+        limits = np.array([model.joint(f"joint{i}").range for i in range(1, 8)])
+        self._low, self._high = limits[:, 0] + JOINT_MARGIN_RAD, limits[:, 1] - JOINT_MARGIN_RAD
         gain = model.actuator_gainprm[self._arm_ctrl, 0]
         # A servo lags behind a moving setpoint by kv/kp; leading the setpoint by as much cancels it.
         self._lead_s = -model.actuator_biasprm[self._arm_ctrl, 2] / gain
@@ -87,7 +90,8 @@ class Panda:
             chunk = min(_SUBSTEPS_PER_SETPOINT, substeps - done)
             done += chunk
             fraction = done / substeps
-            data.ctrl[self._arm_ctrl] = start + fraction * (goal - start) + lead
+            setpoint = start + fraction * (goal - start) + lead
+            data.ctrl[self._arm_ctrl] = np.clip(setpoint, self._low, self._high)
             data.ctrl[self._finger_ctrl] = finger_start + fraction * (finger_goal - finger_start)
             mujoco.mj_step(model, data, chunk)
         data.ctrl[self._arm_ctrl] = goal

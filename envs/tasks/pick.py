@@ -67,7 +67,7 @@ class Pick(TabletopEnv):
     - `image_size` (448): int or (height, width) of every image, in pixels.
     - `cameras` (all there are): which cameras are observed.
     - `control_freq` (10): control steps a second, a divisor of 500.
-    - `cube_size` (0.04): the cube's edge in metres.
+    - `cube_size` (0.04): the cube's edge in metres, 0.01 to 0.07.
     - `camera_distance` (the scene's): of agentview from the middle of the workspace, in metres.
     - `wrist_camera` (True): whether there is a camera in the hand.
     """
@@ -84,6 +84,8 @@ class Pick(TabletopEnv):
         camera_distance: float | None = None,
         wrist_camera: bool = True,
     ) -> None:
+        if not 0.01 <= cube_size <= 0.07:
+            raise ValueError(f"cube_size is {cube_size!r}; the gripper takes 0.01 to 0.07 m")
         self.half_size = cube_size / 2
         self._camera_distance = camera_distance
         self._wrist_camera = wrist_camera
