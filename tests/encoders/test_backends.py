@@ -1,0 +1,72 @@
+"""PyTorch and OpenVINO give the same features; the choice between them."""
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+from tiny_pretrained import tiny_pretrained
+
+from s2robot.encoders import S2, NetworkEncoder, make_encoder
+from s2robot.encoders.backends import OpenVinoBackend, TorchBackend, make_backend
+from s2robot.errors import UserError
+
+FRAMES = np.stack([data.astronaut()[:448, :448], data.astronaut()[60:508, 60:508]])
+
+
+def test_same_features_to_a_thousandth() -> None:
+    eager, fast = (make_encoder("lite0", backend=backend, device="cpu") for backend in ("torch", "openvino"))
+    expected, actual = eager.encode(FRAMES).map, fast.encode(FRAMES).map
+    assert (actual - expected).abs().max() <= 1e-3 * expected.abs().max()
+
+
+def test_prefix_tokens_and_several_tile_sizes() -> None:
+    frames = FRAMES[:, :64, :64]
+    expected, actual = (
+        S2(NetworkEncoder(tiny_pretrained(), backend, "cpu"), (32, 48)).encode(frames)
+        for backend in ("torch", "openvino")
+    )
+    torch.testing.assert_close(actual.map, expected.map, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(actual.prefix, expected.prefix, rtol=1e-4, atol=1e-5)
+
+
+def test_openvino_gives_the_same_bits_in_any_batch() -> None:
+    encoder = make_encoder("lite0", sizes=(224,), backend="openvino", device="cpu")
+    assert torch.equal(encoder.encode(FRAMES).map[1:], encoder.encode(FRAMES[1:]).map)
+
+
+def test_kept_graph_gives_the_same_bits_and_builds_no_network(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("S2ROBOT_CACHE", str(tmp_path))
+    pretrained = tiny_pretrained()
+    tiles = torch.rand(3, 3, 32, 32) * 255
+    (first,) = make_backend("openvino", pretrained.spec, pretrained.build, "cpu").map([tiles])
+
+    def never() -> torch.nn.Module:
+        raise AssertionError("built although the graph is on the disk")
+
+    (again,) = make_backend("openvino", pretrained.spec, never, "cpu").map([tiles])
+
+    assert torch.equal(first.map, again.map)
+
+
+def test_auto_is_openvino_on_the_cpu() -> None:
+    pretrained = tiny_pretrained()
+    assert isinstance(make_backend("auto", pretrained.spec, pretrained.build, "cpu"), OpenVinoBackend)
+    assert isinstance(make_backend("torch", pretrained.spec, pretrained.build, "cpu"), TorchBackend)
+
+
+def test_unfit_choices_are_refused() -> None:
+    pretrained = tiny_pretrained()
+    with pytest.raises(UserError, match="did you mean 'openvino'"):
+        make_backend("openvno", pretrained.spec, pretrained.build, "cpu")
+    with pytest.raises(UserError, match="unknown encoder 'lite00'; did you mean 'lite0'"):
+        make_encoder("lite00")
+    if not torch.cuda.is_available():
+        with pytest.raises(UserError, match="sees no CUDA GPU"):
+            make_encoder("lite0", device="cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_cuda_gives_the_same_features_to_a_thousandth() -> None:
+    expected = make_encoder("lite0", backend="torch", device="cpu").encode(FRAMES).map
+    actual = make_encoder("lite0", device="cuda").encode(FRAMES).map.cpu()
+    assert (actual - expected).abs().max() <= 1e-3 * expected.abs().max()

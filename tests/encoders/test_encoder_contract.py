@@ -1,0 +1,105 @@
+"""What every encoder of the registry promises, on every backend."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from skimage import data
+from torch import nn
+
+from s2robot.encoders import ENCODERS, S2Spec, make_encoder
+from s2robot.encoders.backends import BACKENDS
+from s2robot.errors import UserError
+
+FRAMES = np.stack([data.astronaut()[:96, 100:196], data.coffee()[:96, 100:196], data.chelsea()[:96, 100:196]])
+
+
+@pytest.fixture(
+    scope="module", params=[(name, backend) for name in ENCODERS for backend in BACKENDS], ids=str
+)
+def encoder(request):
+    name, backend = request.param
+    return make_encoder(name, sizes=(64, 96), backend=backend, device="cpu")
+
+
+def test_declared_shape_is_measured_shape(encoder) -> None:
+    features = encoder.encode(FRAMES)
+    assert features.map.shape == (3, encoder.spec.channels, *encoder.spec.grid(96, 96))
+    assert features.map.dtype == torch.float32
+    assert (features.prefix is None) == (encoder.spec.prefix_tokens == 0)
+
+
+def test_frozen_whatever_a_parent_does(encoder) -> None:
+    before = encoder.encode(FRAMES).map
+    parent = nn.ModuleDict({"eyes": encoder})
+
+    parent.train()
+    parent.requires_grad_(True)
+    with torch.enable_grad():
+        during = encoder.encode(FRAMES).map
+
+    assert not encoder.training
+    assert not during.requires_grad
+    assert list(parent.parameters()) == [] and parent.state_dict() == {}
+    assert torch.equal(encoder.encode(FRAMES).map, before)  # no batch norm drifted
+
+
+def test_network_inside_is_frozen() -> None:
+    encoder = make_encoder("lite0", sizes=(64,), backend="torch", device="cpu")
+    network = encoder.backend.network
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+
+    encoder.train().encode(FRAMES)
+
+    assert not any(module.training for module in network.modules())
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+
+
+def test_deterministic_and_input_unchanged(encoder) -> None:
+    frames = FRAMES.copy()
+    first, second = encoder.encode(frames).map, encoder.encode(frames).map
+    assert torch.equal(first, second)
+    assert np.array_equal(frames, FRAMES)
+
+
+def test_a_frame_does_not_depend_on_its_neighbours(encoder) -> None:
+    together, alone = encoder.encode(FRAMES).map[1:2], encoder.encode(FRAMES[1:2]).map
+    assert (together - alone).abs().max() <= 1e-5 * alone.abs().max()
+    assert not torch.allclose(encoder.encode(FRAMES).map[0], alone[0])
+
+
+def test_spec_is_plain_data_and_comes_back(encoder) -> None:
+    plain = encoder.spec.to_dict()
+    assert json.loads(json.dumps(plain)) == plain
+    assert S2Spec.from_dict(plain) == encoder.spec
+    with pytest.raises(UserError, match="other fields than expected: weights_sha256"):
+        S2Spec.from_dict({key: value for key, value in plain.items() if key != "weights_sha256"})
+
+
+def test_views_and_tensors_are_taken_as_they_are(encoder) -> None:
+    mirrored = FRAMES[:, ::-1]  # negative stride
+    read_only = FRAMES.copy()
+    read_only.flags.writeable = False
+    expected = encoder.encode(np.ascontiguousarray(mirrored)).map
+    assert torch.equal(encoder.encode(mirrored).map, expected)
+    assert torch.equal(encoder.encode(read_only).map, encoder.encode(torch.from_numpy(FRAMES)).map)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (FRAMES.astype(np.float32) / 255, "must be uint8 in 0..255, not float32"),
+        (torch.from_numpy(FRAMES).float(), "must be uint8 in 0..255, not float32"),
+        (FRAMES.transpose(0, 3, 1, 2), "channels come last"),
+        (FRAMES[0], "needs a batch axis"),
+        (FRAMES[..., :1], 'must have the shape "b h w 3"'),
+        ([[1, 2, 3]], "not list"),
+        (FRAMES[:, :64], "square frames, not 64x96"),
+    ],
+)
+def test_wrong_images_are_refused_in_one_line(encoder, images, message: str) -> None:
+    with pytest.raises(UserError, match=message) as raised:
+        encoder.encode(images)
+    assert "\n" not in str(raised.value)
