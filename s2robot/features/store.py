@@ -98,7 +98,8 @@ class FeatureStore:
     def damaged_rows(self) -> list[int]:
         """Rows whose bytes no longer have the checksum that they were stored with."""
         rows, records = self.rows(), self.index(len(self))
-        return [i for i, record in enumerate(records) if _checksum(rows[i]) != record["checksum"]]
+        checksums = [zlib.crc32(row.numpy().tobytes()) for row in rows]
+        return np.flatnonzero(records["checksum"] != np.array(checksums, np.uint32)).tolist()
 
     @contextmanager
     def writer(self) -> Iterator["Writer"]:
@@ -155,8 +156,9 @@ class Writer:
     def append(self, frames: Sequence[bytes], features: Float[Tensor, "n c gh gw"]) -> None:
         """Add a row for each frame (given by its hash), in the store's dtype."""
         for frame, row in zip(frames, features.to("cpu", self.store.dtype), strict=True):
-            self._write(self._rows, _bytes(row))
-            self._pending.append((frame, _checksum(row)))
+            data = row.numpy().tobytes()
+            self._write(self._rows, data)
+            self._pending.append((frame, zlib.crc32(data)))
             self._row_of[frame] = len(self._row_of)
 
     def commit(self) -> None:
@@ -170,7 +172,7 @@ class Writer:
         self._rows.close()
         self._index.close()
 
-    def _write(self, file: Any, data: bytes | memoryview) -> None:
+    def _write(self, file: Any, data: bytes) -> None:
         try:
             file.write(data)
         except OSError as error:
@@ -188,14 +190,6 @@ class Writer:
             f"cannot write to feature store {self.store.folder}: {error.strerror}; "
             f"the {len(self.store)} rows stored so far stay usable"
         )
-
-
-def _bytes(row: Tensor) -> memoryview:
-    return row.contiguous().view(torch.uint8).numpy().data
-
-
-def _checksum(row: Tensor) -> int:
-    return zlib.crc32(_bytes(row))
 
 
 def _size(file: Path) -> int:

@@ -1,0 +1,13 @@
+import numpy as np
+import pytest
+from frame_cases import SIDE, CountingEncoders, random_frames
+
+
+@pytest.fixture
+def episodes() -> dict[str, np.ndarray]:
+    return {f"demo_{i}": random_frames(3 + i, seed=i) for i in range(4)}  # 3 + 4 + 5 + 6 = 18 frames
+
+
+@pytest.fixture
+def encoders() -> CountingEncoders:
+    return CountingEncoders("lite0", sizes=(SIDE,), backend="torch", device="cpu")

@@ -1,0 +1,115 @@
+"""What the store makes of torn, truncated and foreign files."""
+
+import numpy as np
+import pytest
+import torch
+
+from s2robot.encoders import make_encoder
+from s2robot.errors import UserError
+from s2robot.features.store import FeatureStore, frame_hash
+
+SHAPE = (112, 2, 2)
+ROW_BYTES = 112 * 2 * 2 * 2
+HASHES = [bytes([i]) * 16 for i in range(6)]
+
+
+@pytest.fixture
+def features() -> torch.Tensor:
+    return torch.randn(6, *SHAPE, generator=torch.Generator().manual_seed(0)).half()
+
+
+@pytest.fixture
+def make_store(tmp_path):
+    spec = make_encoder("lite0", sizes=(32,), backend="torch", device="cpu").spec
+    return lambda **options: FeatureStore(spec, SHAPE, root=tmp_path, **options)
+
+
+@pytest.fixture
+def filled(make_store, features):
+    store = make_store()
+    with store.writer() as writer:
+        writer.append(HASHES[:4], features[:4])
+        writer.commit()
+    return store
+
+
+def test_rows_come_back(make_store, filled, features) -> None:
+    store = make_store()
+    assert torch.equal(store.rows(), features[:4])
+    with store.writer() as writer:
+        assert [writer.find(h) for h in HASHES] == [0, 1, 2, 3, None, None]
+
+
+def test_uncommitted_rows_do_not_count(make_store, filled, features) -> None:
+    with filled.writer() as writer:
+        writer.append(HASHES[4:], features[4:])
+    assert len(make_store()) == 4
+
+
+@pytest.mark.parametrize("torn", [("rows.bin", 100), ("index.bin", 7)])
+def test_torn_tail_is_ignored_and_cut(make_store, filled, features, torn) -> None:
+    name, extra = torn
+    with open(filled.folder / name, "ab") as file:
+        file.write(b"x" * extra)
+    assert torch.equal(filled.rows(), features[:4])
+    with filled.writer() as writer:
+        writer.append(HASHES[4:], features[4:])
+        writer.commit()
+    assert torch.equal(make_store().rows(), features)
+    assert make_store().damaged_rows() == []
+
+
+def test_missing_rows_are_told_in_one_line(make_store, filled) -> None:
+    with open(filled.folder / "rows.bin", "r+b") as file:
+        file.truncate(3 * ROW_BYTES)
+    with pytest.raises(UserError, match="is damaged: 4 rows are listed and 3 are there; delete") as raised:
+        make_store().rows()
+    assert "\n" not in str(raised.value)
+    with pytest.raises(UserError, match="is damaged"), make_store().writer():
+        pass
+
+
+def test_changed_bytes_are_found_by_their_checksum(make_store, filled) -> None:
+    with open(filled.folder / "rows.bin", "r+b") as file:
+        file.seek(2 * ROW_BYTES + 5)
+        file.write(b"\xff")
+    assert make_store().damaged_rows() == [2]
+
+
+def test_changed_settings_are_named(make_store, filled) -> None:
+    settings = filled.folder / "settings.json"
+    settings.write_text(settings.read_text().replace("float16", "float32"))
+    with pytest.raises(UserError, match=r"made with other settings \(dtype\)"):
+        make_store()
+    settings.write_text("{")
+    with pytest.raises(UserError, match=r"settings\.json is no JSON"):
+        make_store()
+
+
+def test_unknown_dtype_is_refused(make_store) -> None:
+    with pytest.raises(UserError, match="float16 or float32, not as 'int8'"):
+        make_store(dtype="int8")
+
+
+def test_full_disk_leaves_what_is_stored(make_store, filled, features, monkeypatch) -> None:
+    with filled.writer() as writer:
+
+        class FullDisk:
+            def write(self, data: bytes) -> None:
+                raise OSError(28, "No space left on device")
+
+            def close(self) -> None: ...
+
+        writer._rows.close()
+        writer._rows = FullDisk()
+        with pytest.raises(UserError, match="No space left on device; the 4 rows stored so far stay usable"):
+            writer.append(HASHES[4:], features[4:])
+    assert torch.equal(make_store().rows(), features[:4])
+
+
+def test_hash_knows_pixels_and_shape() -> None:
+    frame = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    changed = frame.copy()
+    changed[3, 5, 2] ^= 1
+    assert frame_hash(frame) == frame_hash(np.asfortranarray(frame))
+    assert len({frame_hash(frame), frame_hash(changed), frame_hash(frame.reshape(6, 4, 3))}) == 3

@@ -1,0 +1,45 @@
+import pytest
+import torch
+
+from s2robot.features.table import FeatureTable
+
+
+@pytest.fixture
+def features() -> torch.Tensor:
+    return torch.randn(10, 3, 2, 4, generator=torch.Generator().manual_seed(0)).half()
+
+
+@pytest.fixture
+def table(features) -> FeatureTable:
+    return FeatureTable(features, torch.tensor([7, 7, 2, 0, 9]), [2, 3])
+
+
+def test_gather_takes_each_frames_row(table, features) -> None:
+    frames = torch.tensor([[0, 1], [2, 4], [3, 3]])
+    gathered = table.gather(frames)
+    assert torch.equal(gathered, features[torch.tensor([[7, 7], [2, 9], [0, 0]])])
+    gathered.zero_()
+    assert features[7].abs().max() > 0  # a copy
+
+
+def test_in_memory_it_gives_the_same_and_holds_only_its_own_rows(table) -> None:
+    frames = torch.tensor([[0, 1], [2, 4]])
+    inside = table.to("cpu")
+    assert torch.equal(inside.gather(frames), table.gather(frames))
+    assert len(inside._data) == 4
+    assert inside.offsets.tolist() == table.offsets.tolist() == [0, 2, 5]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_on_a_gpu_it_gives_the_same(table) -> None:
+    frames = torch.tensor([[0, 1], [2, 4]])
+    gathered = table.to("cuda").gather(frames)
+    assert gathered.device.type == "cuda"
+    assert torch.equal(gathered.cpu(), table.gather(frames))
+
+
+def test_channel_stats_are_those_of_the_frames(table) -> None:
+    values = table.gather(torch.arange(5)[:, None])[:, 0].double().transpose(0, 1).flatten(1)  # c (n gh gw)
+    mean, deviation = table.channel_stats()
+    torch.testing.assert_close(mean.double(), values.mean(1), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(deviation.double(), values.std(1, correction=0), atol=1e-6, rtol=1e-5)
