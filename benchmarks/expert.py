@@ -23,7 +23,7 @@ class Episode:
     success: bool
     steps: int
     deepest_m: float  # largest overlap of two geoms
-    stray_m: float  # how far the cube slid in the hand between the grasp and the end
+    stray_m: float  # how far the cube slid in the hand from the last grasp to the end
 
 
 def run_episode(env_id: str, noise: float, seed: int) -> Episode:
@@ -47,6 +47,8 @@ def run_episode(env_id: str, noise: float, seed: int) -> Episode:
         if task.is_gripped():
             position, rotation = task.panda.pose(task.data)
             held.append(rotation.T @ (task.data.body("cube").xpos - position))
+        else:
+            held.clear()
     env.close()
     stray = float(np.linalg.norm(held[-1] - held[1])) if len(held) > 1 else 0.0
     return Episode(seed, info["success"], steps, deepest, stray)
