@@ -76,19 +76,21 @@ def evaluate(
     *,
     identity: Mapping[str, Any] | None = None,
     videos: int = 9,
+    batch: int = 1,
     **rollout_options: Any,
 ) -> Summary:
     """Run one episode a seed into `out_dir`, film the first `videos`, and sum up.
 
     `identity` (plain JSON) tells what else decides the outcome, such as a hash of the weights. With
     it, an evaluation that was interrupted is carried on when run again with the same environment,
-    seeds and identity; without it, or when it had finished, it starts anew. `rollout_options` and
+    seeds, batch and identity; without it, or when it had finished, it starts anew. `rollout_options` and
     errors are those of `s2robot.rollout.iter_episodes`.
     """
     if not seeds:
         raise UserError("an evaluation needs at least one episode")
     start = time.monotonic()
-    plan = {"env_id": env_id, "env_kwargs": env_kwargs or {}, "identity": identity, "seeds": list(seeds)}
+    decisive = {"env_id": env_id, "env_kwargs": env_kwargs or {}, "batch": batch, "identity": identity}
+    plan = {**decisive, "seeds": list(seeds)}
     results = _carried_on(out_dir, plan) if identity is not None else []
     if not results:
         _start_anew(out_dir, plan)
@@ -97,7 +99,14 @@ def evaluate(
     record = sum(seed not in done for seed in seeds[:videos])
 
     episodes = iter_episodes(
-        actor, env_id, rest, env_kwargs, record=record, video_dir=out_dir / "videos", **rollout_options
+        actor,
+        env_id,
+        rest,
+        env_kwargs,
+        batch=batch,
+        record=record,
+        video_dir=out_dir / "videos",
+        **rollout_options,
     )
     with (out_dir / "episodes.jsonl").open("a") as file, closing(episodes):
         for result in progress(episodes, len(rest), "evaluate", lambda: _rate(results)):

@@ -10,8 +10,9 @@ gets exactly `batch` rows, the missing ones filled with copies whose results are
 choose their kernels by batch size, so another size can mean another last bit). The batch is therefore
 an argument and never derived from the workers. It is 1 unless asked otherwise, which is right for a
 CPU: the frames of one observation are 2 to 20 encoder tiles, which fill the cores, and a filler row
-costs as much as a real one. On a GPU choose about as many rows as workers. With more than one row the
-policy waits until the batch is full or no episode is being simulated.
+costs as much as a real one. On a GPU choose about half as many rows as workers, so that one half is
+simulated while the policy decides for the other: with more than one row it waits until the batch is
+full or no episode is being simulated.
 
 A worker that dies, raises or does not answer in time is replaced and its seed run once more; a
 seed that fails twice is reported at the end by `RolloutError`, after all others have finished.
@@ -22,7 +23,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -52,18 +53,20 @@ class RolloutError(RuntimeError):
 
 
 @dataclass
-class _Episode:
+class _Job:
     seed: int
     video: Path | None
     failed_before: bool = False
-    started: float = 0.0
-    state: Any = None  # the policy's, carried from one decision to the next
-    generator: torch.Generator = field(default_factory=torch.Generator)
 
-    def begin(self) -> None:
+
+class _Episode:
+    """A job under way."""
+
+    def __init__(self, job: _Job) -> None:
+        self.job = job
         self.started = time.monotonic()
-        self.state = None
-        self.generator.manual_seed(self.seed)
+        self.state: Any = None  # the policy's, carried from one decision to the next
+        self.generator = torch.Generator().manual_seed(job.seed)
 
 
 def run_episodes(
@@ -121,9 +124,9 @@ def iter_episodes(
     setup = Setup(env_id, dict(env_kwargs or {}), tuple(actor.obs_keys), actor.obs_steps)
     videos = [video_dir / f"seed_{seed}.mp4" if video_dir else None for seed in seeds[:record]]
     videos += [None] * (len(seeds) - len(videos))
-    episodes = deque(_Episode(seed, video) for seed, video in zip(seeds, videos, strict=True))
+    jobs = deque(_Job(seed, video) for seed, video in zip(seeds, videos, strict=True))
     count = min(workers or default_workers(), len(seeds))
-    rollout = _Rollout(actor, setup, episodes, batch, step_timeout_s)
+    rollout = _Rollout(actor, setup, jobs, batch, step_timeout_s)
     try:
         yield from rollout.run(count)
     finally:
@@ -139,7 +142,7 @@ class _Rollout:
     """The workers, the episodes they play, and those that wait for a decision."""
 
     def __init__(
-        self, actor: Actor, setup: Setup, queue: deque[_Episode], batch: int, step_timeout_s: float
+        self, actor: Actor, setup: Setup, queue: deque[_Job], batch: int, step_timeout_s: float
     ) -> None:
         self.actor, self.setup, self.queue = actor, setup, queue
         self.batch, self.step_timeout_s = batch, step_timeout_s
@@ -170,7 +173,7 @@ class _Rollout:
         for worker in self.workers:
             worker.close()
         for episode in self.playing.values():
-            _drop_unfinished_video(episode)
+            _drop_unfinished_video(episode.job)
 
     def _add_worker(self) -> None:
         self.workers.append(Worker(self.setup, START_TIMEOUT_S))
@@ -192,7 +195,7 @@ class _Rollout:
                 raise RuntimeError(f"cannot build {self.setup.env_id}: {answer.error}\n{answer.trace}")
             case Failed():
                 logger.warning(answer.trace)
-                self._failed(self.playing.pop(worker), f"raised {answer.error}")
+                self._failed(self.playing.pop(worker).job, f"raised {answer.error}")
                 self._next_episode(worker)
             case Died():
                 self._replace(worker, answer.reason)
@@ -200,15 +203,15 @@ class _Rollout:
 
     def _next_episode(self, worker: Worker) -> None:
         if self.queue:
-            episode = self.playing[worker] = self.queue.popleft()
-            episode.begin()
-            worker.send(Start(episode.seed, episode.video), self.step_timeout_s)
+            job = self.queue.popleft()
+            self.playing[worker] = _Episode(job)
+            worker.send(Start(job.seed, job.video), self.step_timeout_s)
 
     def _replace(self, worker: Worker, reason: str) -> None:
         worker.kill()
         self.workers.remove(worker)
         if worker in self.playing:
-            self._failed(self.playing.pop(worker), reason)
+            self._failed(self.playing.pop(worker).job, reason)
         else:
             self.failed_starts += 1
             if self.failed_starts > MAX_FAILURES:
@@ -216,14 +219,14 @@ class _Rollout:
         if self.queue:
             self._add_worker()
 
-    def _failed(self, episode: _Episode, reason: str) -> None:
-        logger.warning("the episode of seed %d failed: its worker %s", episode.seed, reason)
-        if not episode.failed_before:
-            episode.failed_before = True
-            self.queue.append(episode)
+    def _failed(self, job: _Job, reason: str) -> None:
+        logger.warning("the episode of seed %d failed: its worker %s", job.seed, reason)
+        if not job.failed_before:
+            job.failed_before = True
+            self.queue.append(job)
             return
-        self.failures[episode.seed] = reason
-        _drop_unfinished_video(episode)
+        self.failures[job.seed] = reason
+        _drop_unfinished_video(job)
         if len(self.failures) > MAX_FAILURES:
             raise RolloutError(self.setup.env_id, self.failures)
 
@@ -257,14 +260,15 @@ class _Rollout:
 
 
 def _result(episode: _Episode, end: Finished) -> EpisodeResult:
-    video = None if episode.video is None else f"{episode.video.parent.name}/{episode.video.name}"
+    seed, path = episode.job.seed, episode.job.video
+    video = None if path is None else f"{path.parent.name}/{path.name}"
     wall_s = time.monotonic() - episode.started
-    return EpisodeResult(episode.seed, end.success, end.steps, end.return_, wall_s, video)
+    return EpisodeResult(seed, end.success, end.steps, end.return_, wall_s, video)
 
 
-def _drop_unfinished_video(episode: _Episode) -> None:
-    if episode.video is not None:
-        part_path(episode.video).unlink(missing_ok=True)
+def _drop_unfinished_video(job: _Job) -> None:
+    if job.video is not None:
+        part_path(job.video).unlink(missing_ok=True)
 
 
 def _answers(workers: Sequence[Worker], block: bool) -> Iterator[tuple[Worker, Any]]:

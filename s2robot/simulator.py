@@ -80,15 +80,15 @@ class Failed:
 
 
 def serve(connection_fd: int, memory_fd: int) -> None:
-    """Answer requests until the other end closes the connection."""
+    """Build the environment and answer requests until the other end closes the connection."""
     connection = Connection(connection_fd)
-    setup = connection.recv()
-    try:
-        simulator = Simulator(setup, memory_fd)
-    except Exception as error:  # whatever an environment raises is the caller's to judge
-        connection.send(_failed(error))
-        return
-    with contextlib.closing(simulator), contextlib.suppress(EOFError, ConnectionError):
+    with contextlib.ExitStack() as cleanup, contextlib.suppress(EOFError, ConnectionError):
+        setup = connection.recv()
+        try:
+            simulator = cleanup.enter_context(contextlib.closing(Simulator(setup, memory_fd)))
+        except Exception as error:  # whatever an environment raises is the caller's to judge
+            connection.send(_failed(error))
+            return
         connection.send(Ready(simulator.layout, simulator.action_shape))
         while True:
             request = connection.recv()
@@ -133,10 +133,11 @@ class Simulator:
         self.env = make_env(setup.env_id, setup.env_kwargs)
         self.core = cast(Any, self.env.unwrapped)  # its images_in_step and observe are not Gymnasium's
         spaces, actions = self.env.observation_space, self.env.action_space
-        if not isinstance(spaces, gymnasium.spaces.Dict) or not isinstance(actions, gymnasium.spaces.Box):
+        dict_space, box = gymnasium.spaces.Dict, gymnasium.spaces.Box
+        if not isinstance(spaces, dict_space) or not isinstance(actions, box) or len(actions.shape) != 1:
             raise UserError(
-                f"environment {setup.env_id!r} observes {type(spaces).__name__} and takes"
-                f" {type(actions).__name__} actions; rollouts need Dict observations and Box actions"
+                f"{setup.env_id} observes {type(spaces).__name__} and acts in {actions};"
+                " rollouts need Dict observations and actions in a one-dimensional Box"
             )
         for key in setup.obs_keys:
             if key not in spaces.spaces:

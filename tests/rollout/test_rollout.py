@@ -203,6 +203,7 @@ def test_an_interrupted_run_ends_its_workers_and_drops_unfinished_videos(tmp_pat
         ({"workers": 0}, "at least 1"),
         ({"record": 1}, "video_dir"),
         ({"env_id": "CartPole-v1"}, "Dict observations"),
+        ({"env_kwargs": {"trouble": "silent"}}, r"no info\['success'\]"),
     ],
 )
 def test_bad_input_is_told_in_one_line(arguments, told):
@@ -238,7 +239,7 @@ import sys; sys.path.insert(0, {os.path.dirname(__file__)!r})
 from tiny_actor import TinyActor
 from tiny_env import TINY
 from s2robot.rollout import iter_episodes
-for result in iter_episodes(TinyActor(), TINY, range(10**6), workers=2):
+for result in iter_episodes(TinyActor(), TINY, range(10**5), workers=2):
     print(result.seed, flush=True)
 """
     process = subprocess.Popen(

@@ -38,7 +38,8 @@ class TinyEnv(gymnasium.Env):
             self._misbehave()
         self.pos = np.clip(self.pos + 0.2 * action, -1, 1)
         success = bool(self.pos[0] > 0.8)
-        return self._observe(), float(self.pos[0]), success, self.count >= 20, {"success": success}
+        info = {} if self.trouble == "silent" else {"success": success}
+        return self._observe(), float(self.pos[0]), success, self.count >= 20, info
 
     def close(self) -> None:
         self._tell("close")
