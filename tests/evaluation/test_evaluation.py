@@ -138,3 +138,11 @@ def test_a_finished_evaluation_runs_again(tmp_path):
 def test_no_seeds(tmp_path):
     with pytest.raises(UserError, match="at least one episode"):
         evaluate(TinyActor(), LAZY, {}, [], tmp_path)
+
+
+def test_progress_shows_the_running_success_rate(tmp_path, capsys):
+    summary = evaluate(TinyActor(), LAZY, {}, SEEDS, tmp_path, workers=2, videos=0)
+
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("evaluate: 5/5")
+    assert line.endswith(f"{summary.successes} of 5 succeeded")
