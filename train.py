@@ -52,7 +52,7 @@ def main(config: TrainConfig) -> None:
 
     run_folder.start(run_dir, config)
     with run_folder.stage(run_dir, "features"):
-        features = {image_key(camera): build(demos, camera, encoders) for camera in cameras}
+        features = {image_key(camera): build(demos, camera, encoders).to(device) for camera in cameras}
 
     description = {
         "spec": spec.to_dict(),
