@@ -13,6 +13,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +26,7 @@ from s2robot.cache import cache_root
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.base import EncoderSpec, Features
 from s2robot.errors import Registry, UserError
+from s2robot.threads import torch_threads
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,9 @@ class Backend(Protocol):
     name: str
     device: torch.device  # where tiles should be and features come out
     max_tiles: int  # tiles of one batch that it handles best: memory on a GPU, cache and allocator on a CPU
+
+    def beside(self) -> AbstractContextManager[None]:
+        """What to make tiles and merge maps in, so that PyTorch leaves the cores to this backend."""
 
     def map(self, batches: Iterable[Float[Tensor, "n 3 h w"]]) -> list[Features]:
         """Features of each batch of tiles (float32, 0..255); a batch may be drawn while earlier ones run."""
@@ -77,6 +82,9 @@ class TorchBackend:
             self._network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return self._network
 
+    def beside(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
     def map(self, batches: Iterable[Float[Tensor, "n 3 h w"]]) -> list[Features]:
         return [self._run(tiles) for tiles in batches]
 
@@ -102,7 +110,11 @@ class OpenVinoBackend:
                 f"backend 'openvino' runs on device 'cpu', not {str(device)!r}; use backend=torch there"
             )
         self.spec, self.build, self.device = spec, build, device
+        self.threads = torch.get_num_threads()
         self._queues: dict[tuple[int, int], Any] = {}  # (h, w) of a tile -> AsyncInferQueue
+
+    def beside(self) -> AbstractContextManager[None]:
+        return torch_threads(1)
 
     def map(self, batches: Iterable[Float[Tensor, "n 3 h w"]]) -> list[Features]:
         features = []
@@ -124,14 +136,13 @@ class OpenVinoBackend:
         if (h, w) not in self._queues:
             import openvino
 
-            threads = torch.get_num_threads()
             config = {
                 "INFERENCE_PRECISION_HINT": "f32",  # never bf16, whatever the CPU would like
-                "NUM_STREAMS": threads,
-                "INFERENCE_NUM_THREADS": threads,
+                "NUM_STREAMS": self.threads,
+                "INFERENCE_NUM_THREADS": self.threads,
             }
             compiled = openvino.Core().compile_model(self._graph(h, w), "CPU", config)
-            queue = openvino.AsyncInferQueue(compiled, 2 * threads)
+            queue = openvino.AsyncInferQueue(compiled, 2 * self.threads)
             queue.set_callback(_keep_outputs)
             self._queues[h, w] = queue
         return self._queues[h, w]

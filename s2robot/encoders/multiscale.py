@@ -85,10 +85,11 @@ class S2(Encoder):
     def _encode(self, frames: UInt8[Tensor, "b h w 3"]) -> Features:
         grid = self.spec.grid(frames.shape[1], frames.shape[2])
         groups = frames.split(max(1, self.backend.max_tiles // self.tiles_per_frame))
-        outs = iter(self.backend.map(tiles for group in groups for tiles in self._tiles(group)))
-        merged = [self._merge(outs, len(group), grid) for group in groups]
-        maps, prefixes = zip(*merged, strict=True)
-        return Features(torch.cat(maps), torch.cat(prefixes) if self.spec.prefix_tokens else None)
+        with self.backend.beside():
+            outs = iter(self.backend.map(tiles for group in groups for tiles in self._tiles(group)))
+            merged = [self._merge(outs, len(group), grid) for group in groups]
+            maps, prefixes = zip(*merged, strict=True)
+            return Features(torch.cat(maps), torch.cat(prefixes) if self.spec.prefix_tokens else None)
 
     def _sizes_by_tile(self) -> dict[int, list[int]]:
         """Side of a tile -> the sizes cut into such tiles: they share a batch."""

@@ -33,6 +33,7 @@ class NetworkEncoder(Encoder):
         self.backend = make_backend(backend, pretrained.spec, pretrained.build, device)
 
     def _encode(self, frames: UInt8[Tensor, "b h w 3"]) -> Features:
-        pixels = frames.to(self.backend.device).permute(0, 3, 1, 2).float().contiguous()
-        (features,) = self.backend.map([pixels])
+        with self.backend.beside():
+            pixels = frames.to(self.backend.device).permute(0, 3, 1, 2).float().contiguous()
+            (features,) = self.backend.map([pixels])
         return features

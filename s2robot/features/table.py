@@ -46,14 +46,14 @@ class FeatureTable:
     def gather(self, frames: Int[Tensor, "b to"]) -> Float[Tensor, "b to c gh gw"]:
         """A copy of these frames' features, on the table's device and in its dtype."""
         rows = self._rows[frames.to(self._rows.device)]
-        return self._data.index_select(0, rows.flatten()).unflatten(0, tuple(rows.shape))
+        return _rows_of(self._data, rows.flatten()).unflatten(0, tuple(rows.shape))
 
     def to(self, device: str | torch.device) -> "FeatureTable":
         """A table with only this dataset's rows, in the memory of `device` ("cpu" is RAM, not the disk)."""
         used, rows = self._rows.unique(return_inverse=True)
         data = torch.empty(len(used), *self.shape, dtype=self.dtype, device=device)
         for at, part in zip(data.split(CHUNK_ROWS), used.split(CHUNK_ROWS), strict=True):
-            at.copy_(self._data.index_select(0, part))
+            at.copy_(_rows_of(self._data, part))
         lengths = np.diff(self.offsets).tolist()
         return FeatureTable(data, rows.to(device), lengths)
 
@@ -75,3 +75,12 @@ class FeatureTable:
         mean = total / cells
         deviation = (squares / cells - mean.square()).clamp(min=0).sqrt()
         return mean.float().cpu(), deviation.float().cpu()
+
+
+def _rows_of(data: Float[Tensor, "r c gh gw"], rows: Int[Tensor, "n"]) -> Float[Tensor, "n c gh gw"]:
+    if data.device.type != "cpu":
+        return data.index_select(0, rows)
+    # NumPy copies row by row in this thread; PyTorch's threads would spin beside the training that this feeds
+    out = torch.empty(len(rows), *data.shape[1:], dtype=data.dtype)
+    np.take(data.numpy(), rows.numpy(), axis=0, out=out.numpy(), mode="clip")  # "raise" would copy twice
+    return out
