@@ -1,6 +1,7 @@
-"""Chooses how MuJoCo starts OpenGL. Must run before the first `import mujoco` (see `envs/__init__.py`)."""
+"""Chooses how MuJoCo starts OpenGL; runs when `envs` is imported."""
 
 import ctypes
+import importlib
 import importlib.util
 import os
 import sys
@@ -26,7 +27,15 @@ def configure() -> str:
     _load_triton_first()
     if "MUJOCO_GL" not in os.environ and sys.platform == "linux" and not _has_display():
         os.environ["MUJOCO_GL"] = "egl" if egl_starts() else "osmesa" if osmesa_loads() else DISABLED
+        _tell_mujoco()
     return os.environ.get("MUJOCO_GL", "")
+
+
+def _tell_mujoco() -> None:
+    """Lets a MuJoCo that was imported earlier, and read MUJOCO_GL then, read it again."""
+    for name in ("mujoco.rendering.classic.gl_context", "mujoco.gl_context"):
+        if name in sys.modules:
+            importlib.reload(sys.modules[name])
 
 
 def _load_triton_first() -> None:
@@ -49,9 +58,7 @@ def explain(error: Exception) -> str:
     backend = os.environ.get("MUJOCO_GL", "")
     if backend == DISABLED:
         return MISSING
-    return (
-        f"OpenGL does not start with MUJOCO_GL={backend!r} ({error}); unset it and import envs before mujoco"
-    )
+    return f"OpenGL does not start with MUJOCO_GL={backend!r} ({error}); leave it unset to have one chosen"
 
 
 def egl_starts() -> bool:

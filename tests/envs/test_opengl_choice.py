@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from envs import opengl
 
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in ("MUJOCO_GL", "PYOPENGL_PLATFORM", "DISPLAY")}
@@ -14,9 +16,10 @@ def run(code, **variables):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
 
 
-def test_unset_it_is_chosen_before_mujoco_is_imported_and_renders():
+@pytest.mark.parametrize("imports", ["envs", "mujoco, envs"])
+def test_unset_it_is_chosen_and_renders(imports):
     code = (
-        "import os, envs, gymnasium;"
+        f"import os, {imports}, gymnasium;"
         "e = gymnasium.make('s2robot/PickCube-v0', image_size=32);"
         "print(os.environ['MUJOCO_GL'], e.reset(seed=0)[0]['agentview_image'].std() > 10)"
     )
@@ -25,6 +28,7 @@ def test_unset_it_is_chosen_before_mujoco_is_imported_and_renders():
 
 
 def test_egl_is_preferred_and_osmesa_next(monkeypatch):
+    monkeypatch.setattr(opengl, "_tell_mujoco", lambda: None)  # this process keeps what it renders with
     for egl, osmesa, choice in [(True, True, "egl"), (False, True, "osmesa"), (False, False, "disabled")]:
         for name in ("MUJOCO_GL", "DISPLAY", "WAYLAND_DISPLAY"):
             monkeypatch.delenv(name, raising=False)
