@@ -39,16 +39,5 @@ class Agent:
             seen[key] = features.to(self.device).unflatten(0, (b, to))
         for key in self.policy.spec.proprio:
             seen[key] = torch.as_tensor(np.asarray(obs[key], dtype=np.float32), device=self.device)
-        actions, state = self.policy.predict(seen, _joined(states), generators)
-        return actions.cpu().numpy(), _split(state, len(states))
-
-
-def _joined(states: Sequence[Any]) -> Any:
-    """One batched state from those of the episodes; None while there are none."""
-    if all(state is None for state in states):
-        return None
-    return torch.stack(list(states))
-
-
-def _split(state: Any, b: int) -> list[Any]:
-    return [None] * b if state is None else list(state)
+        actions, after = self.policy.predict(seen, states, generators)
+        return actions.cpu().numpy(), list(after if after is not None else states)

@@ -43,7 +43,7 @@ START_TIMEOUT_S = 120.0  # to import the environment's packages and build it
 MAX_FAILURES = 3  # more seeds or starts than this and the environment is broken, not unlucky
 
 
-class RolloutError(RuntimeError):
+class RolloutError(UserError):
     """Some episodes could not be run, twice each."""
 
     def __init__(self, env_id: str, failures: Mapping[int, str]) -> None:

@@ -31,7 +31,7 @@ class PolicyConfig:
     name: str = "???"
     obs_steps: int = 1
     horizon: int = 8
-    action_steps: int = 8
+    action_steps: int = 4
     head: str = "spatial_softmax"
     head_args: dict[str, Any] = field(default_factory=dict)
 
@@ -70,11 +70,12 @@ class Policy(nn.Module):
     def predict(
         self,
         obs: Mapping[str, Float[Tensor, "b to ..."]],
-        state: Any = None,
+        state: Sequence[Any] | None = None,
         generators: Sequence[torch.Generator] | None = None,
-    ) -> tuple[Float[Tensor, "b ta da"], Any]:
+    ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:
         """A chunk of actions in the environment's units, from now on, and the state to give back.
 
+        `state` has one entry a row, None at an episode's first call; rows come and go between calls.
         `generators` holds one CPU generator for each row; without them the global random state is used.
         """
         raise NotImplementedError

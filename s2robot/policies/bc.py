@@ -46,9 +46,9 @@ class BC(Policy):
     def predict(
         self,
         obs: Mapping[str, Float[Tensor, "b to ..."]],
-        state: Any = None,
+        state: Sequence[Any] | None = None,
         generators: Sequence[torch.Generator] | None = None,
-    ) -> tuple[Float[Tensor, "b ta da"], Any]:
+    ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:
         return self.actions.denormalize(self._chunk(obs)), state
 
     def _chunk(self, obs: Mapping[str, Float[Tensor, "b to ..."]]) -> Float[Tensor, "b ta da"]:

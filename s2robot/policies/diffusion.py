@@ -24,6 +24,7 @@ from s2robot.types import Batch, Spec
 class DiffusionUNetConfig(PolicyConfig):
     name: str = "diffusion_unet"
     horizon: int = 16
+    action_steps: int = 8
     channels: list[int] = field(default_factory=lambda: [64, 128])
     prediction: str = "epsilon"  # what the network predicts: epsilon, sample or v_prediction
     train_timesteps: int = 100  # of the DDPM schedule
@@ -70,9 +71,9 @@ class DiffusionUNet(Policy):
     def predict(
         self,
         obs: Mapping[str, Float[Tensor, "b to ..."]],
-        state: Any = None,
+        state: Sequence[Any] | None = None,
         generators: Sequence[torch.Generator] | None = None,
-    ) -> tuple[Float[Tensor, "b ta da"], Any]:
+    ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:
         cond = self._condition(obs)
         sampler = DDIMScheduler.from_config(self.schedule.config)  # its own: a sampler counts its steps
         sampler.set_timesteps(self.config.inference_steps)
