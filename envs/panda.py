@@ -12,7 +12,6 @@ import numpy as np
 HOME_QPOS = np.array([0.0, -0.1848, 0.0, -2.4967, 0.0, 2.3119, np.pi / 4])  # grip at (0.45, 0, 0.25) m, down
 HOME_QUAT_XYZW = np.array([1.0, 0.0, 0.0, 0.0])
 MAX_WIDTH_M = 0.08
-
 TARGET_SIZE = 8
 
 POSITION_STEP_M = 0.05  # an action of 1
@@ -21,6 +20,7 @@ FINGER_SPEED_M_S = 0.05  # each finger; Franka Hand's data sheet
 GRIP_LEASH_M = 0.01  # how far the fingers' target may be ahead of them; times the servo's gain: grip force
 JOINT_LEASH_RAD = np.array([0.03] * 4 + [0.2] * 3)  # the same for the arm: it pushes with a bounded force
 
+JOINT_STEP_RAD = np.array([0.5] * 4 + [0.8] * 3)  # most that a step turns a joint, near singular poses too
 JOINT_MARGIN_RAD = 0.06  # targets stay this far from the joint limits: room to brake
 
 # Where the grip point may be sent (m): within reach, and pads above the table when pointing down.
@@ -28,10 +28,10 @@ WORKSPACE_LOW = np.array([0.20, -0.45, 0.0105])
 WORKSPACE_HIGH = np.array([0.75, 0.45, 0.60])
 
 _SUBSTEPS_PER_SETPOINT = 5
-_IK_ITERATIONS = 8
+_IK_ITERATIONS = 10
 _IK_DAMPING = 1e-4
 _IK_NULL_GAIN = 0.2
-_IK_TOLERANCE = 1e-5
+_IK_TOLERANCE = 1e-4  # m and rad
 
 
 class Panda:
@@ -103,27 +103,37 @@ class Panda:
         return float(np.clip(goal, actual - GRIP_LEASH_M, min(actual + GRIP_LEASH_M, MAX_WIDTH_M / 2)))
 
     def _inverse_kinematics(self, q: np.ndarray, move_m: np.ndarray, turn_rad: np.ndarray) -> np.ndarray:
-        """Joint angles (7,) within limits for the grip pose of `q`, moved and turned (world frame)."""
-        model, scratch = self._model, self._scratch
+        """Joint angles (7,) within limits for the grip pose of `q`, moved and turned (world frame).
+
+        As much of the motion is made as the arm can make: all, half, a quarter or none.
+        """
         position, rotation = self._forward(q)
         # The fence only stops motions that lead out of it: from outside, the way back is free.
-        wanted = position + move_m
-        wanted = np.clip(wanted, np.minimum(WORKSPACE_LOW, position), np.maximum(WORKSPACE_HIGH, position))
-        wanted_rotation = rotation_matrix(turn_rad) @ rotation
+        low, high = np.minimum(WORKSPACE_LOW, position), np.maximum(WORKSPACE_HIGH, position)
+        for share in (1.0, 0.5, 0.25):
+            wanted = np.clip(position + share * move_m, low, high)
+            reached = self._solve(q, wanted, rotation_matrix(share * turn_rad) @ rotation)
+            if reached is not None:
+                return reached
+        return q
+
+    def _solve(self, q: np.ndarray, wanted_m: np.ndarray, wanted_rotation: np.ndarray) -> np.ndarray | None:
+        """Joint angles (7,) near `q` for a grip pose, None where the arm does not get to it."""
+        low = np.maximum(self._low, q - JOINT_STEP_RAD)
+        high = np.minimum(self._high, q + JOINT_STEP_RAD)
         posture = _IK_NULL_GAIN * (HOME_QPOS - q)
         for _ in range(_IK_ITERATIONS):
-            error = np.append(wanted - position, rotation_vector(wanted_rotation @ rotation.T))
+            position, rotation = self._forward(q)
+            error = np.append(wanted_m - position, rotation_vector(wanted_rotation @ rotation.T))
             if np.abs(error).max() < _IK_TOLERANCE:
-                break
-            mujoco.mj_comPos(model, scratch)
-            mujoco.mj_jacSite(model, scratch, self._jacobian[:3], self._jacobian[3:], self._site)
+                return q
+            mujoco.mj_comPos(self._model, self._scratch)
+            mujoco.mj_jacSite(self._model, self._scratch, self._jacobian[:3], self._jacobian[3:], self._site)
             jac = self._jacobian[:, self._dofs]  # 6 7
             pseudo_inverse = jac.T @ np.linalg.inv(jac @ jac.T + _IK_DAMPING * np.eye(6))
-            step = posture + pseudo_inverse @ (error - jac @ posture)
+            q = np.clip(q + posture + pseudo_inverse @ (error - jac @ posture), low, high)
             posture = np.zeros(7)  # once is enough; further rounds only remove the error
-            q = np.clip(q + step, self._low, self._high)
-            position, rotation = self._forward(q)
-        return q
+        return None
 
     def _forward(self, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         self._scratch.qpos[self._qpos] = q

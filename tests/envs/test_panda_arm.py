@@ -176,3 +176,20 @@ def test_the_quaternion_is_xyzw_and_does_not_jump(env):
         np.testing.assert_allclose(matrix.reshape(3, 3), task.panda.pose(task.data)[1], atol=1e-9)
         assert np.linalg.norm(quat - last) < 0.1
         last = quat
+
+
+@pytest.mark.parametrize("direction", [(1, 0, 1), (1, 1, 0), (1, 1, 1), (-1, -1, 0.5)])
+def test_at_the_edge_of_reach_the_arm_stands_still_and_comes_back(env, direction):
+    task = env.unwrapped
+    out = np.array([*direction, 0, 0, 0, 0], np.float32)
+    for _ in range(30):
+        env.step(out)
+    edge, orientation = task.panda.pose(task.data)
+    for _ in range(5):
+        env.step(out)
+        position, now = task.panda.pose(task.data)
+        np.testing.assert_allclose(position, edge, atol=2e-3)
+        np.testing.assert_allclose(now, orientation, atol=0.02)
+    for _ in range(2):
+        env.step(-out)
+    assert np.linalg.norm(task.panda.pose(task.data)[0] - edge) > 0.08
