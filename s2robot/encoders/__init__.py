@@ -23,6 +23,7 @@ def make_encoder(
     backend: str = "auto",
     device: str | torch.device | None = None,
     *,
+    precision: str = "float32",
     antialias: bool = True,
     merge: str = "concat",
     output_grid: tuple[int, int] | None = None,
@@ -30,10 +31,12 @@ def make_encoder(
     """The frozen encoder `name` of `ENCODERS` looking at `sizes` (side in pixels of each scale).
 
     `weights`: a checkpoint file instead of the encoder's own weights. `backend`: "auto", "torch" or
-    "openvino". `merge`: "concat" the scales' channels or "add" them. `output_grid`: cells (gh, gw), the
-    first scale's unless given. Raises UserError in one line for names, files and sizes that do not fit.
+    "openvino". `precision`: "float32", or "float16" and "bfloat16", faster on GPUs and some thousandths off,
+    so they are other features to a store. `merge`: "concat" the scales' channels or "add" them.
+    `output_grid`: cells (gh, gw), the first scale's unless given. Raises UserError in one line for names,
+    files and sizes that do not fit.
     """
-    base = NetworkEncoder(ENCODERS[name](weights), backend, device)
+    base = NetworkEncoder(ENCODERS[name](weights), backend, device, precision)
     return S2(base, sizes, antialias, merge, output_grid)
 
 

@@ -33,6 +33,7 @@ class EncoderSpec:
     interpolation: str  # that its authors resized with: "bicubic" or "bilinear"
     prefix_tokens: int
     weights_sha256: str
+    precision: str  # of the network's arithmetic: "float32", "float16" or "bfloat16"
 
     def grid(self, h: int, w: int) -> tuple[int, int]:
         """Cells (gh, gw) of the map of an image of h x w pixels; UserError if it takes no such image."""

@@ -1,7 +1,7 @@
 """An encoder that is one frozen network seeing the whole image at its own resolution."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import UInt8
@@ -26,11 +26,15 @@ class NetworkEncoder(Encoder):
     """The plain encoder: no resizing, no tiles. S2 is made from one of these."""
 
     def __init__(
-        self, pretrained: Pretrained, backend: str = "auto", device: str | torch.device | None = None
+        self,
+        pretrained: Pretrained,
+        backend: str = "auto",
+        device: str | torch.device | None = None,
+        precision: str = "float32",
     ) -> None:
         super().__init__()
-        self.spec = pretrained.spec
-        self.backend = make_backend(backend, pretrained.spec, pretrained.build, device)
+        self.spec = replace(pretrained.spec, precision=precision)
+        self.backend = make_backend(backend, self.spec, pretrained.build, device)
 
     def _encode(self, frames: UInt8[Tensor, "b h w 3"]) -> Features:
         with self.backend.beside():

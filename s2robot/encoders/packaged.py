@@ -111,6 +111,7 @@ def _pretrained(name: str, channels: int, weights: str | Path | None) -> Pretrai
         interpolation="bicubic",
         prefix_tokens=0,
         weights_sha256=sha256,
+        precision="float32",
     )
     return Pretrained(spec, build=lambda: Trunk(load_classifier(name, file)))
 

@@ -1,6 +1,6 @@
 """Features of every frame, computed once, kept on disk, gathered in training."""
 
-from s2robot.features.build import BuildReport, build, build_with_report
+from s2robot.features.builder import BuildReport, build, build_with_report
 from s2robot.features.store import FeatureStore
 from s2robot.features.table import FeatureTable
 

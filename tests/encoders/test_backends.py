@@ -54,12 +54,27 @@ def test_auto_is_openvino_on_the_cpu() -> None:
     assert isinstance(make_backend("torch", pretrained.spec, pretrained.build, "cpu"), TorchBackend)
 
 
+def test_half_precision_is_close_and_another_spec() -> None:
+    full, half = (
+        make_encoder("lite0", sizes=(64,), device="cpu", backend="torch", precision=precision)
+        for precision in ("float32", "bfloat16")
+    )
+    expected, actual = full.encode(FRAMES).map, half.encode(FRAMES).map
+    assert 0 < (actual - expected).abs().max() <= 0.1 * expected.abs().max()
+    assert actual.dtype == torch.float32
+    assert full.spec != half.spec
+
+
 def test_unfit_choices_are_refused() -> None:
     pretrained = tiny_pretrained()
     with pytest.raises(UserError, match="did you mean 'openvino'"):
         make_backend("openvno", pretrained.spec, pretrained.build, "cpu")
     with pytest.raises(UserError, match="unknown encoder 'lite00'; did you mean 'lite0'"):
         make_encoder("lite00")
+    with pytest.raises(UserError, match="computes in float32, not float16"):
+        make_encoder("lite0", backend="openvino", device="cpu", precision="float16")
+    with pytest.raises(UserError, match="unknown precision 'float61'; did you mean 'float16'"):
+        make_encoder("lite0", precision="float61")
     if not torch.cuda.is_available():
         with pytest.raises(UserError, match="sees no CUDA GPU"):
             make_encoder("lite0", device="cuda")

@@ -35,6 +35,11 @@ def test_comes_back_from_plain_data(cameras: CameraEncoders) -> None:
     assert torch.equal(again.encode("front", FRAMES), cameras.encode("front", FRAMES))
 
 
+def test_precision_is_recorded() -> None:
+    plain = CameraEncoders("lite0", (32,), device="cpu", backend="torch", precision="bfloat16").spec_dict()
+    assert CameraEncoders.from_dict(plain, device="cpu").spec_dict() == plain
+
+
 def test_other_weights_than_recorded_are_refused(cameras: CameraEncoders) -> None:
     plain = cameras.spec_dict()
     plain["base"] = plain["base"] | {"weights_sha256": "f" * 64}

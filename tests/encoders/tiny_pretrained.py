@@ -21,5 +21,7 @@ def tiny_pretrained(tile: int = 32) -> Pretrained:
         torch.manual_seed(0)
         return TinyVit()
 
-    spec = EncoderSpec("tiny", 6, 8, tile, (0.4, 0.5, 0.6), (0.2, 0.3, 0.4), "bicubic", 1, "0" * 64)
+    spec = EncoderSpec(
+        "tiny", 6, 8, tile, (0.4, 0.5, 0.6), (0.2, 0.3, 0.4), "bicubic", 1, "0" * 64, "float32"
+    )
     return Pretrained(spec, build)

@@ -1,6 +1,10 @@
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from frame_cases import SIDE, CountingEncoders, random_frames
+
+from s2robot.threads import torch_threads
 
 
 @pytest.fixture
@@ -11,3 +15,10 @@ def episodes() -> dict[str, np.ndarray]:
 @pytest.fixture
 def encoders() -> CountingEncoders:
     return CountingEncoders("lite0", sizes=(SIDE,), backend="torch", device="cpu")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """These inputs are too small to share among threads, which would only wait for one another."""
+    with torch_threads(1):
+        yield

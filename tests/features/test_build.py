@@ -11,8 +11,7 @@ from frame_cases import SIDE, CountingEncoders, Frames, random_frames
 
 from s2robot.data.demos import Demos
 from s2robot.errors import UserError
-from s2robot.features import build, build_with_report
-from s2robot.features import build as build_module
+from s2robot.features import build, build_with_report, builder
 
 
 def expected_features(encoders: CountingEncoders, episodes: dict[str, np.ndarray]) -> torch.Tensor:
@@ -102,7 +101,7 @@ def test_backend_is_no_part_of_the_key(tmp_path, episodes, encoders) -> None:
 
 
 def test_interrupted_build_goes_on(tmp_path, episodes, encoders, monkeypatch) -> None:
-    monkeypatch.setattr(sys.modules[build_module.__module__], "COMMIT_INTERVAL_S", 0)
+    monkeypatch.setattr(builder, "COMMIT_INTERVAL_S", 0)
     encoders.fails_after = 7  # the first two of four demonstrations
     with pytest.raises(KeyboardInterrupt):
         build(Frames(episodes, "a"), "cam", encoders, tmp_path)
@@ -120,8 +119,8 @@ KILLED_BUILD = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
 from frame_cases import CountingEncoders, Frames, SIDE, random_frames
-from s2robot.features import build, build_with_report
-sys.modules[build.__module__].COMMIT_INTERVAL_S = 0
+from s2robot.features import build, builder
+builder.COMMIT_INTERVAL_S = 0
 class Killed(CountingEncoders):
     def encode(self, camera, images):
         if self.frames_encoded >= 7:
