@@ -190,6 +190,6 @@ def test_at_the_edge_of_reach_the_arm_stands_still_and_comes_back(env, direction
         position, now = task.panda.pose(task.data)
         np.testing.assert_allclose(position, edge, atol=2e-3)
         np.testing.assert_allclose(now, orientation, atol=0.02)
-    for _ in range(2):
+    for _ in range(3):
         env.step(-out)
     assert np.linalg.norm(task.panda.pose(task.data)[0] - edge) > 0.08
