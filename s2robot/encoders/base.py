@@ -109,6 +109,8 @@ def check_images(images: UInt8[np.ndarray | Tensor, "b h w 3"]) -> UInt8[Tensor,
         hint = "; channels come last" if len(shape) == 4 and shape[1] == 3 else ""
         hint = "; a single frame needs a batch axis: image[None]" if len(shape) == 3 else hint
         raise UserError(f'images must have the shape "b h w 3", not {shape}{hint}')
+    if shape[0] == 0:
+        raise UserError(f"there are no images to encode: the shape is {shape}")
     if isinstance(images, Tensor):
         return images
     return torch.from_numpy(np.require(images, requirements=["C_CONTIGUOUS", "WRITEABLE"]))

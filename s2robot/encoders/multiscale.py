@@ -31,6 +31,8 @@ class S2Spec(EncoderSpec):
             raise UserError(f"S2 needs one or more different positive sizes, not {list(self.sizes)}")
         if self.merge not in MERGES:
             raise UserError(f"merge is 'concat' or 'add', not {self.merge!r}")
+        if self.output_grid is not None and min(self.output_grid) < 1:
+            raise UserError(f"output_grid is (rows, columns) of cells, 1 or more, not {self.output_grid}")
         for size in self.sizes:
             unit = self.tiles_per_side(size) * self.stride
             if size % unit:

@@ -3,5 +3,6 @@
 from s2robot.features.builder import BuildReport, build, build_with_report
 from s2robot.features.store import FeatureStore
 from s2robot.features.table import FeatureTable
+from s2robot.features.tiers import place
 
-__all__ = ["BuildReport", "FeatureStore", "FeatureTable", "build", "build_with_report"]
+__all__ = ["BuildReport", "FeatureStore", "FeatureTable", "build", "build_with_report", "place"]

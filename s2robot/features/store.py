@@ -13,6 +13,7 @@ behind is valid up to the last whole record, and what follows it is cut off by t
 
 import fcntl
 import hashlib
+import io
 import json
 import logging
 import os
@@ -119,10 +120,15 @@ class FeatureStore:
     def _check_settings(self, settings: dict[str, Any]) -> None:
         file = self.folder / "settings.json"
         if not file.exists():
-            self.manifests.mkdir(parents=True, exist_ok=True)
-            scratch = file.with_suffix(f".{os.getpid()}.tmp")
-            scratch.write_text(json.dumps(settings, indent=2) + "\n")
-            scratch.replace(file)
+            try:
+                self.manifests.mkdir(parents=True, exist_ok=True)
+                scratch = file.with_suffix(f".{os.getpid()}.tmp")
+                scratch.write_text(json.dumps(settings, indent=2) + "\n")
+                scratch.replace(file)
+            except OSError as error:
+                raise UserError(
+                    f"cannot make feature store {self.folder}: {error.strerror} (S2ROBOT_CACHE moves it)"
+                ) from error
             return
         try:
             stored = json.loads(file.read_text())
@@ -142,8 +148,9 @@ class Writer:
     def __init__(self, store: FeatureStore) -> None:
         self.store = store
         committed = len(store)
-        self._rows = open(store._rows_file, "ab")  # noqa: SIM115 (closed by `close`)
-        self._index = open(store._index_file, "ab")  # noqa: SIM115
+        # unbuffered, so that nothing is left to be written, and to fail, when they are closed
+        self._rows = open(store._rows_file, "ab", buffering=0)  # noqa: SIM115
+        self._index = open(store._index_file, "ab", buffering=0)  # noqa: SIM115
         self._rows.truncate(committed * store.row_bytes)  # what a killed build left half done
         self._index.truncate(committed * RECORD.itemsize)
         self._pending: list[tuple[bytes, int]] = []
@@ -157,39 +164,38 @@ class Writer:
         """Add a row for each frame (given by its hash), in the store's dtype."""
         for frame, row in zip(frames, features.to("cpu", self.store.dtype), strict=True):
             data = row.numpy().tobytes()
-            self._write(self._rows, data)
+            with self._saving():
+                _write_all(self._rows, data)
             self._pending.append((frame, zlib.crc32(data)))
             self._row_of[frame] = len(self._row_of)
 
     def commit(self) -> None:
         """Make all rows so far survive a kill or a crash of the machine."""
-        self._sync(self._rows)
-        self._write(self._index, np.array(self._pending, RECORD).tobytes())
-        self._sync(self._index)
+        with self._saving():
+            os.fsync(self._rows.fileno())
+            _write_all(self._index, np.array(self._pending, RECORD).tobytes())
+            os.fsync(self._index.fileno())
         self._pending = []
 
     def close(self) -> None:
         self._rows.close()
         self._index.close()
 
-    def _write(self, file: Any, data: bytes) -> None:
+    @contextmanager
+    def _saving(self) -> Iterator[None]:
         try:
-            file.write(data)
+            yield
         except OSError as error:
-            raise self._failed(error) from error
+            raise UserError(
+                f"cannot write to feature store {self.store.folder}: {error.strerror}; "
+                f"the {len(self.store)} rows stored so far stay usable"
+            ) from error
 
-    def _sync(self, file: Any) -> None:
-        try:
-            file.flush()
-            os.fsync(file.fileno())
-        except OSError as error:
-            raise self._failed(error) from error
 
-    def _failed(self, error: OSError) -> UserError:
-        return UserError(
-            f"cannot write to feature store {self.store.folder}: {error.strerror}; "
-            f"the {len(self.store)} rows stored so far stay usable"
-        )
+def _write_all(file: io.FileIO, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def _size(file: Path) -> int:

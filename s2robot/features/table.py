@@ -43,6 +43,12 @@ class FeatureTable:
     def device(self) -> torch.device:
         return self._data.device
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that this dataset's features take."""
+        c, gh, gw = self.shape
+        return len(self._rows.unique()) * c * gh * gw * self.dtype.itemsize
+
     def gather(self, frames: Int[Tensor, "b to"]) -> Float[Tensor, "b to c gh gw"]:
         """A copy of these frames' features, on the table's device and in its dtype."""
         rows = self._rows[frames.to(self._rows.device)]

@@ -95,6 +95,7 @@ def test_views_and_tensors_are_taken_as_they_are(encoder) -> None:
         (FRAMES.transpose(0, 3, 1, 2), "channels come last"),
         (FRAMES[0], "needs a batch axis"),
         (FRAMES[..., :1], 'must have the shape "b h w 3"'),
+        (FRAMES[:0], "there are no images"),
         ([[1, 2, 3]], "not list"),
         (FRAMES[:, :64], "square frames, not 64x96"),
     ],

@@ -95,6 +95,7 @@ def test_split_and_merge_are_inverse() -> None:
         ((0,), {}, "one or more different positive sizes"),
         ((50,), {}, "near it: 48, 64"),
         ((20,), {}, "near it: 16, 24"),
+        ((32,), {"output_grid": (0, 4)}, "1 or more"),
         ((32,), {"merge": "mean"}, "'concat' or 'add'"),
     ],
 )

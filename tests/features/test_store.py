@@ -1,5 +1,7 @@
 """What the store makes of torn, truncated and foreign files."""
 
+import resource
+
 import numpy as np
 import pytest
 import torch
@@ -21,7 +23,7 @@ def features() -> torch.Tensor:
 @pytest.fixture
 def make_store(tmp_path):
     spec = make_encoder("lite0", sizes=(32,), backend="torch", device="cpu").spec
-    return lambda **options: FeatureStore(spec, SHAPE, root=tmp_path, **options)
+    return lambda **options: FeatureStore(spec, SHAPE, **{"root": tmp_path} | options)
 
 
 @pytest.fixture
@@ -91,20 +93,27 @@ def test_unknown_dtype_is_refused(make_store) -> None:
         make_store(dtype="int8")
 
 
-def test_full_disk_leaves_what_is_stored(make_store, filled, features, monkeypatch) -> None:
-    with filled.writer() as writer:
+@pytest.fixture
+def almost_full_disk():
+    """No file can grow beyond four and a half rows, as on a disk that is almost full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (ROW_BYTES * 9 // 2, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
-        class FullDisk:
-            def write(self, data: bytes) -> None:
-                raise OSError(28, "No space left on device")
 
-            def close(self) -> None: ...
-
-        writer._rows.close()
-        writer._rows = FullDisk()
-        with pytest.raises(UserError, match="No space left on device; the 4 rows stored so far stay usable"):
-            writer.append(HASHES[4:], features[4:])
+def test_full_disk_leaves_what_is_stored(make_store, filled, features, almost_full_disk) -> None:
+    message = "File too large; the 4 rows stored so far stay usable"
+    with pytest.raises(UserError, match=message), filled.writer() as writer:
+        writer.append(HASHES[4:], features[4:])
+        writer.commit()
     assert torch.equal(make_store().rows(), features[:4])
+
+
+def test_unusable_root_is_told_in_one_line(make_store, tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"Not a directory \(S2ROBOT_CACHE moves it\)"):
+        make_store(root=tmp_path / "file")
 
 
 def test_hash_knows_pixels_and_shape() -> None:

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from s2robot.features import place, tiers
 from s2robot.features.table import FeatureTable
 
 
@@ -28,6 +29,15 @@ def test_in_memory_it_gives_the_same_and_holds_only_its_own_rows(table) -> None:
     assert torch.equal(inside.gather(frames), table.gather(frames))
     assert len(inside._data) == 4
     assert inside.offsets.tolist() == table.offsets.tolist() == [0, 2, 5]
+
+
+def test_placed_where_it_fits(table, monkeypatch) -> None:
+    frames = torch.tensor([[0, 1], [2, 4]])
+    assert table.nbytes == 4 * 3 * 2 * 4 * 2
+    in_ram = place(table, "cpu")
+    assert in_ram is not table and torch.equal(in_ram.gather(frames), table.gather(frames))
+    monkeypatch.setattr(tiers, "RAM_SHARE", 1e-12)
+    assert place(table, "cpu") is table
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
