@@ -12,6 +12,7 @@ from s2robot.encoders.cameras import CameraEncoders
 from s2robot.entry import run
 from s2robot.environment import check_environment
 from s2robot.evaluation import evaluate, evaluation_seeds
+from s2robot.rollout import default_workers
 
 
 def main(config: EvalConfig) -> None:
@@ -21,10 +22,12 @@ def main(config: EvalConfig) -> None:
     spec = loaded.policy.spec
     env_id, env_kwargs = config.env.id or spec.env_id, {**spec.env_kwargs, **config.env.kwargs}
     check_environment(spec, env_id, env_kwargs)
-    encoders = CameraEncoders.from_dict(loaded.encoders, device, config.backend)
+    with checkpoint.reading(loaded.path):
+        encoders = CameraEncoders.from_dict(loaded.encoders, device, config.backend)
     seeds = evaluation_seeds(config.episodes, loaded.training_seeds, config.seed)
+    workers = config.workers or default_workers()
 
-    run_dir = loaded.path.absolute().parents[1]
+    run_dir = checkpoint.run_dir(loaded.path)
     out_dir = run_dir / "eval" / config.name
     with run_folder.stage(run_dir, "evaluate"):
         summary = evaluate(
@@ -35,7 +38,8 @@ def main(config: EvalConfig) -> None:
             out_dir,
             identity={"weights": loaded.sha256, "encoders": loaded.encoders, "device": str(device)},
             videos=config.video,
-            workers=config.workers,
+            workers=workers,
+            batch=1 if device.type == "cpu" else max(1, workers // 2),  # see s2robot.rollout
         )
     low, high = summary.ci95
     rate = f"{summary.successes} of {summary.episodes} succeeded"
@@ -43,4 +47,4 @@ def main(config: EvalConfig) -> None:
 
 
 if __name__ == "__main__":
-    run(main, "eval")
+    run(main, "eval", folder=["checkpoint", "name"])

@@ -2,15 +2,19 @@
 
 python train.py experiment=demo
 python train.py data.path=my.hdf5 run_dir=runs/my policy=diffusion_unet encoder.sizes=[224,448]
+python train.py -m policy=bc,diffusion_unet data.path=my.hdf5 run_dir='runs/${policy.name}'
 """
 
+import hashlib
+import sys
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
 import gymnasium
 import torch
 
-from s2robot import run_folder
+from s2robot import checkpoint, run_folder
 from s2robot.config import TrainConfig
 from s2robot.data.demos import Demos
 from s2robot.data.windows import Windows
@@ -19,22 +23,30 @@ from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.entry import run
 from s2robot.environment import check_environment
+from s2robot.errors import UserError, unknown_name
 from s2robot.features import build
 from s2robot.metrics import MetricsLog
 from s2robot.policies import make_policy
 from s2robot.policies.observation import Statistics
-from s2robot.training import Trainer, train
+from s2robot.trainer import Trainer
+from s2robot.training import train
 from s2robot.types import Spec, image_key
+
+NOT_DECISIVE = ("run_dir", "resume", "device")  # options that a resumed training may change
 
 
 def main(config: TrainConfig) -> None:
     run_dir, device = Path(config.run_dir), choose_device(config.device)
     keep_freed_memory()
-    torch.manual_seed(config.seed)
 
     demos = Demos(config.data.path)
-    cameras = config.data.cameras or demos.cameras
+    cameras = demos.cameras if config.data.cameras is None else config.data.cameras
+    for camera in config.encoder.camera_sizes:
+        if camera not in demos.cameras:
+            raise unknown_name("camera in encoder.camera_sizes", camera, demos.cameras)
     train_episodes, valid_episodes = demos.splits(config.data.train, config.data.valid)
+    if not train_episodes:
+        raise UserError(f"{config.data.path} has no demonstrations under data.train={config.data.train}")
     proprio, actions = demos.proprioception(config.data.proprio), demos.actions()
 
     encoders = CameraEncoders.from_config(config.encoder, device)
@@ -48,18 +60,23 @@ def main(config: TrainConfig) -> None:
     )
     if spec.env_id in gymnasium.registry:  # demonstrations may come from elsewhere
         check_environment(spec, spec.env_id, spec.env_kwargs)
-    policy = make_policy(spec, config.policy)
 
-    run_folder.start(run_dir, config)
-    with run_folder.stage(run_dir, "features"):
-        features = {image_key(camera): build(demos, camera, encoders).to(device) for camera in cameras}
-
+    torch.manual_seed(config.seed)
+    policy = make_policy(spec, config.policy).to(device)
     description = {
         "spec": spec.to_dict(),
-        "config": {key: value for key, value in asdict(config).items() if key not in ("resume", "device")},
+        "config": {key: value for key, value in asdict(config).items() if key not in NOT_DECISIVE},
         "encoders": encoders.spec_dict(),
+        "actions_sha256": hashlib.sha256(actions.tobytes()).hexdigest(),  # the same demonstrations still
         "training_seeds": sorted(demos.seeds),
     }
+    trainer = Trainer(policy, config.optim, run_dir / checkpoint.FOLDER, description)
+    if config.resume:
+        trainer.resume()
+
+    with run_folder.stage(run_dir, "features"):
+        features = {image_key(camera): build(demos, camera, encoders).to(device) for camera in cameras}
+    run_folder.start(run_dir, config)
     frames = demos.frames_of(train_episodes)
     policy.fit(
         Statistics(
@@ -69,21 +86,19 @@ def main(config: TrainConfig) -> None:
         )
     )
     horizons = (config.policy.obs_steps, config.policy.horizon)
-    windows = [
+    windows, valid = (
         Windows(features, proprio, actions, demos.offsets, episodes, *horizons)
         for episodes in (train_episodes, valid_episodes)
-    ]
-    trainer = Trainer(policy.to(device), config.optim, run_dir, description)
-    if config.resume and (trainer.folder / "last").exists():
-        trainer.resume()
-    log = MetricsLog(run_dir, trainer.step)
-    with run_folder.stage(run_dir, "train"):
-        finished = train(trainer, *windows, config.seed, log, device)
-    log.close()
+    )
+    with run_folder.stage(run_dir, "train"), closing(MetricsLog(run_dir, trainer.step)) as log:
+        finished = train(trainer, windows, valid, demos, config.seed, log)
+
     numbers = ", ".join(f"{name} {value:.4f}" for name, value in trainer.metrics.items())
     outcome = "trained to" if finished else "stopped by SIGTERM, saved at"
-    print(f"{outcome} step {trainer.step} ({numbers}): {trainer.folder / 'last'}")
+    print(f"{outcome} step {trainer.step} ({numbers or 'not validated'}): {trainer.folder / 'last'}")
+    if not finished:
+        sys.exit(0)  # the other jobs of a sweep are not started
 
 
 if __name__ == "__main__":
-    run(main, "train")
+    run(main, "train", folder=["run_dir"])

@@ -13,7 +13,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from s2robot.types import Spec
 
 FORMAT = 1
 LINKS = ("last", "best")
+FOLDER = "checkpoints"  # of a run folder
 
 
 @dataclass
@@ -55,16 +57,21 @@ def save(
     """Write a checkpoint under `folder` and point `links` at it; older unlinked ones are removed.
 
     `description` is JSON data kept beside the weights: spec, config, encoders, training_seeds, metrics.
+    Raises `UserError` when it cannot be written; the earlier checkpoints are as they were then.
     """
     name = f"step_{step:08d}"
     target, partial = folder / name, folder / f"{name}.tmp"
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    save_file(_contiguous(weights), partial / "model.safetensors")
-    save_file(_contiguous(training_state), partial / "training.safetensors")
-    text = json.dumps({"format": FORMAT, "step": step, **description}, indent=2)
-    (partial / "checkpoint.json").write_text(text)
-    shutil.rmtree(target, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        save_file(_contiguous(weights), partial / "model.safetensors")
+        save_file(_contiguous(training_state), partial / "training.safetensors")
+        text = json.dumps({"format": FORMAT, "step": step, **description}, indent=2)
+        (partial / "checkpoint.json").write_text(text)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise UserError(f"cannot write checkpoint {target}: {error}") from error
+    shutil.rmtree(target, ignore_errors=True)  # of a training that was killed before it was linked
     partial.rename(target)
     for link in links:
         temporary = folder / f"{link}.tmp"
@@ -82,24 +89,32 @@ def load(path: str | Path) -> Checkpoint:
     """Rebuild the policy of a checkpoint, in eval mode on the CPU. Raises `UserError` in one line."""
     path = Path(path)
     description = read_description(path)
-    try:
+    with reading(path):
         spec = Spec.from_dict(description["spec"])
-        config = policy_config(description["config"]["policy"])
-        policy = make_policy(spec, config)
+        policy = make_policy(spec, policy_config(description["config"]["policy"]))
         policy.load_state_dict(_load_tensors(path / "model.safetensors"))
         return Checkpoint(
             path=path,
             policy=policy.eval().requires_grad_(False),
             step=int(description["step"]),
-            config=description["config"],
-            encoders=description["encoders"],
-            training_seeds=set(description["training_seeds"]),
-            metrics=description["metrics"],
+            config=dict(description["config"]),
+            encoders=dict(description["encoders"]),
+            training_seeds={int(seed) for seed in description["training_seeds"]},
+            metrics=dict(description["metrics"]),
             sha256=hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest(),
         )
-    except (KeyError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path} is not a checkpoint of this version: {reason[:200]}") from error
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns whatever a damaged or hostile checkpoint makes constructors raise into a `UserError`."""
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(f"{path} is damaged or no checkpoint of this version: {reason[:200]}") from error
 
 
 def read_description(path: Path) -> dict[str, Any]:
@@ -109,16 +124,31 @@ def read_description(path: Path) -> dict[str, Any]:
         raise UserError(f"no checkpoint at {path} (a folder with checkpoint.json, e.g. RUN/checkpoints/last)")
     try:
         description = json.loads(file.read_text())
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{file} is not JSON: {error}") from error
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise UserError(f"{file} is not in checkpoint format {FORMAT}")
+    if not isinstance(description, dict):
+        raise UserError(f"{file} holds no JSON object")
+    if description.get("format") != FORMAT:
+        raise UserError(f"{file} is in format {description.get('format')!r}, this version reads {FORMAT}")
     return description
 
 
-def load_training_state(path: Path) -> dict[str, Tensor]:
-    """What training goes on from."""
-    return _load_tensors(path / "training.safetensors")
+def run_dir(path: Path) -> Path:
+    """The run that a checkpoint belongs to; one that was taken elsewhere is a run by itself."""
+    folder = path.absolute()
+    return folder.parents[1] if folder.parent.name == FOLDER else folder
+
+
+def restore_training_state(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Copy what training goes on from into the tensors of `state`. Raises `UserError` if they do not fit."""
+    file = path / "training.safetensors"
+    found = _load_tensors(file)
+    wanted = {name: tensor.shape for name, tensor in state.items()}
+    there = {name: tensor.shape for name, tensor in found.items()}
+    if differing := sorted(name for name in wanted | there if wanted.get(name) != there.get(name)):
+        raise UserError(f"{file} does not fit the policy: {differing[0]} (and {len(differing) - 1} more)")
+    for name, tensor in state.items():
+        tensor.copy_(found[name])
 
 
 def policy_config(plain: Mapping[str, Any]) -> PolicyConfig:

@@ -3,13 +3,12 @@
 import argparse
 from pathlib import Path
 
+from s2robot.console import one_line_errors
 from s2robot.errors import UserError, unknown_name
 
 
 def main() -> None:
     """Parse the command line and run one command; mistakes are one line and status 2."""
-    from s2robot.entry import one_line_errors
-
     with one_line_errors():
         parser = build_parser()
         arguments = parser.parse_args()
@@ -24,7 +23,7 @@ class Parser(argparse.ArgumentParser):
 
     def _check_value(self, action: argparse.Action, value: object) -> None:
         if action.choices is not None and value not in action.choices:
-            raise unknown_name(action.metavar or action.dest, str(value), map(str, action.choices))
+            raise unknown_name(str(action.metavar or action.dest), str(value), map(str, action.choices))
 
 
 def build_parser() -> argparse.ArgumentParser:

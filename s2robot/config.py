@@ -5,11 +5,13 @@ and wrong types are refused) and the program only ever sees the dataclasses.
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
+from s2robot.errors import UserError
 from s2robot.policies import POLICIES, PolicyConfig
 
 
@@ -51,6 +53,11 @@ class OptimConfig:
     valid_every: int = 500
     checkpoint_every: int = 500
 
+    def check(self) -> None:
+        """Raise `UserError` for a number that cannot be."""
+        _at_least(1, self, "batch_size", "log_every", "valid_every", "checkpoint_every", group="optim.")
+        _at_least(0, self, "steps", "warmup_steps", "learning_rate", "weight_decay", group="optim.")
+
 
 @dataclass
 class TrainConfig:
@@ -64,7 +71,15 @@ class TrainConfig:
     data: DataConfig = field(default_factory=DataConfig)
     policy: PolicyConfig = MISSING
     optim: OptimConfig = field(default_factory=OptimConfig)
-    experiment: Any = None
+
+    def check(self) -> None:
+        """Raise `UserError` for options that cannot be."""
+        _at_least(0, self, "seed")
+        self.optim.check()
+        if not isinstance(self.policy, POLICIES[self.policy.name][1]):
+            raise UserError(
+                f"policy.name={self.policy.name} has other options; say policy={self.policy.name}"
+            )
 
 
 @dataclass
@@ -88,6 +103,19 @@ class EvalConfig:
     device: str = "auto"
     backend: str = "auto"
     env: EnvConfig = field(default_factory=EnvConfig)
+
+    def check(self) -> None:
+        """Raise `UserError` for options that cannot be."""
+        _at_least(0, self, "seed", "video")
+        _at_least(1, self, "episodes", *(["workers"] if self.workers is not None else []))
+        if Path(self.name).name != self.name:
+            raise UserError(f"name={self.name!r} names one folder under <run>/eval/, without slashes")
+
+
+def _at_least(least: int, config: object, *names: str, group: str = "") -> None:
+    for name in names:
+        if not getattr(config, name) >= least:  # also for NaN
+            raise UserError(f"{group}{name}={getattr(config, name)} must be at least {least}")
 
 
 def register() -> None:

@@ -61,7 +61,7 @@ def summary_line(run_dir: Path, total_s: float) -> str:
     return (
         f"success {summary['successes']}/{summary['episodes']} = {summary['success_rate']:.1%} "
         f"(95% Wilson interval {low:.1%} to {high:.1%}); {times}, all {total_s:.0f} s; "
-        f"at most {memory:.1f} GiB resident; videos: {run_dir / 'eval' / 'default' / 'videos'}; "
+        f"largest process {memory:.1f} GiB; videos: {run_dir / 'eval' / 'default' / 'videos'}; "
         f"report: {run_dir / 'report.html'}"
     )
 

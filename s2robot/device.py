@@ -12,7 +12,14 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UserError(f"unknown device {name!r}; known: auto, cpu, cuda, cuda:1, ...") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"device {name!r}: torch finds no CUDA GPU; use device=cpu")
+        raise _unknown(name) from error
+    if device.type not in ("cpu", "cuda"):
+        raise _unknown(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        there = f"{torch.cuda.device_count()} CUDA GPUs"
+        raise UserError(f"device {name!r}: torch finds {there} (the first is cuda:0); use device=auto or cpu")
     return device
+
+
+def _unknown(name: str) -> UserError:
+    return UserError(f"unknown device {name!r}; known: auto, cpu, cuda, cuda:1, ...")

@@ -20,7 +20,9 @@ def check_environment(spec: Spec, env_id: str, env_kwargs: Mapping[str, Any]) ->
         raise UserError(f"{env_id} cannot be made with {dict(env_kwargs)}: {error}") from error
     observed, acted = env.observation_space, env.action_space
     env.close()
-    if not isinstance(observed, gymnasium.spaces.Dict) or acted.shape != (spec.action_dim,):
+    if not isinstance(observed, gymnasium.spaces.Dict):
+        raise UserError(f"{env_id} observes {observed}; a Dict of observation keys is wanted")
+    if acted.shape != (spec.action_dim,):
         raise UserError(
             f"{env_id} takes actions of shape {acted.shape}, the demonstrations' have {spec.action_dim}"
         )

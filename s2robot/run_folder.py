@@ -24,15 +24,18 @@ import yaml
 from s2robot.config import TrainConfig
 
 KIB_PER_GIB = 1024**2
-TRAINED = ("checkpoints", "tensorboard", "metrics.jsonl")  # what a new training replaces
+OF_A_TRAINING = ("checkpoints", "tensorboard", "metrics.jsonl", "eval", "report.html")
 
 
 def start(run_dir: Path, config: TrainConfig) -> None:
-    """Make the folder and write its configuration; without `resume` an earlier training is replaced."""
+    """Make the folder and write its configuration.
+
+    Without `resume` an earlier training there is replaced, and with it what was evaluated of it.
+    """
     run_dir.mkdir(parents=True, exist_ok=True)
     if not config.resume and (run_dir / "checkpoints").exists():
         print(f"{run_dir}: training anew, the earlier training is replaced (resume=true goes on with it)")
-        for name in TRAINED:
+        for name in OF_A_TRAINING:
             path = run_dir / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     _write(run_dir / "config.yaml", yaml.safe_dump(asdict(config), sort_keys=False))
@@ -43,11 +46,12 @@ def stage(run_dir: Path, name: str) -> Iterator[None]:
     """Measure what happens inside as stage `name` of the run; nothing is recorded when it fails."""
     started = time.perf_counter()
     yield
+    run_dir.mkdir(parents=True, exist_ok=True)
     record_stage(run_dir, name, time.perf_counter() - started)
 
 
 def record_stage(run_dir: Path, name: str, seconds: float) -> None:
-    """Note a stage's wall time and the largest memory of this process and of its children so far, in GiB."""
+    """Note a stage's wall time and the memory of the largest process so far (this one or a child), in GiB."""
     usages = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     stages = read_stages(run_dir)
     stages[name] = {"seconds": round(seconds, 2), "peak_gib": round(max(usages) / KIB_PER_GIB, 2)}
