@@ -43,6 +43,28 @@ def build_parser() -> argparse.ArgumentParser:
     collect.add_argument("--keep-failures", action="store_true")
     collect.set_defaults(run=_collect)
 
+    features = commands.add_parser("features", help="features of a dataset's frames, computed once")
+    features.add_argument("data", type=Path, help="robomimic HDF5 file")
+    features.add_argument("--encoder", default="lite0")
+    features.add_argument("--sizes", type=_numbers, default=[224, 448], help="of S2, e.g. 224,448")
+    features.add_argument(
+        "--camera-sizes", nargs="+", default=[], metavar="CAMERA=N,N", help="sizes of its own"
+    )
+    features.add_argument("--cameras", type=lambda text: text.split(","), help="names (default: all)")
+    features.add_argument("--dtype", default="float16", help="float16 (default) or float32")
+    features.add_argument("--weights", type=Path, help="a file instead of the encoder's own weights")
+    features.add_argument("--backend", default="auto", help="auto, torch or openvino")
+    features.add_argument("--device", default="auto")
+    features.add_argument("--root", type=Path, help="folder of the stores (default: in the cache)")
+    form = features.add_mutually_exclusive_group()
+    form.add_argument("--plan", action="store_true", help="say what it would take, build nothing")
+    form.add_argument("--verify", action="store_true", help="read what is stored and compare checksums")
+    form.add_argument("--check", type=int, metavar="N", help="encode N random frames again and compare")
+    features.add_argument("--tolerance", type=float, default=2e-3, help="of --check, relative (default 2e-3)")
+    features.add_argument("--seed", type=int, default=0, help="of --check")
+    features.add_argument("--json", action="store_true", help="one JSON object and nothing else")
+    features.set_defaults(run=_features)
+
     report = commands.add_parser("report", help="report.html of a run")
     report.add_argument("run_dir", type=Path)
     report.set_defaults(run=_report)
@@ -57,6 +79,10 @@ def build_parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="what this machine has, and what is missing")
     doctor.set_defaults(run=_doctor)
     return parser
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
 
 
 def _collect(arguments: argparse.Namespace) -> None:
@@ -80,6 +106,12 @@ def _collect(arguments: argparse.Namespace) -> None:
     outcome = "wrote" if collect(collection, arguments.out, arguments.workers) else "found"
     size_mb = arguments.out.stat().st_size / 1e6
     print(f"{outcome} {arguments.out}: {arguments.episodes} demonstrations, {size_mb:.0f} MB")
+
+
+def _features(arguments: argparse.Namespace) -> None:
+    from s2robot.features.command import run
+
+    run(arguments)
 
 
 def _report(arguments: argparse.Namespace) -> None:

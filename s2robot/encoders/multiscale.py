@@ -50,6 +50,11 @@ class S2Spec(EncoderSpec):
             raise UserError(f"S2 takes square frames, not {h}x{w}: crop them, or render the camera square")
         return self.output_grid or (self.sizes[0] // self.stride,) * 2
 
+    def scale_grids(self, h: int, w: int) -> list[tuple[int, int]]:
+        """Cells of each scale's own map, before all are pooled to `grid`."""
+        self.grid(h, w)
+        return [(size // self.stride,) * 2 for size in self.sizes]
+
 
 class S2(Encoder):
     """An encoder made from an encoder.

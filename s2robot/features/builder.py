@@ -93,7 +93,7 @@ def _store_frames(
     """Encode and store what is new; the row of every frame."""
     rows = []
     committed = time.monotonic()
-    episodes = _read_ahead(source, camera)
+    episodes = frames_ahead(source, camera)
     if progress:
         episodes = shown(episodes, len(source.episodes), f"features of {camera} (episodes)")
     for episode, frames, hashes in episodes:
@@ -115,7 +115,7 @@ def _store_frames(
     return np.array(rows, np.int64)
 
 
-def _read_ahead(source: FrameSource, camera: str) -> Iterator[EpisodeFrames]:
+def frames_ahead(source: FrameSource, camera: str) -> Iterator[EpisodeFrames]:
     """Each episode's frames and their hashes; the next one is read and hashed while this one is encoded."""
 
     def read(episode: str, length: int) -> EpisodeFrames:

@@ -18,7 +18,7 @@ import json
 import logging
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -96,11 +96,11 @@ class FeatureStore:
         """The first `count` records (dtype `RECORD`)."""
         return np.fromfile(self._index_file, RECORD, count) if count else np.empty(0, RECORD)
 
-    def damaged_rows(self) -> list[int]:
-        """Rows whose bytes no longer have the checksum that they were stored with."""
-        rows, records = self.rows(), self.index(len(self))
-        checksums = [zlib.crc32(row.numpy().tobytes()) for row in rows]
-        return np.flatnonzero(records["checksum"] != np.array(checksums, np.uint32)).tolist()
+    def damaged_rows(self, among: Iterable[int] | None = None) -> list[int]:
+        """Rows (of all, or of those `among`) whose bytes do not have the checksum they were stored with."""
+        rows, checksums = self.rows(), self.index(len(self))["checksum"]
+        checked = range(len(rows)) if among is None else among
+        return [row for row in checked if zlib.crc32(rows[row].numpy().data) != checksums[row]]
 
     @contextmanager
     def writer(self) -> Iterator["Writer"]:

@@ -44,6 +44,11 @@ class FeatureTable:
         return self._data.device
 
     @property
+    def rows(self) -> Int[Tensor, "n"]:
+        """Row of the store of each frame."""
+        return self._rows
+
+    @property
     def nbytes(self) -> int:
         """Bytes of memory that this dataset's features take."""
         c, gh, gw = self.shape

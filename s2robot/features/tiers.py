@@ -3,18 +3,27 @@
 import psutil
 import torch
 
+from s2robot.errors import unknown_name
 from s2robot.features.table import FeatureTable
+
+TIERS = ("device", "ram", "disk")  # from the fastest to the largest
 
 # Of what is free now; the rest is left to the policy, the page cache and other programs.
 GPU_SHARE = 0.6
 RAM_SHARE = 0.4
 
 
-def place(table: FeatureTable, device: str | torch.device) -> FeatureTable:
-    """The table in the fastest memory that holds it: `device`'s, RAM, or else the disk as it is."""
+def choose_tier(nbytes: int, device: str | torch.device) -> str:
+    """The fastest of `TIERS` that has room for `nbytes`: a GPU `device`, RAM, or else the disk."""
     device = torch.device(device)
-    if device.type == "cuda" and table.nbytes <= GPU_SHARE * torch.cuda.mem_get_info(device)[0]:
-        return table.to(device)
-    if table.nbytes <= RAM_SHARE * psutil.virtual_memory().available:
-        return table.to("cpu")
-    return table
+    if device.type == "cuda" and nbytes <= GPU_SHARE * torch.cuda.mem_get_info(device)[0]:
+        return "device"
+    return "ram" if nbytes <= RAM_SHARE * psutil.virtual_memory().available else "disk"
+
+
+def place(table: FeatureTable, device: str | torch.device, tier: str | None = None) -> FeatureTable:
+    """The table in the memory `tier`, the fastest that holds it unless given; "disk" leaves it mapped."""
+    tier = tier or choose_tier(table.nbytes, device)
+    if tier not in TIERS:
+        raise unknown_name("tier of features", tier, TIERS)
+    return table if tier == "disk" else table.to(device if tier == "device" else "cpu")
