@@ -12,7 +12,7 @@ import difflib  # noqa: E402
 
 import gymnasium  # noqa: E402
 
-from envs.base import MAX_EPISODE_STEPS, Expert, Task  # noqa: E402
+from envs.base import Expert, Task  # noqa: E402
 from envs.tasks import TASKS  # noqa: E402
 
 __all__ = ["TASKS", "Expert", "Task", "make_expert"]
@@ -22,7 +22,7 @@ for _id, _task in TASKS.items():
         _id,
         entry_point=f"{_task.env.__module__}:{_task.env.__qualname__}",
         kwargs=dict(_task.kwargs),
-        max_episode_steps=MAX_EPISODE_STEPS,
+        max_episode_steps=_task.max_episode_steps,
     )
 
 

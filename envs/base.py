@@ -29,6 +29,9 @@ _STATE = (
     mujoco.mjtState.mjSTATE_FULLPHYSICS.value
     | mujoco.mjtState.mjSTATE_CTRL.value
     | mujoco.mjtState.mjSTATE_WARMSTART.value
+    | mujoco.mjtState.mjSTATE_MOCAP_POS.value  # fixtures stand elsewhere in every episode
+    | mujoco.mjtState.mjSTATE_MOCAP_QUAT.value
+    | mujoco.mjtState.mjSTATE_USERDATA.value  # what a task wants to remember, colours for one
 )
 
 Observation = dict[str, Any]  # key -> array
@@ -47,6 +50,7 @@ class Task:
     env: "type[TabletopEnv]"
     expert: Callable[[int], Expert]  # seed -> expert
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    max_episode_steps: int = MAX_EPISODE_STEPS
 
 
 class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
@@ -64,7 +68,11 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         cameras: tuple[str, ...] | None = None,
         control_freq: int = 10,
         render_mode: str | None = None,
+        reward_type: str = "sparse",
     ) -> None:
+        if reward_type not in ("sparse", "dense"):
+            raise ValueError(f"reward_type is {reward_type!r}; it must be 'sparse' or 'dense'")
+        self.reward_type = reward_type
         self.image_size = _height_width(image_size)
         spec = mujoco.MjSpec.from_file(str(ASSETS / self.scene))
         self.edit_scene(spec)
@@ -82,6 +90,7 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         self.metadata = {**self.metadata, "render_fps": control_freq}
 
         self.panda = Panda(self.model)
+        self._pads = [self.model.geom(f"pad_{side}").id for side in ("left", "right")]
         self._renderer: mujoco.Renderer | None = None
         self._success_steps = 0
         self._images_in_step = True
@@ -106,6 +115,13 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         """Whether the goal is met right now (it counts after `SUCCESS_STEPS` control steps in a row)."""
         raise NotImplementedError
 
+    def progress(self) -> float:
+        """How far the task is solved, 0 to 0.9: the dense reward."""
+        raise NotImplementedError
+
+    def restore_look(self) -> None:
+        """Gives the model the look that `self.data.userdata` remembers; called whenever the state is set."""
+
     # Gymnasium's interface.
 
     def reset(
@@ -116,6 +132,7 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         noise = self.np_random.uniform(-START_NOISE_RAD, START_NOISE_RAD, size=HOME_QPOS.size)
         self.panda.reset(self.data, HOME_QPOS + noise)
         self.place_objects(self.np_random)
+        self.restore_look()
         mujoco.mj_forward(self.model, self.data)
         self._success_steps = 0
         return self._step_observation(), self._info()
@@ -128,7 +145,8 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         mujoco.mj_forward(self.model, self.data)  # poses and contacts of the state just reached
         self._success_steps = self._success_steps + 1 if self.is_success() else 0
         info = self._info()
-        return self._step_observation(), float(info["success"]), info["success"], False, info
+        reward = self.progress() if self.reward_type == "dense" and not info["success"] else info["success"]
+        return self._step_observation(), float(reward), info["success"], False, info
 
     def render(self) -> np.ndarray | None:
         """The first camera's image, uint8 (h, w, 3), top row first."""
@@ -187,8 +205,15 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         mujoco.mj_setState(self.model, self.data, physics, _STATE)
         mujoco.mj_forward(self.model, self.data)
         mujoco.mj_setState(self.model, self.data, physics, _STATE)  # mj_forward touches the warm start
+        self.restore_look()
         self.panda.target = state[physics_size:-1].copy()
         self._success_steps = int(state[-1])
+
+    def pads_touching(self, geoms: Sequence[int] | np.ndarray) -> int:
+        """How many of the two pads touch any of `geoms` (ids)."""
+        pairs = self.data.contact.geom  # ncon 2
+        touching = pairs[np.isin(pairs, geoms).any(axis=1)]
+        return sum(bool((touching == pad).any()) for pad in self._pads)
 
     def model_xml(self) -> str:
         """The compiled scene as one self-contained MJCF document."""
@@ -217,6 +242,16 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
                 raise RuntimeError(opengl.explain(error)) from error
         self._renderer.update_scene(self.data, camera)
         return self._renderer.render()
+
+
+def edit_cameras(spec: mujoco.MjSpec, distance_m: float | None, wrist: bool) -> None:
+    """Moves agentview to a distance from the workspace (None: as it is); drops the wrist camera if asked."""
+    if distance_m is not None:
+        camera, middle = spec.camera("agentview"), spec.body("workspace").pos
+        sight = camera.pos - middle
+        camera.pos = middle + sight * distance_m / np.linalg.norm(sight)
+    if not wrist:
+        spec.delete(spec.camera("robot0_eye_in_hand"))
 
 
 def _known_cameras(cameras: Sequence[str], known: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The tasks, one file each: it declares `TASKS` (registered id -> `Task`) and is named here."""
 
 from envs.base import Task
-from envs.tasks import pick
+from envs.tasks import pick, stack
 
-TASKS: dict[str, Task] = {**pick.TASKS}
+TASKS: dict[str, Task] = {**pick.TASKS, **stack.TASKS}

@@ -6,20 +6,14 @@ import gymnasium
 import mujoco
 import numpy as np
 
-from envs.base import TabletopEnv, Task
-from envs.panda import MAX_WIDTH_M
-from envs.servo import pointing_down, towards
+from envs.base import TabletopEnv, Task, edit_cameras
+from envs.grasp import Part, approach
+from envs.servo import towards
 
 START_CENTRE_M = np.array([0.50, 0.0])
 START_SIZE_M = np.array([0.25, 0.30])
 LIFT_M = 0.10
-
-# The expert's.
-HOVER_M = 0.10
-LIFT_MARGIN_M = 0.03
-LOWEST_GRASP_M = 0.0125  # pads just above the table
-PAD_M = 0.009  # half a pad's edge
-OPEN_M = 0.036  # a finger beyond this counts as open
+LIFT_MARGIN_M = 0.03  # the expert lifts this much higher than asked
 
 
 class Pick(TabletopEnv):
@@ -53,7 +47,8 @@ class Pick(TabletopEnv):
     |                            |           | cube position less grip point                      |
 
     ## Reward
-    1 when the task is solved, else 0.
+    1 when the task is solved, else 0; with `reward_type="dense"` up to 0.9 on the way there, for being near
+    the cube, holding it and lifting it.
 
     ## Starting state
     The cube anywhere in 25 x 30 cm around (0.50, 0) at any yaw; arm joints uniformly within 0.1 rad of home
@@ -70,6 +65,7 @@ class Pick(TabletopEnv):
     - `cube_size` (0.04): the cube's edge in metres, 0.01 to 0.07.
     - `camera_distance` (the scene's): of agentview from the middle of the workspace, in metres.
     - `wrist_camera` (True): whether there is a camera in the hand.
+    - `reward_type` ("sparse"): or "dense".
     """
 
     scene = "pick.xml"
@@ -83,26 +79,21 @@ class Pick(TabletopEnv):
         cube_size: float = 0.04,
         camera_distance: float | None = None,
         wrist_camera: bool = True,
+        reward_type: str = "sparse",
     ) -> None:
         if not 0.01 <= cube_size <= 0.07:
             raise ValueError(f"cube_size is {cube_size!r}; the gripper takes 0.01 to 0.07 m")
         self.half_size = cube_size / 2
         self._camera_distance = camera_distance
         self._wrist_camera = wrist_camera
-        super().__init__(image_size, cameras, control_freq, render_mode)
+        super().__init__(image_size, cameras, control_freq, render_mode, reward_type)
         self._cube_qpos = self.model.joint("cube").qposadr[0]
         self._cube = self.model.geom("cube").id
-        self._pads = [self.model.geom(f"pad_{side}").id for side in ("left", "right")]
 
     def edit_scene(self, spec: mujoco.MjSpec) -> None:
         spec.geom("cube").size = [self.half_size] * 3
         spec.body("cube").pos[2] = self.half_size
-        if self._camera_distance is not None:
-            camera, middle = spec.camera("agentview"), spec.body("workspace").pos
-            sight = camera.pos - middle
-            camera.pos = middle + sight * self._camera_distance / np.linalg.norm(sight)
-        if not self._wrist_camera:
-            spec.delete(spec.camera("robot0_eye_in_hand"))
+        edit_cameras(spec, self._camera_distance, self._wrist_camera)
 
     def place_objects(self, rng: np.random.Generator) -> None:
         xy = START_CENTRE_M + rng.uniform(-0.5, 0.5, size=2) * START_SIZE_M
@@ -119,17 +110,20 @@ class Pick(TabletopEnv):
 
     def is_gripped(self) -> bool:
         """Whether both pads touch the cube."""
-        pairs = self.data.contact.geom  # ncon 2
-        touching = pairs[(pairs == self._cube).any(axis=1)]
-        return all((touching == pad).any() for pad in self._pads)
+        return self.pads_touching([self._cube]) == 2
+
+    def progress(self) -> float:
+        cube = self.data.geom_xpos[self._cube]
+        near = 1 - np.tanh(5 * np.linalg.norm(cube - self.panda.pose(self.data)[0]))
+        lifted = np.clip((cube[2] - self.half_size) / LIFT_M, 0.0, 1.0) if self.is_gripped() else 0.0
+        return float(0.3 * near + 0.3 * self.is_gripped() + 0.3 * lifted)
 
 
 class PickExpert:
     """Goes above the cube, turns with it, sinks around it, closes, lifts; from wherever arm and cube are.
 
     The action depends on the current state alone and is continuous but for opening and closing, so that a
-    policy can learn it from what it sees and it is the right correction after any disturbance. How high to
-    be follows from how far the gripper still is from being aligned: a funnel above the cube.
+    policy can learn it from what it sees and it is the right correction after any disturbance.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -139,58 +133,12 @@ class PickExpert:
         task = env.unwrapped
         assert isinstance(task, Pick)
         half = task.half_size
-        position, rotation = task.panda.pose(task.data)
-        finger = task.panda.finger_qpos(task.data).mean()
         cube, cube_rotation = task.data.body("cube").xpos, task.data.body("cube").xmat.reshape(3, 3)
-        turn = pointing_down(_grasp_yaw(rotation, cube_rotation)) @ rotation.T
-        angle = _angle(turn)
-        # The grasp is at the cube's middle, but for small cubes, where the pads would touch the table.
-        grasp = np.array([cube[0], cube[1], max(cube[2], LOWEST_GRASP_M)])
-        error = grasp - position
-        offset = np.abs(rotation.T @ error)  # x across the pads, y from pad to pad
-
-        if _is_around(offset, angle, half, closing=finger < OPEN_M):
-            if task.is_gripped():
-                error = np.array([0.0, 0.0, LIFT_M + half + LIFT_MARGIN_M - cube[2]])
-            return self._action(error, turn, gripper=1.0)
-
-        needed = min(OPEN_M, half + 0.012)
-        height = max(
-            4 * (offset[1] - 0.008), 3 * (offset[0] - 0.010), 0.4 * (angle - 0.2), 8 * (needed - finger)
-        )
-        error[2] += np.clip(height, 0.0, HOVER_M)
-        # Below the cube's top, go sideways only if the cube is between the fingers; else rise first.
-        between = (MAX_WIDTH_M / 2 - half - offset[1]) / 0.008
-        above = (position[2] - PAD_M - cube[2] - half) / 0.015
-        error[:2] *= np.clip(max(between, above), 0.0, 1.0)
-        return self._action(error, turn, gripper=-1.0)
-
-    def _action(self, error_m: np.ndarray, turn: np.ndarray, gripper: float) -> np.ndarray:
-        return np.append(towards(error_m, turn, self._pace), gripper).astype(np.float32)
-
-
-def _is_around(offset_m: np.ndarray, angle_rad: float, half_size_m: float, closing: bool) -> bool:
-    """Whether the cube is between the pads, `offset_m` (3,) in the grip frame; once closing, be patient."""
-    reach = half_size_m + PAD_M  # pad and cube overlap up to here
-    if closing:
-        return bool((offset_m < [0.75 * reach, MAX_WIDTH_M / 2, 0.75 * reach]).all())
-    side = MAX_WIDTH_M / 2 - half_size_m - 0.006
-    return bool((offset_m < [0.45 * reach, side, 0.45 * reach]).all()) and angle_rad < 0.3
-
-
-def _grasp_yaw(gripper: np.ndarray, cube: np.ndarray) -> float:
-    """Of the four yaws (rad) with pads parallel to the cube's sides, the nearest to the gripper's."""
-    upright = int(np.abs(cube[2]).argmax())  # the cube may lie on any of its sides
-    side = cube[:, (upright + 1) % 3]
-    now = np.arctan2(gripper[1, 0], gripper[0, 0])
-    quarter = np.pi / 2
-    off = (np.arctan2(side[1], side[0]) - now + quarter / 2) % quarter - quarter / 2
-    return float(now + off)
-
-
-def _angle(rotation: np.ndarray) -> float:
-    """How far a rotation matrix turns (rad)."""
-    return float(np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1.0, 1.0)))
+        closing, error, turn = approach(task.panda, task.data, Part(cube, cube_rotation, half, half))
+        if closing and task.is_gripped():
+            error = np.array([0.0, 0.0, LIFT_M + half + LIFT_MARGIN_M - cube[2]])
+        gripper = 1.0 if closing else -1.0
+        return np.append(towards(error, turn, self._pace), gripper).astype(np.float32)
 
 
 TASKS = {

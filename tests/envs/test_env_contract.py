@@ -11,15 +11,9 @@ import numpy as np
 import psutil
 import pytest
 from gymnasium.utils.env_checker import check_env
+from suite_tools import ALL, SIZE, make, pixel_of
 
 import envs
-
-SIZE = 64
-ALL = pytest.mark.parametrize("env_id", sorted(envs.TASKS))
-
-
-def make(env_id, **kwargs):
-    return gymnasium.make(env_id, **{"image_size": SIZE, "disable_env_checker": True, **kwargs})
 
 
 def random_actions(count, seed=0):
@@ -156,15 +150,6 @@ def test_the_xml_is_the_scene(env_id):
     )
     np.testing.assert_allclose(again.geom_size, task.model.geom_size, atol=1e-6)
     np.testing.assert_allclose(again.cam_pos, task.model.cam_pos, atol=1e-5)
-
-
-def pixel_of(task, camera, point):
-    """(row, column) of a world point by the pinhole camera model; row 0 is the top."""
-    height, width = task.image_size
-    cam = task.data.camera(camera)
-    x, y, z = cam.xmat.reshape(3, 3).T @ (point - cam.xpos)  # x right, y up, looks along -z
-    focal = height / 2 / np.tan(np.radians(task.model.camera(camera).fovy[0]) / 2)
-    return round(height / 2 - focal * y / -z - 0.5), round(width / 2 + focal * x / -z - 0.5)
 
 
 def is_red(pixel):

@@ -1,30 +1,16 @@
 """Picking: the goal, the physics of the grasp, and the scripted expert."""
 
-import gymnasium
 import mujoco
 import numpy as np
 import pytest
+from suite_tools import blind as make
+from suite_tools import finish
 
 import envs
 from envs.base import SUCCESS_STEPS
 
 IDS = ["s2robot/PickCube-v0", "s2robot/PickSmall-v0"]
 EACH = pytest.mark.parametrize("env_id", IDS)
-
-
-def make(env_id):
-    env = gymnasium.make(env_id, image_size=32, disable_env_checker=True)
-    env.unwrapped.images_in_step = False
-    return env
-
-
-def finish(env, expert):
-    """Lets the expert act to the end of the episode; returns (steps, success)."""
-    steps, done, info = 0, False, {}
-    while not done:
-        _, _, terminated, truncated, info = env.step(expert(env))
-        steps, done = steps + 1, terminated or truncated
-    return steps, info["success"]
 
 
 @EACH

@@ -1,0 +1,189 @@
+"""What tasks share that put a part where it belongs and let go of it: scene, goal, success.
+
+A task subclasses `PlaceTask`. Its scene has a body `part` with a free joint of that name; `goal_pose` says
+where that body belongs. `envs.place_expert` solves all of them.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import mujoco
+import numpy as np
+
+from envs.base import TabletopEnv, edit_cameras
+from envs.grasp import Part
+
+MAX_EPISODE_STEPS = 150
+HEIGHT_TOLERANCE_M = 0.003
+SHADE = 0.06  # red, green and blue of part and goal differ by up to this between episodes
+
+
+class PlaceTask(TabletopEnv):
+    """A part is taken, carried to its goal and let go.
+
+    ## Action space
+    `Box(-1, 1, (7,), float32)`; values outside are clipped. Deltas are in the world frame and move the target
+    pose of the grip point, which stays inside the workspace and the joint limits.
+
+    | index | meaning                                  | an action of 1             |
+    |-------|------------------------------------------|----------------------------|
+    | 0-2   | move the grip point along x, y, z        | 5 cm a step                |
+    | 3-5   | turn the gripper, axis-angle about x y z | 0.5 rad a step             |
+    | 6     | gripper: > 0 closes, < 0 opens, 0 holds  | each finger moves 5 cm/s   |
+
+    ## Observation space
+    `Dict`; images are uint8, top row first, the rest is float64, in metres and in the world frame.
+
+    | key                        | shape     | meaning                                            |
+    |----------------------------|-----------|----------------------------------------------------|
+    | `agentview_image`          | (h, w, 3) | from in front of the robot, over the workspace     |
+    | `robot0_eye_in_hand_image` | (h, w, 3) | from the hand (not with `wrist_camera=False`)      |
+    | `robot0_eef_pos`           | (3,)      | grip point, between the pads                       |
+    | `robot0_eef_quat`          | (4,)      | its orientation xyzw, with the sign nearest home's |
+    | `robot0_gripper_qpos`      | (2,)      | left, right finger from the middle, 0 to 0.04      |
+    | `object`                   | (17,)     | privileged: part position, part orientation xyzw,  |
+    |                            |           | part position less grip point, goal position, goal |
+    |                            |           | orientation xyzw (of the part when it is there)    |
+
+    ## Reward
+    1 when the task is solved, else 0; with `reward_type="dense"` up to 0.9 on the way there, for being near
+    the part, holding it and bringing it near the goal.
+
+    ## Starting state
+    Arm joints uniformly within 0.1 rad of home (gripper pointing down, 25 cm above the table), gripper open,
+    colours of part and goal in slightly different shades; the rest is the task's.
+
+    ## Episode end
+    Terminates when solved (`info["success"]`): the part at its goal, touched by no pad, for 5 control steps
+    in a row. Truncates after 150 steps.
+
+    ## Arguments
+    - `image_size` (448): int or (height, width) of every image, in pixels.
+    - `cameras` (all there are): which cameras are observed.
+    - `control_freq` (10): control steps a second, a divisor of 500.
+    - `reward_type` ("sparse"): or "dense".
+    - `camera_distance` (the scene's): of agentview from the middle of the workspace, in metres.
+    - `wrist_camera` (True): whether there is a camera in the hand.
+    """
+
+    fixtures: ClassVar[tuple[str, ...]] = ("goal",)  # bodies whose shade varies with the part's
+    goal_sides: ClassVar[int | None] = None  # the part fits in so many yaws; None: in any
+    tolerance_m: float  # placed means this near the goal along each of its horizontal axes
+    entry_m: float = 0.0  # lower than this above the goal, the part is inside something
+    precision_m: float  # the part may be lowered when it is this near
+
+    def __init__(
+        self,
+        image_size: int | tuple[int, int] = 448,
+        cameras: tuple[str, ...] | None = None,
+        control_freq: int = 10,
+        render_mode: str | None = None,
+        reward_type: str = "sparse",
+        camera_distance: float | None = None,
+        wrist_camera: bool = True,
+    ) -> None:
+        self._camera_distance = camera_distance
+        self._wrist_camera = wrist_camera
+        super().__init__(image_size, cameras, control_freq, render_mode, reward_type)
+        self._part_qpos = self.model.joint("part").qposadr[0]
+        self._part_geoms = self._geoms_of(("part",))
+        self._fixture_geoms = self._geoms_of(self.fixtures)
+        self._rgba = self.model.geom_rgba.copy()
+
+    # What a task gives.
+
+    def goal_pose(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where the part belongs: position (3,) m and orientation wxyz (4,)."""
+        raise NotImplementedError
+
+    def part(self) -> Part:
+        """How the gripper takes the part."""
+        raise NotImplementedError
+
+    def draw_shades(self, rng: np.random.Generator, part_rgb: np.ndarray | None = None) -> None:
+        """Gives part (its colour in the scene if not told) and fixtures the shades of this episode."""
+        rgb = self._rgba[self._part_geoms[0], :3] if part_rgb is None else part_rgb
+        self.data.userdata[:] = rng.uniform(-SHADE, SHADE, 6) + np.append(rgb, np.zeros(3))
+
+    # The rest follows.
+
+    def restore_look(self) -> None:
+        shades = self.data.userdata.reshape(2, 3)
+        look = self._rgba.copy()
+        look[self._part_geoms, :3] = shades[0]
+        look[self._fixture_geoms, :3] += shades[1]
+        self.model.geom_rgba[:] = np.clip(look, 0.0, 1.0)
+
+    def edit_scene(self, spec: mujoco.MjSpec) -> None:
+        edit_cameras(spec, self._camera_distance, self._wrist_camera)
+
+    def object_state(self) -> np.ndarray:
+        position, quat_wxyz = self.data.body("part").xpos, self.data.body("part").xquat
+        goal, goal_wxyz = self.goal_pose()
+        from_grip = position - self.panda.pose(self.data)[0]
+        return np.concatenate([position, np.roll(quat_wxyz, -1), from_grip, goal, np.roll(goal_wxyz, -1)])
+
+    def is_success(self) -> bool:
+        return self.is_placed() and self.pads_touching(self._part_geoms) == 0
+
+    def is_placed(self, height_tolerance_m: float = HEIGHT_TOLERANCE_M) -> bool:
+        """Whether the part is where it belongs, let go or not."""
+        goal, goal_wxyz = self.goal_pose()
+        off = matrix_of(goal_wxyz).T @ (self.data.body("part").xpos - goal)
+        return bool((np.abs(off) <= [self.tolerance_m, self.tolerance_m, height_tolerance_m]).all())
+
+    def is_gripped(self) -> bool:
+        """Whether both pads touch the part."""
+        return self.pads_touching(self._part_geoms) == 2
+
+    def progress(self) -> float:
+        part, placed = self.data.body("part").xpos, self.is_placed()
+        near = 1 - np.tanh(5 * np.linalg.norm(part - self.panda.pose(self.data)[0]))
+        arrived = 1 - np.tanh(5 * np.linalg.norm(part - self.goal_pose()[0]))
+        return float(0.9 if placed else 0.2 * near + 0.2 * self.is_gripped() + 0.4 * arrived)
+
+    def _geoms_of(self, bodies: Sequence[str]) -> np.ndarray:
+        ids = [self.model.body(name).id for name in bodies]
+        return np.flatnonzero(np.isin(self.model.geom_bodyid, ids))
+
+
+def matrix_of(quat_wxyz: np.ndarray) -> np.ndarray:
+    """Rotation matrix (3, 3) of a unit quaternion (4,)."""
+    matrix = np.empty(9)
+    mujoco.mju_quat2Mat(matrix, quat_wxyz)
+    return matrix.reshape(3, 3)
+
+
+def upright(position: Sequence[float] | np.ndarray, yaw_rad: float) -> list[float]:
+    """A pose as MuJoCo keeps it: position (3,) m, then orientation wxyz of a turn about the vertical."""
+    return [*position, np.cos(yaw_rad / 2), 0.0, 0.0, np.sin(yaw_rad / 2)]
+
+
+def apart(
+    rng: np.random.Generator, areas: Sequence[tuple[Sequence[float], Sequence[float]]], distance_m: float
+) -> np.ndarray:
+    """One random point (2,) m in each area (centre, size), any two at least `distance_m` apart; (n, 2)."""
+    centres, sizes = np.array([a[0] for a in areas]), np.array([a[1] for a in areas])
+    while True:
+        points = centres + rng.uniform(-0.5, 0.5, centres.shape) * sizes
+        between = np.linalg.norm(points[:, None] - points[None], axis=-1)
+        if between[np.triu_indices(len(points), 1)].min() >= distance_m:
+            return points
+
+
+def add_ring(
+    body: mujoco.MjsBody,
+    default: mujoco.MjsDefault,
+    sides: int,
+    inner_m: float,
+    outer_m: float,
+    low_m: float,
+    high_m: float,
+) -> None:
+    """Adds walls around a hole with even sides: half widths inside and out, from one height to another."""
+    size = [(outer_m - inner_m) / 2, outer_m * np.tan(np.pi / sides), (high_m - low_m) / 2]
+    for side in range(sides):
+        angle = 2 * np.pi * side / sides
+        middle = (inner_m + outer_m) / 2 * np.array([np.cos(angle), np.sin(angle)])
+        pose = upright([*middle, (low_m + high_m) / 2], angle)
+        body.add_geom(default, type=mujoco.mjtGeom.mjGEOM_BOX, size=size, pos=pose[:3], quat=pose[3:])

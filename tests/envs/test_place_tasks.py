@@ -1,0 +1,138 @@
+"""Tasks that put a part where it belongs: when that counts, and an expert that corrects itself."""
+
+import numpy as np
+import pytest
+from suite_tools import blind, finish
+
+import envs
+from envs.base import SUCCESS_STEPS
+from envs.placing import PlaceTask
+
+IDS = sorted(env_id for env_id, task in envs.TASKS.items() if issubclass(task.env, PlaceTask))
+EACH = pytest.mark.parametrize("env_id", IDS)
+
+
+def run_until(env, expert, condition):
+    while not condition(env.unwrapped):
+        assert not any(env.step(expert(env))[2:4])
+
+
+def carried(task):
+    return task.is_gripped() and task.object_state()[2] > task.goal_pose()[0][2] + 0.02
+
+
+@EACH
+def test_success_needs_the_part_let_go_for_five_steps(env_id):
+    env = blind(env_id)
+    task, expert = env.unwrapped, envs.make_expert(env_id)
+    env.reset(seed=0)
+    met, terminated = [], False
+    while not terminated:
+        *_, terminated, _, _ = env.step(expert(env))
+        met.append(task.is_success())
+        if task.is_gripped():
+            assert not met[-1]
+    assert met[-SUCCESS_STEPS - 1 :] == [False] + [True] * SUCCESS_STEPS
+
+
+@EACH
+def test_a_part_held_above_its_goal_is_not_placed(env_id):
+    env = blind(env_id)
+    task = env.unwrapped
+    env.reset(seed=0)
+    goal, _ = task.goal_pose()
+    task.data.joint("part").qpos[:3] = goal + np.array([0, 0, 0.01])
+    task.data.joint("part").qpos[3:] = task.goal_pose()[1]
+    assert not task.is_placed()
+    state = task.get_state()
+    task.set_state(state)
+    assert not task.is_placed() and not task.is_success()
+    task.data.joint("part").qpos[:3] = goal
+    task.set_state(task.get_state())
+    assert task.is_placed() and task.is_success()
+
+
+@EACH
+def test_the_expert_looks_only_at_the_current_state(env_id):
+    env = blind(env_id)
+    expert = envs.make_expert(env_id, seed=1)
+    env.reset(seed=6)
+    for _ in range(40):
+        action = expert(env)
+        assert action.dtype == np.float32 and env.action_space.contains(action)
+        assert np.abs(action[:3]).max() < 0.35
+        np.testing.assert_array_equal(action, envs.make_expert(env_id, seed=1)(env))
+        env.step(action)
+
+
+@EACH
+@pytest.mark.parametrize("when", [8, 24, 38])
+def test_the_expert_comes_back_after_a_push(env_id, when):
+    env = blind(env_id)
+    expert = envs.make_expert(env_id)
+    rng = np.random.default_rng(when)
+    env.reset(seed=11)
+    for _ in range(when):
+        env.step(expert(env))
+    push = np.append(rng.uniform(-0.5, 0.5, 2), [0.3, 0, 0, 0, 0]).astype(np.float32)
+    for _ in range(5):
+        env.step(push)
+    assert finish(env, expert)[1]
+
+
+@EACH
+def test_the_expert_picks_up_again_what_slipped_before_it_was_carried(env_id):
+    env = blind(env_id)
+    expert = envs.make_expert(env_id)
+    env.reset(seed=9)
+    start = env.unwrapped.object_state()[2]
+    run_until(env, expert, lambda task: task.is_gripped() and task.object_state()[2] > start + 0.004)
+    for _ in range(6):
+        env.step(np.array([0, 0, 0, 0, 0, 0, -1], np.float32))
+    assert not env.unwrapped.is_gripped()
+    assert finish(env, expert)[1]
+
+
+@EACH
+def test_the_held_part_does_not_slip_or_turn_in_the_hand(env_id):
+    env = blind(env_id)
+    task, expert = env.unwrapped, envs.make_expert(env_id)
+    assert task.model.neq == 1  # the fingers' gear; nothing welds the part
+    env.reset(seed=5)
+    run_until(env, expert, carried)
+    start = in_hand(task)
+    for step in range(40):
+        shake = 0.3 if step % 4 < 2 else -0.3
+        task.step(np.array([shake, 0, 0, 0, 0, shake, 1], np.float32))
+        assert task.is_gripped() and (task.data.contact.dist > -1e-3).all()
+    assert np.linalg.norm(in_hand(task) - start) < 2e-3
+
+
+def in_hand(task):
+    position, rotation = task.panda.pose(task.data)
+    return rotation.T @ (task.data.body("part").xpos - position)
+
+
+@EACH
+def test_a_restored_state_looks_the_same_in_another_environment(env_id):
+    first, second = blind(env_id), blind(env_id)
+    looks = set()
+    for seed in range(4):
+        first.reset(seed=seed)
+        second.reset(seed=seed + 100)
+        second.unwrapped.set_state(first.unwrapped.get_state())
+        image = first.unwrapped.observe()["agentview_image"]
+        np.testing.assert_array_equal(second.unwrapped.observe()["agentview_image"], image)
+        looks.add(tuple(first.unwrapped.model.geom_rgba.ravel()))
+    assert len(looks) == 4
+    first.close()
+    second.close()
+
+
+@EACH
+def test_goals_and_parts_start_apart_and_differ_between_episodes(env_id):
+    env = blind(env_id)
+    starts = np.array([env.reset(seed=seed)[0]["object"] for seed in range(50)])
+    parts, goals = starts[:, :3], starts[:, 10:13]
+    assert (np.linalg.norm((parts - goals)[:, :2], axis=1) > 0.05).all()
+    assert (np.ptp(parts[:, :2], axis=0) > 0.08).all() and np.ptp(goals[:, 1]) > 0.03
