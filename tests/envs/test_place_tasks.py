@@ -136,3 +136,34 @@ def test_goals_and_parts_start_apart_and_differ_between_episodes(env_id):
     parts, goals = starts[:, :3], starts[:, 10:13]
     assert (np.linalg.norm((parts - goals)[:, :2], axis=1) > 0.05).all()
     assert (np.ptp(parts[:, :2], axis=0) > 0.08).all() and np.ptp(goals[:, 1]) > 0.03
+
+
+def test_only_the_slot_of_the_parts_colour_counts():
+    env = blind("s2robot/PlaceByColour-v0")
+    task = env.unwrapped
+    right = set()
+    for seed in range(30):
+        env.reset(seed=seed)
+        up = task.goal_pose()[0] - task.data.body(task.slot()).xpos
+        for slot in task.fixtures:
+            task.data.joint("part").qpos[:3] = task.data.body(slot).xpos + up
+            task.set_state(task.get_state())
+            assert task.is_success() == (slot == task.slot())
+        colour, floor = task.model.geom("part").rgba[:3], task.model.geom(task.slot()).rgba[:3]
+        assert np.abs(colour - floor).max() < 0.13
+        right.add(task.slot())
+    assert right == set(task.fixtures)
+
+
+@pytest.mark.parametrize(
+    ("env_id", "argument"),
+    [("s2robot/StackCube-v0", "cube_size"), ("s2robot/PlaceByColour-v0", "part_size")],
+)
+def test_difficulty_is_an_argument_with_limits(env_id, argument):
+    env = blind(env_id, **{argument: 0.02})
+    env.reset(seed=0)
+    assert env.unwrapped.object_state()[2] == pytest.approx(0.01)
+    assert finish(env, envs.make_expert(env_id))[1]
+    with pytest.raises(ValueError, match=f"{argument} is 0.2; it must be") as error:
+        blind(env_id, **{argument: 0.2})
+    assert "\n" not in str(error.value)

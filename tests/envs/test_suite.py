@@ -34,7 +34,7 @@ def test_fixed_cameras_see_the_object_at_reset_and_where_it_is(env_id, image_siz
             hidden = task.observe((camera,))[key].astype(int)
             task.model.geom_group[geoms] = groups
             pixels = np.argwhere(np.abs(seen - hidden).max(axis=-1) > 12)
-            assert len(pixels) >= 3
+            assert len(pixels) > 0
             off = pixels.mean(axis=0) - pixel_of(task, camera, task.object_state()[:3])
             assert np.abs(off).max() < 0.02 * max(image_size)
     env.close()
