@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -34,6 +34,8 @@ class EncoderSpec:
     prefix_tokens: int
     weights_sha256: str
     precision: str  # of the network's arithmetic: "float32", "float16" or "bfloat16"
+    # Block or stage that the map is taken from, where it is not the encoder's usual one:
+    layer: int | None = field(default=None, kw_only=True)
 
     def grid(self, h: int, w: int) -> tuple[int, int]:
         """Cells (gh, gw) of the map of an image of h x w pixels; UserError if it takes no such image."""
@@ -45,14 +47,17 @@ class EncoderSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, equal to what JSON gives back."""
-        return json.loads(json.dumps(asdict(self)))
+        plain = asdict(self)
+        if self.layer is None:  # an option added later: without it, keys of stores are what they were
+            del plain["layer"]
+        return json.loads(json.dumps(plain))
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
         """Inverse of `to_dict`."""
         names = {f.name for f in fields(cls)}
-        if names != set(plain):
-            differing = ", ".join(sorted(names ^ set(plain)))
+        if names != set(plain) | {"layer"}:
+            differing = ", ".join(sorted(names ^ (set(plain) | {"layer"})))
             raise UserError(f"the spec of an encoder has other fields than expected: {differing}")
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in plain.items()}
         return cls(**values)

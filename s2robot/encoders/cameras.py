@@ -41,13 +41,14 @@ class CameraEncoders:
         antialias: bool = True,
         merge: str = "concat",
         output_grid: Sequence[int] | None = None,
+        layer: int | None = None,
     ) -> None:
         self.name = name
         self.sizes = tuple(sizes)
         self.camera_sizes = {camera: tuple(own) for camera, own in (camera_sizes or {}).items()}
         self.antialias, self.merge = antialias, merge
         self.output_grid = None if output_grid is None else (output_grid[0], output_grid[1])
-        self.base = NetworkEncoder(ENCODERS[name](weights), backend, device, precision)
+        self.base = NetworkEncoder(ENCODERS[name](weights, layer), backend, device, precision)
         self._made: dict[tuple[int, ...], S2] = {}
         for own in (self.sizes, *self.camera_sizes.values()):
             self._make(own)  # now, so that sizes that do not fit are refused now
@@ -94,7 +95,7 @@ class CameraEncoders:
     ) -> Self:
         """The encoders of `spec_dict`; UserError if weights or preprocessing here are not those recorded."""
         settings = {key: value for key, value in plain.items() if key != "base"}
-        settings["precision"] = plain["base"]["precision"]
+        settings |= {"precision": plain["base"]["precision"], "layer": plain["base"].get("layer")}
         encoders = cls(**settings, weights=weights, backend=backend, device=device)
         have, want = encoders.base.spec.to_dict(), plain["base"]
         differing = sorted(key for key in have.keys() | want.keys() if have.get(key) != want.get(key))

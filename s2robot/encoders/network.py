@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
 
 import torch
 from jaxtyping import UInt8
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 
 from s2robot.encoders.backends import make_backend
 from s2robot.encoders.base import Encoder, EncoderSpec, Features
+from s2robot.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,39 @@ class Pretrained:
 
     spec: EncoderSpec
     build: Callable[[], nn.Module]
+
+
+class Architecture(Protocol):
+    """An entry of `ENCODERS`."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def licence(self) -> str:
+        """Of its weights."""
+
+    @property
+    def source(self) -> str:
+        """Where its weights come from."""
+
+    def __call__(self, weights: str | Path | None = None, layer: int | None = None) -> Pretrained:
+        """With the encoder's own weights or those of a file; `layer` is the block or stage it ends with.
+
+        Raises UserError in one line if the weights are not here or do not fit.
+        """
+
+    def untrained(self, layer: int | None = None) -> Pretrained:
+        """With random weights, to learn shapes and costs; free of charge inside `torch.device("meta")`."""
+
+
+def resolve_layer(name: str, layer: int, layers: int) -> int:
+    """The index of a layer counted from the end if negative; UserError if there is none."""
+    if not -layers <= layer < layers:
+        raise UserError(
+            f"encoder {name!r} has layers 0 to {layers - 1} (or negative, from the end), not {layer}"
+        )
+    return layer % layers
 
 
 class NetworkEncoder(Encoder):

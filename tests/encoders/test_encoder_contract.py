@@ -8,19 +8,52 @@ import torch
 from skimage import data
 from torch import nn
 
-from s2robot.encoders import ENCODERS, S2Spec, make_encoder
-from s2robot.encoders.backends import BACKENDS
+from s2robot.encoders import ENCODERS, S2, NetworkEncoder, S2Spec, make_encoder
+from s2robot.encoders.backends import BACKENDS, frozen
 from s2robot.errors import UserError
 
 FRAMES = np.stack([data.astronaut()[:96, 100:196], data.coffee()[:96, 100:196], data.chelsea()[:96, 100:196]])
 
 
+WEIGHTS_ARE_HERE = ["lite0", "lite2"]
+# with random weights: batch norm, a class token, registers and rotary positions
+SMALL = ["resnet18", "r3m_18", "mvp_s", "dinov3_s", "timm/test_vit"]
+
+
 @pytest.fixture(
-    scope="module", params=[(name, backend) for name in ENCODERS for backend in BACKENDS], ids=str
+    scope="module",
+    params=[
+        *((name, backend) for name in WEIGHTS_ARE_HERE for backend in BACKENDS),
+        *((n, None) for n in SMALL),
+    ],
+    ids=str,
 )
 def encoder(request):
     name, backend = request.param
-    return make_encoder(name, sizes=(64, 96), backend=backend, device="cpu")
+    if backend is not None:
+        return make_encoder(name, sizes=(64, 96), backend=backend, device="cpu")
+    torch.manual_seed(0)
+    return S2(NetworkEncoder(ENCODERS[name].untrained(), "torch", "cpu"), (64, 96))
+
+
+@pytest.mark.parametrize("name", [*ENCODERS, "timm/convnext_atto", "timm/vit_tiny_patch16_224"])
+def test_every_entry_is_what_it_declares_and_frozen_to_the_last_norm(name: str) -> None:
+    pretrained = ENCODERS[name].untrained()
+    spec, tile = pretrained.spec, pretrained.spec.tile
+    with torch.device("meta"):
+        network = frozen(pretrained.build(), spec)
+        out = network(torch.zeros(2, 3, tile, tile))
+    cells, prefix = out if isinstance(out, tuple) else (out, None)
+
+    assert spec.name == name and spec.tile % spec.stride == 0
+    assert cells.shape == (2, spec.channels, *spec.grid(tile, tile))
+    assert (prefix is None) == (spec.prefix_tokens == 0)
+    if prefix is not None:
+        assert prefix.shape == (2, spec.prefix_tokens, spec.channels)
+    assert spec.interpolation in ("bicubic", "bilinear")
+    assert not any(module.training for module in network.modules())
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+    assert ENCODERS[name].licence and ENCODERS[name].source
 
 
 def test_declared_shape_is_measured_shape(encoder) -> None:

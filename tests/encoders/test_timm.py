@@ -1,0 +1,144 @@
+"""timm's architectures as encoders: their maps, weights files, and what is said when there are none."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+from skimage import data
+
+from s2robot.encoders import ENCODERS, S2, EncoderSpec, NetworkEncoder, make_encoder
+from s2robot.encoders import timm as timm_encoders
+from s2robot.errors import UserError
+
+FRAMES = np.ascontiguousarray(data.astronaut()[None, :64, 200:264])
+SMALLEST = "timm/test_vit"  # timm's own model for tests: 64 channels, stride 16
+
+
+@pytest.fixture
+def offline(monkeypatch, tmp_path) -> Path:
+    """A machine without a network and with empty caches."""
+
+    def unreachable(*_: object) -> None:
+        raise OSError("Name or service not known")
+
+    monkeypatch.setenv("S2ROBOT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr("urllib.request.getproxies", dict)
+    monkeypatch.setattr("socket.getaddrinfo", unreachable)
+    return tmp_path
+
+
+def random_weights(model: str, file: Path, **options: object) -> torch.nn.Module:
+    torch.manual_seed(0)
+    network = timm.create_model(model, **options).eval()
+    save_file(network.state_dict(), file)
+    return network
+
+
+def test_vision_transformer_gives_its_normed_tokens(tmp_path) -> None:
+    network = random_weights("test_vit", tmp_path / "w.safetensors", img_size=64)
+    encoder = NetworkEncoder(ENCODERS[SMALLEST](tmp_path / "w.safetensors"), "torch", "cpu")
+    features = encoder.encode(FRAMES)
+    config = timm.get_pretrained_cfg("test_vit")
+    pixels = torch.from_numpy(FRAMES).permute(0, 3, 1, 2) / 255
+    pixels = (pixels - torch.tensor(config.mean)[:, None, None]) / torch.tensor(config.std)[:, None, None]
+    with torch.no_grad():
+        tokens = network.forward_features(pixels)
+    expected = tokens[:, 1:].transpose(1, 2).unflatten(2, (4, 4))
+    # the encoder was made for tiles of 160 and its position embedding resized twice
+    assert features.map.shape == expected.shape and features.prefix.shape == (1, 1, 64)
+    assert torch.nn.functional.cosine_similarity(features.map, expected).min() > 0.97
+
+
+def test_at_its_own_size_the_numbers_are_timms(tmp_path) -> None:
+    network = random_weights("resnet18.tv_in1k", tmp_path / "w.safetensors")
+    encoder = NetworkEncoder(ENCODERS["resnet18"](tmp_path / "w.safetensors"), "torch", "cpu")
+    pixels = torch.from_numpy(FRAMES).permute(0, 3, 1, 2) / 255
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    with torch.no_grad():
+        x = (pixels - mean[:, None, None]) / std[:, None, None]
+        x = network.maxpool(network.act1(network.bn1(network.conv1(x))))
+        expected = network.layer3(network.layer2(network.layer1(x)))
+    torch.testing.assert_close(encoder.encode(FRAMES).map, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(("layer", "channels", "stride"), [(-1, 512, 32), (2, 128, 8), (None, 256, 16)])
+def test_layer_can_be_chosen(tmp_path, layer, channels: int, stride: int) -> None:
+    random_weights("resnet18.tv_in1k", tmp_path / "w.safetensors")
+    pretrained = ENCODERS["resnet18"](tmp_path / "w.safetensors", layer)
+    assert (pretrained.spec.channels, pretrained.spec.stride) == (channels, stride)
+    features = NetworkEncoder(pretrained, "torch", "cpu").encode(FRAMES)
+    assert features.map.shape == (1, channels, 64 // stride, 64 // stride)
+
+
+def test_another_layer_is_another_spec_and_the_usual_one_is_not() -> None:
+    usual, same, other = (make_encoder("lite0", sizes=(64,), layer=layer).spec for layer in (None, 4, 3))
+    assert usual == same and "layer" not in usual.to_dict()
+    assert other.to_dict()["layer"] == 3 and (other.channels, other.stride) == (80, 16)
+    again = EncoderSpec.from_dict(json.loads(json.dumps(ENCODERS["lite0"](None, 3).spec.to_dict())))
+    assert again == ENCODERS["lite0"](None, 3).spec
+    with pytest.raises(UserError, match=r"has layers 0 to 6 .*, not 7"):
+        make_encoder("lite0", layer=7)
+
+
+def test_both_file_formats_give_the_same(tmp_path) -> None:
+    network = random_weights("test_vit", tmp_path / "w.safetensors")
+    torch.save({"state_dict": network.state_dict()}, tmp_path / "w.pth")
+    first, second = (
+        S2(NetworkEncoder(ENCODERS[SMALLEST](tmp_path / name), "torch", "cpu"), (64,)).encode(FRAMES).map
+        for name in ("w.safetensors", "w.pth")
+    )
+    assert torch.equal(first, second)
+
+
+def test_pickled_code_is_not_run(tmp_path) -> None:
+    class Evil:
+        def __reduce__(self):
+            return (Path(tmp_path / "executed").write_text, ("x",))
+
+    torch.save({"model": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(UserError, match="is no checkpoint of tensors"):
+        make_encoder(SMALLEST, (64,), tmp_path / "evil.pth", "torch", "cpu").encode(FRAMES)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path) -> None:
+    random_weights("test_vit2", tmp_path / "w.safetensors")
+    encoder = make_encoder(SMALLEST, (64,), tmp_path / "w.safetensors", "torch", "cpu")
+    with pytest.raises(UserError, match="holds no weights of encoder 'timm/test_vit'") as raised:
+        encoder.encode(FRAMES)
+    assert "\n" not in str(raised.value)
+
+
+def test_without_a_network_one_line_says_what_to_do(offline) -> None:
+    address = "https://huggingface.co/timm/vit_small_patch14_dinov2.lvd142m/resolve/main/model.safetensors"
+    with pytest.raises(UserError, match=r"hub does not answer .*or say weights=FILE") as raised:
+        make_encoder("dinov2_s")
+    message = str(raised.value)
+    assert address in message and str(offline / "cache/weights/dinov2_s.safetensors") in message
+    assert "\n" not in message
+    with pytest.raises(UserError, match=r"facebook/vc1-base.*licence: cc-by-nc-4.0.*vc1_vitb.pth"):
+        make_encoder("vc1_b")
+
+
+def test_weights_are_found_where_the_message_says(offline) -> None:
+    entry = ENCODERS[SMALLEST]
+    entry.kept_file.parent.mkdir(parents=True)
+    random_weights("test_vit", entry.kept_file)
+    assert timm_encoders.hub_file(entry) == entry.kept_file
+    assert make_encoder(SMALLEST, (64,), device="cpu", backend="torch").encode(FRAMES).map.isfinite().all()
+
+
+def test_unknown_names_are_told_with_the_nearest() -> None:
+    with pytest.raises(UserError, match="did you mean 'timm/resnet18'"):
+        make_encoder("timm/resnt18")
+    with pytest.raises(
+        UserError, match=r"unknown weights 'timm/resnet18.none'; timm has: .*resnet18.tv_in1k"
+    ):
+        make_encoder("timm/resnet18.none")
+    with pytest.raises(UserError, match="did you mean 'dinov2_s'"):
+        make_encoder("dinov2s")
