@@ -37,6 +37,7 @@ NOT_DECISIVE = ("run_dir", "resume", "device")  # options that a resumed trainin
 
 def main(config: TrainConfig) -> None:
     run_dir, device = Path(config.run_dir), choose_device(config.device)
+    run_folder.check(run_dir)
     keep_freed_memory()
 
     demos = Demos(config.data.path)

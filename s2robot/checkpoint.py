@@ -107,11 +107,11 @@ def load(path: str | Path) -> Checkpoint:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns whatever a damaged or hostile checkpoint makes constructors raise into a `UserError`."""
+    """Turns whatever a damaged or hostile checkpoint makes constructors raise into a `UserError` naming it."""
     try:
         yield
-    except UserError:
-        raise
+    except UserError as error:
+        raise error if str(path) in str(error) else UserError(f"{path}: {error}") from error
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(f"{path} is damaged or no checkpoint of this version: {reason[:200]}") from error

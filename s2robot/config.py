@@ -108,7 +108,7 @@ class EvalConfig:
         """Raise `UserError` for options that cannot be."""
         _at_least(0, self, "seed", "video")
         _at_least(1, self, "episodes", *(["workers"] if self.workers is not None else []))
-        if Path(self.name).name != self.name:
+        if self.name in ("", "..") or Path(self.name).name != self.name:
             raise UserError(f"name={self.name!r} names one folder under <run>/eval/, without slashes")
 
 

@@ -15,9 +15,9 @@ def choose_device(name: str) -> torch.device:
         raise _unknown(name) from error
     if device.type not in ("cpu", "cuda"):
         raise _unknown(name)
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        there = f"{torch.cuda.device_count()} CUDA GPUs"
-        raise UserError(f"device {name!r}: torch finds {there} (the first is cuda:0); use device=auto or cpu")
+    if device.type == "cuda" and (device.index or 0) >= (count := torch.cuda.device_count()):
+        there = f"only cuda:0 to cuda:{count - 1}" if count else "no CUDA GPU"
+        raise UserError(f"device {name!r}: torch finds {there}; use device=auto")
     return device
 
 

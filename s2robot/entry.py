@@ -63,4 +63,8 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
 
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]
-    return parser.parse_args(words)
+    arguments = parser.parse_intermixed_args(words)
+    for flag in ("config_path", "config_name", "config_dir", "experimental_rerun"):
+        if getattr(arguments, flag) is not None:
+            raise UserError(f"--{flag.replace('_', '-')} is not taken; configurations belong in {CONFIGS}")
+    return arguments

@@ -72,13 +72,17 @@ def reason(error: BaseException) -> str:
 def _parse(overrides: Sequence[str]) -> tuple[list[Override], list[tuple[str, ...]]]:
     """The overrides, and those of each job: one, or the product of all that are swept over."""
     config.register()
-    try:
-        with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-            loader = GlobalHydra.instance().config_loader()
-            parsed = OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
-            return parsed, list(product(*map(_values, parsed)))
-    except HydraException as error:
-        raise UserError(" ".join(str(error).split())) from error
+    parsed: list[Override] = []
+    values: list[list[str]] = []
+    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+        for text in overrides:
+            try:
+                parsed.append(parser.parse_override(text))
+                values.append(_values(parsed[-1]))
+            except HydraException as error:
+                raise UserError(f"{text!r} cannot be understood: {reason(error)}") from error
+    return parsed, list(product(*values))
 
 
 def _values(override: Override) -> list[str]:
@@ -103,7 +107,7 @@ def _marks(config_name: str, parsed: Sequence[Override], job: Sequence[str]) -> 
 
 def _mark(override: Override, groups: set[str], known: DictConfig) -> str:
     key = override.key_or_group
-    if key in groups or override.is_hydra_override() or override.is_add() or override.is_delete():
+    if key in groups or override.is_hydra_override() or override.is_delete():
         return ""
     parent, _, last = key.rpartition(".")
     node = OmegaConf.select(known, parent) if parent else known
@@ -111,7 +115,7 @@ def _mark(override: Override, groups: set[str], known: DictConfig) -> str:
     if not isinstance(node, DictConfig) or not (free or last in list(node.keys())):
         near = difflib.get_close_matches(key, [*groups, *_paths(known)], n=1, cutoff=0)[0]
         raise UserError(f"unknown option {key!r}; did you mean {near!r}? --help shows all")
-    return "++" if free and not override.is_force_add() else ""
+    return "++" if free and not (override.is_add() or override.is_force_add()) else ""
 
 
 def _resolved(composed: DictConfig, key: str) -> str | None:

@@ -22,9 +22,18 @@ from pathlib import Path
 import yaml
 
 from s2robot.config import TrainConfig
+from s2robot.errors import UserError
 
 KIB_PER_GIB = 1024**2
 OF_A_TRAINING = ("checkpoints", "tensorboard", "metrics.jsonl", "eval", "report.html")
+
+
+def check(run_dir: Path) -> None:
+    """Raise `UserError` if nothing can be written there; creates nothing."""
+    there = next(path for path in (run_dir.absolute(), *run_dir.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        why = "cannot be written to" if there.is_dir() else "is a file"
+        raise UserError(f"run_dir={run_dir}: {there} {why}")
 
 
 def start(run_dir: Path, config: TrainConfig) -> None:

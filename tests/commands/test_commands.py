@@ -1,0 +1,134 @@
+"""train.py, eval.py and s2robot from end to end, as processes, on a policy of a second's training."""
+
+import json
+import os
+from pathlib import Path
+
+import imageio.v3 as iio
+import pytest
+from command_line import run_process, status_here
+from tiny_training import options, run_training
+
+from s2robot import checkpoint, demo, run_folder
+
+
+@pytest.fixture(scope="module")
+def evaluated(demos_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    run_dir = tmp_path_factory.mktemp("runs") / "evaluated"
+    run_training(demos_path, run_dir)
+    last = run_dir / "checkpoints" / "last"
+    words = ("eval.py", f"checkpoint={last}", "episodes=2", "video=1", "workers=2", "backend=torch")
+    done = run_process(*words, cwd=run_dir)
+    assert done.returncode == 0, done.stderr
+    assert "s2robot/PickCube-v0: " in done.stdout
+    assert " of 2 succeeded" in done.stdout
+    return run_dir
+
+
+def test_evaluation_folder(evaluated: Path) -> None:
+    folder = evaluated / "eval" / "default"
+    lines = [json.loads(line) for line in (folder / "episodes.jsonl").read_text().splitlines()]
+    assert sorted(line["seed"] for line in lines) == [100_000, 100_001]
+    assert all(set(line) == {"seed", "success", "steps", "return", "wall_s", "video"} for line in lines)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["episodes"] == 2
+    assert summary["successes"] == sum(line["success"] for line in lines)
+    (filmed,) = [line for line in lines if line["video"] is not None]
+    assert len(iio.imread(folder / filmed["video"])) >= filmed["steps"]
+    plan = json.loads((folder / "seeds.json").read_text())
+    assert plan["identity"]["weights"] == checkpoint.load(evaluated / "checkpoints" / "last").sha256
+    assert "evaluate" in run_folder.read_stages(evaluated)
+
+
+def test_report_shows_the_evaluation(evaluated: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    assert status_here(monkeypatch, "s2robot", "report", str(evaluated)) == 0
+    assert str(evaluated / "report.html") in capsys.readouterr().out
+    page = (evaluated / "report.html").read_text()
+    assert "100000" in page
+    assert "<video" in page
+
+
+def test_summary_line_of_the_demo(evaluated: Path) -> None:
+    summary = json.loads((evaluated / "eval" / "default" / "summary.json").read_text())
+    line = demo.summary_line(evaluated, 61.4)
+    assert "\n" not in line
+    assert f"success {summary['successes']}/2 = {summary['success_rate']:.1%}" in line
+    low, high = summary["ci95"]
+    assert f"95% Wilson interval {low:.1%} to {high:.1%}" in line
+    for stage, measured in run_folder.read_stages(evaluated).items():
+        assert f"{stage} {measured['seconds']:.0f} s" in line
+    assert "all 61 s" in line
+    assert str(evaluated / "eval" / "default" / "videos") in line
+    assert str(evaluated / "report.html") in line
+
+
+def test_demo_runs_the_public_commands() -> None:
+    commands = demo.commands(Path("runs/demo"), 120, 100, [])
+    assert [" ".join(command) for command in commands.values()] == [
+        "s2robot collect --env s2robot/PickCube-v0 --episodes 120 --seed 0 --out runs/demo/demos.hdf5",
+        "python train.py experiment=demo",
+        "python eval.py checkpoint=runs/demo/checkpoints/last episodes=100 video=9",
+        "s2robot report runs/demo",
+    ]
+
+
+def test_sweep_trains_each_policy_and_leaves_no_folder_of_hydra(demos_path: Path, tmp_path: Path) -> None:
+    words = [word for word in options(demos_path, tmp_path, "bc") if not word.startswith("policy")]
+    sweep = ["-m", "policy=bc,diffusion_unet", "run_dir=runs/${policy.name}", "optim.steps=2"]
+    before = set(os.listdir(os.environ.get("TMPDIR", "/tmp")))
+
+    done = run_process("train.py", *words, *sweep, cwd=tmp_path)
+
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"runs"}
+    for name in ("bc", "diffusion_unet"):
+        loaded = checkpoint.load(tmp_path / "runs" / name / "checkpoints" / "last")
+        assert (loaded.policy.config.name, loaded.step) == (name, 2)
+        assert {path.name for path in (tmp_path / "runs" / name).iterdir()} == {
+            *("checkpoints", "config.yaml", "metrics.jsonl", "tensorboard", "timings.json")
+        }
+    left = set(os.listdir(os.environ.get("TMPDIR", "/tmp"))) - before
+    assert not [name for name in left if name.startswith("s2robot-sweep-")]
+
+
+def test_sigterm_ends_a_sweep(
+    demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    from s2robot import trainer
+
+    update = trainer.Trainer.update
+
+    def stopping_update(self, loss):
+        os.kill(os.getpid(), 15)
+        return update(self, loss)
+
+    monkeypatch.setattr(trainer.Trainer, "update", stopping_update)
+    monkeypatch.chdir(tmp_path)
+    words = options(demos_path, tmp_path, "bc", "run_dir=a,b")
+    assert status_here(monkeypatch, "train.py", "-m", *words) == 0
+    assert "stopped by SIGTERM, saved at step 1" in capsys.readouterr().out
+    assert (tmp_path / "a").exists()
+    assert not (tmp_path / "b").exists()
+
+
+def test_new_keys_of_free_dictionaries_need_no_plus(demos_path: Path, tmp_path: Path) -> None:
+    words = ("policy.head_args.keypoints=3", "encoder.camera_sizes.agentview=[48]", "optim.steps=0")
+    run_training(demos_path, tmp_path, "bc", *words)
+    loaded = checkpoint.load(tmp_path / "checkpoints" / "last")
+    assert loaded.policy.config.head_args == {"keypoints": 3}
+    assert loaded.encoders["camera_sizes"] == {"agentview": [48]}
+
+
+def test_doctor_finds_nothing_missing(tmp_path: Path) -> None:
+    done = run_process("s2robot", "doctor", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for what in ("python", "torch", "robomimic", "rendering", "video"):
+        assert what in done.stdout
+    assert "MISSING" not in done.stdout
+
+
+def test_help_names_the_options(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    assert status_here(monkeypatch, "train.py", "--help") == 0
+    said = capsys.readouterr().out
+    assert "python train.py" in said
+    assert "batch_size: 64" in said

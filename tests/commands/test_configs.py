@@ -1,0 +1,49 @@
+"""Every YAML file composes to options that are complete, and every choice in the code has its file."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+import envs
+from s2robot.config import EvalConfig, TrainConfig
+from s2robot.encoders import ENCODERS
+from s2robot.entry import typed
+from s2robot.overrides import CONFIGS, compose
+from s2robot.policies import POLICIES
+
+CHOICES = sorted(CONFIGS.glob("*/*.yaml"))
+NEEDED = {"train": ["data.path=d.hdf5", "run_dir=runs/x"], "eval": ["checkpoint=c"]}
+
+
+@pytest.mark.parametrize("file", CHOICES, ids=lambda file: f"{file.parent.name}={file.stem}")
+def test_choice_composes_and_resolves(file: Path) -> None:
+    group = file.parent.name
+    name = "eval" if group == "env" else "train"
+
+    composed = compose(name, [f"{group}={file.stem}", *NEEDED[name]])
+
+    OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    assert isinstance(typed(composed), TrainConfig if name == "train" else EvalConfig)
+
+
+def test_demo_needs_nothing_else() -> None:
+    config = typed(compose("train", ["experiment=demo"]))
+    assert (config.run_dir, config.data.path) == ("runs/demo", "runs/demo/demos.hdf5")
+
+
+def test_every_policy_can_be_chosen() -> None:
+    assert {file.stem for file in CHOICES if file.parent.name == "policy"} == set(POLICIES)
+    for name in POLICIES:
+        assert typed(compose("train", [f"policy={name}", *NEEDED["train"]])).policy.name == name
+
+
+def test_encoder_choices_are_encoders() -> None:
+    for name in (file.stem for file in CHOICES if file.parent.name == "encoder"):
+        assert typed(compose("train", [f"encoder={name}", *NEEDED["train"]])).encoder.name in ENCODERS
+
+
+def test_environment_choices_are_environments() -> None:
+    for file in (file for file in CHOICES if file.parent.name == "env"):
+        chosen = typed(compose("eval", [f"env={file.stem}", *NEEDED["eval"]])).env.id
+        assert chosen in envs.TASKS or (chosen is None and file.stem == "from_checkpoint")

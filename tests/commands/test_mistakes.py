@@ -1,0 +1,209 @@
+"""A user's mistake: one line that says what, where, and what would be right; status 2; nothing left."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from command_line import assert_one_line, run_process, status_here
+from tiny_training import options
+
+ON_THE_COMMAND_LINE = {
+    "unknown option": (["polcy=bc"], ["unknown option 'polcy'", "did you mean 'policy'?"]),
+    "unknown nested option": (["optim.step=3"], ["did you mean 'optim.steps'?"]),
+    "option of another policy": (
+        ["policy=diffusion_unet", "policy.hidden=[3]"],
+        ["unknown option 'policy.hidden'"],
+    ),
+    "added option": (["+colour=red"], ["unknown option 'colour'"]),
+    "unknown policy": (["policy=difusion_unet"], ["did you mean 'diffusion_unet'?", "bc"]),
+    "unknown experiment": (["experiment=dem"], ["did you mean 'demo'?"]),
+    "wrong type": (["optim.steps=many"], ["optim.steps", "'many'", "Integer"]),
+    "no value": (["optim.steps"], ["'optim.steps' is no option", "name=value"]),
+    "unclosed list": (["encoder.sizes=[64"], ["encoder.sizes=[64"]),
+    "unknown flag": (["--foo"], ["unrecognized arguments: --foo"]),
+    "Hydra's configuration path": (["--config-name", "mine"], ["--config-name is not taken", "configs"]),
+    "several values": (["seed=1,2"], ["seed=1,2", "add -m"]),
+    "unknown reference": (["run_dir=${nope}"], ["run_dir", "'nope'"]),
+    "unknown option of Hydra": (["hydra.foo=1"], ["hydra.foo"]),
+    "negative seed": (["seed=-1"], ["seed=-1 must be at least 0"]),
+    "never logging": (["optim.log_every=0"], ["optim.log_every=0 must be at least 1"]),
+    "name of another policy": (["policy.name=diffusion_unet"], ["say policy=diffusion_unet"]),
+    "no such GPU": (["device=cuda:99"], ["'cuda:99'", "device=auto"]),
+    "unknown device": (["device=gpu"], ["unknown device 'gpu'", "auto, cpu, cuda"]),
+    "unknown camera": (["data.cameras=[sideview]"], ["'sideview'", "did you mean 'agentview'?"]),
+    "unknown camera with sizes": (["encoder.camera_sizes.agent=[64]"], ["did you mean 'agentview'?"]),
+    "unknown observation": (["data.proprio=[eef_pos]"], ["'eef_pos'", "did you mean 'robot0_eef_pos'?"]),
+    "privileged state": (["data.proprio=[object]"], ["object is privileged"]),
+    "unknown split": (["data.train=trian"], ["did you mean 'train'?"]),
+    "size that cannot be cut": (["encoder.sizes=[70]"], ["70", "64, 80"]),
+    "unknown encoder": (["encoder=lite9"], ["unknown encoder 'lite9'", "lite0"]),
+    "unknown head": (["policy.head=spatial_sofmax"], ["did you mean 'spatial_softmax'?"]),
+    "chunk longer than horizon": (["policy.action_steps=9"], ["policy.action_steps=9", "policy.horizon=8"]),
+    "missing data": (["data.path=nowhere.hdf5"], ["no dataset at nowhere.hdf5", "s2robot collect"]),
+    "data is no HDF5": (["data.path=" + __file__], ["test_mistakes.py is not an HDF5 file"]),
+    "run folder is a file": (["run_dir=" + __file__], ["test_mistakes.py is a file"]),
+    "sweep with a wrong choice": (["-m", "policy=bc,unet", "run_dir=a,b"], ["unknown policy 'unet'"]),
+    "sweep with a wrong option": (["-m", "run_dir=a,b", "optim.step=3"], ["did you mean 'optim.steps'?"]),
+    "sweep into one folder": (["-m", "seed=1,2"], ["jobs of this sweep", "run_dir="]),
+}
+
+
+@pytest.mark.parametrize("case", ON_THE_COMMAND_LINE)
+def test_train_refuses(
+    case: str, demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    words, told = ON_THE_COMMAND_LINE[case]
+    monkeypatch.chdir(tmp_path)
+    status = status_here(monkeypatch, "train.py", *options(demos_path, tmp_path / "run"), *words)
+    assert_one_line(capfd.readouterr().err, *told)
+    assert status == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_options_are_all_named(monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+    assert status_here(monkeypatch, "train.py") == 2
+    assert_one_line(capfd.readouterr().err, "data.path=...", "run_dir=...")
+
+
+def narrow_actions(file: h5py.File) -> None:
+    for demo in file["data"].values():
+        actions = demo["actions"][:, :6]
+        del demo["actions"]
+        demo["actions"] = actions
+
+
+def oblong_frames(file: h5py.File) -> None:
+    for demo in file["data"].values():
+        for camera in ("agentview_image", "robot0_eye_in_hand_image"):
+            frames = demo["obs"][camera][:, :48]
+            del demo["obs"][camera]
+            demo["obs"][camera] = frames
+
+
+def other_image_size_than_said(file: h5py.File) -> None:
+    arguments = json.loads(file["data"].attrs["env_args"])
+    arguments["env_kwargs"]["image_size"] = [96, 96]
+    file["data"].attrs["env_args"] = json.dumps(arguments)
+
+
+def no_environment(file: h5py.File) -> None:
+    del file["data"].attrs["env_args"]
+
+
+def nothing_to_train_on(file: h5py.File) -> None:
+    del file["mask/train"]
+    file["mask/train"] = np.array([], dtype="S8")
+
+
+def no_demonstrations(file: h5py.File) -> None:
+    del file["data"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (narrow_actions, ["takes actions of shape (7,)", "have 6"]),
+        (oblong_frames, ["square frames, not 48x64"]),
+        (other_image_size_than_said, ["agentview_image of shape (96, 96, 3)", "wants (64, 64, 3)"]),
+        (no_environment, ["does not say its environment"]),
+        (nothing_to_train_on, ["no demonstrations under data.train=train"]),
+        (no_demonstrations, ["holds no demonstrations"]),
+    ],
+)
+def test_train_refuses_datasets(
+    damage: Callable[[h5py.File], None],
+    told: list[str],
+    demos_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd,
+) -> None:
+    damaged = tmp_path / "damaged.hdf5"
+    damaged.write_bytes(demos_path.read_bytes())
+    with h5py.File(damaged, "r+") as file:
+        damage(file)
+    status = status_here(monkeypatch, "train.py", *options(damaged, tmp_path / "run"))
+    assert_one_line(capfd.readouterr().err, *told)
+    assert status == 2
+    assert list(tmp_path.iterdir()) == [damaged]
+
+
+def test_train_refuses_a_truncated_file(
+    demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    damaged = tmp_path / "damaged.hdf5"
+    damaged.write_bytes(demos_path.read_bytes()[:-1000])
+    assert status_here(monkeypatch, "train.py", *options(damaged, tmp_path / "run")) == 2
+    assert_one_line(capfd.readouterr().err, str(damaged), "truncated")
+    assert list(tmp_path.iterdir()) == [damaged]
+
+
+EVALUATION = {
+    "no checkpoint": (["checkpoint=nowhere"], ["no checkpoint at nowhere", "RUN/checkpoints/last"]),
+    "another environment": (["env=pick_small"], ["s2robot/PickSmall-v0", "robot0_eye_in_hand"]),
+    "another image size": (["env.kwargs.image_size=32"], ["(32, 32, 3)", "wants (64, 64, 3)"]),
+    "unknown argument": (["env.kwargs.colour=red"], ["colour"]),
+    "unknown choice": (["env=pick_cub"], ["did you mean 'pick_cube'?"]),
+    "unknown environment": (["env.id=s2robot/PickCub-v0"], ["did you mean 's2robot/PickCube-v0'?"]),
+    "seeds of the demonstrations": (["seed=5000000"], ["seeds were trained on", "start above 500000"]),
+    "no episodes": (["episodes=0"], ["episodes=0 must be at least 1"]),
+    "no workers": (["workers=0"], ["workers=0 must be at least 1"]),
+    "folder elsewhere": (["name=../other"], ["name='../other'"]),
+    "no name": (["name="], ["name=''"]),
+    "unknown backend": (["backend=tensorflow"], ["unknown backend 'tensorflow'"]),
+    "unknown option": (["episode=3"], ["did you mean 'episodes'?"]),
+    "sweep into one folder": (["-m", "seed=1,2"], ["jobs of this sweep", "name="]),
+}
+
+
+@pytest.mark.parametrize("case", EVALUATION)
+def test_eval_refuses(
+    case: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    words, told = EVALUATION[case]
+    monkeypatch.chdir(tmp_path)
+    before = set(trained.rglob("*"))
+    status = status_here(monkeypatch, "eval.py", f"checkpoint={trained}/checkpoints/last", *words)
+    assert_one_line(capfd.readouterr().err, *told)
+    assert status == 2
+    assert set(trained.rglob("*")) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["colect"], ["unknown command 'colect'", "did you mean 'collect'?", "doctor", "report"]),
+        ([], ["command"]),
+        (["collect"], ["--env", "--out", "--help"]),
+        (["collect", "--env", "s2robot/PickCub-v0", "--out", "x"], ["did you mean 's2robot/PickCube-v0'?"]),
+        (["collect", "--env", "s2robot/PickCube-v0", "--out", "x", "--seed", "a"], ["--seed", "'a'"]),
+        (["report", "nowhere"], ["nowhere", "eval.py checkpoint="]),
+    ],
+)
+def test_s2robot_refuses(
+    words: list[str], told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert status_here(monkeypatch, "s2robot", *words) == 2
+    assert_one_line(capfd.readouterr().err, *told)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["train.py", "policy=bcc"], "did you mean 'bc'?"),
+        (["eval.py", "checkpoint=nowhere"], "no checkpoint at nowhere"),
+        (["s2robot", "reprot", "x"], "did you mean 'report'?"),
+    ],
+)
+def test_processes_say_nothing_else(words: list[str], told: str, tmp_path: Path) -> None:
+    done = run_process(*words, cwd=tmp_path)
+    assert_one_line(done.stderr, told)
+    assert done.stdout == ""
+    assert done.returncode == 2
+    assert list(tmp_path.iterdir()) == []
