@@ -41,6 +41,7 @@ def make_encoder(
     merge: str = "concat",
     output_grid: tuple[int, int] | None = None,
     layer: int | None = None,
+    max_tiles: int | None = None,
 ) -> S2:
     """The frozen encoder `name` of `ENCODERS` looking at `sizes` (side in pixels of each scale).
 
@@ -48,10 +49,10 @@ def make_encoder(
     "openvino". `precision`: "float32", or "float16" and "bfloat16", faster on GPUs and some thousandths off,
     so they are other features to a store. `merge`: "concat" the scales' channels or "add" them.
     `output_grid`: cells (gh, gw), the first scale's unless given. `layer`: the block or stage whose map is
-    taken (negative from the end), the last one at a stride of 16 unless given. Raises UserError in one line
-    for names, files and sizes that do not fit.
+    taken (negative from the end), the last one at a stride of 16 unless given. `max_tiles`: of one batch,
+    the memory budget. Raises UserError in one line for names, files and sizes that do not fit.
     """
-    base = NetworkEncoder(ENCODERS[name](weights, layer), backend, device, precision)
+    base = NetworkEncoder(ENCODERS[name](weights, layer), backend, device, precision, max_tiles)
     return S2(base, sizes, antialias, merge, output_grid)
 
 

@@ -42,13 +42,14 @@ class CameraEncoders:
         merge: str = "concat",
         output_grid: Sequence[int] | None = None,
         layer: int | None = None,
+        max_tiles: int | None = None,
     ) -> None:
         self.name = name
         self.sizes = tuple(sizes)
         self.camera_sizes = {camera: tuple(own) for camera, own in (camera_sizes or {}).items()}
         self.antialias, self.merge = antialias, merge
         self.output_grid = None if output_grid is None else (output_grid[0], output_grid[1])
-        self.base = NetworkEncoder(ENCODERS[name](weights, layer), backend, device, precision)
+        self.base = NetworkEncoder(ENCODERS[name](weights, layer), backend, device, precision, max_tiles)
         self._made: dict[tuple[int, ...], S2] = {}
         for own in (self.sizes, *self.camera_sizes.values()):
             self._make(own)  # now, so that sizes that do not fit are refused now

@@ -67,10 +67,15 @@ class NetworkEncoder(Encoder):
         backend: str = "auto",
         device: str | torch.device | None = None,
         precision: str = "float32",
+        max_tiles: int | None = None,  # of one batch; the backend's own choice unless given
     ) -> None:
         super().__init__()
         self.spec = replace(pretrained.spec, precision=precision)
         self.backend = make_backend(backend, self.spec, pretrained.build, device)
+        if max_tiles is not None:
+            if max_tiles < 1:
+                raise UserError(f"max_tiles is 1 or more, not {max_tiles}")
+            self.backend.max_tiles = max_tiles
 
     def _encode(self, frames: UInt8[Tensor, "b h w 3"]) -> Features:
         with self.backend.beside():

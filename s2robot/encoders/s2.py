@@ -70,12 +70,16 @@ def forward(
 
 
 def resize(
-    pixels: Float[Tensor, "b c h w"], size: int, mode: str = "bicubic", antialias: bool = False
-) -> Float[Tensor, "b c size size"]:
+    pixels: Float[Tensor, "b c h w"],
+    size: int | tuple[int, int],
+    mode: str = "bicubic",
+    antialias: bool = False,
+) -> Float[Tensor, "b c sh sw"]:
     """Resize as the reference does, in float32 and back; pixels of that size already are used as they are."""
-    if pixels.shape[-2:] == (size, size):
+    sides = (size, size) if isinstance(size, int) else size
+    if pixels.shape[-2:] == sides:
         return pixels
-    resized = F.interpolate(pixels.float(), (size, size), mode=mode, antialias=antialias)
+    resized = F.interpolate(pixels.float(), sides, mode=mode, antialias=antialias)
     return resized.to(pixels.dtype)
 
 

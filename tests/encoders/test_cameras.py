@@ -52,6 +52,7 @@ def test_sizes_that_do_not_fit_are_refused_when_it_is_made() -> None:
         CameraEncoders("lite0", (32,), {"wrist": (50,)}, device="cpu")
 
 
-def test_oblong_frames_are_refused_before_any_is_read(cameras: CameraEncoders) -> None:
-    with pytest.raises(UserError, match="square frames, not 48x64"):
-        cameras.feature_shape("front", (48, 64))
+def test_oblong_frames_have_oblong_maps(cameras: CameraEncoders) -> None:
+    assert cameras.feature_shape("front", (48, 96)) == (224, 2, 4)
+    frames = data.astronaut()[None, :48, :96]
+    assert cameras.encode("front", frames).shape == (1, 224, 2, 4)

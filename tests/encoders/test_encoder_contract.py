@@ -130,7 +130,7 @@ def test_views_and_tensors_are_taken_as_they_are(encoder) -> None:
         (FRAMES[..., :1], 'must have the shape "b h w 3"'),
         (FRAMES[:0], "there are no images"),
         ([[1, 2, 3]], "not list"),
-        (FRAMES[:, :64], "square frames, not 64x96"),
+        (FRAMES[:, :0], "1x1 pixels or more, not 0x96"),
     ],
 )
 def test_wrong_images_are_refused_in_one_line(encoder, images, message: str) -> None:
