@@ -1,6 +1,8 @@
 """The `s2robot` command: everything that is not training or evaluating."""
 
 import argparse
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 from s2robot.console import one_line_errors
@@ -65,6 +67,13 @@ def build_parser() -> argparse.ArgumentParser:
     features.add_argument("--json", action="store_true", help="one JSON object and nothing else")
     features.set_defaults(run=_features)
 
+    encoders = commands.add_parser("encoders", help="the encoders there are and what each costs on a frame")
+    encoders.add_argument("names", nargs="*", help="default: all; also timm/<any name>")
+    encoders.add_argument("--sizes", type=_numbers, default=[224, 448], help="of S2, e.g. 224,448")
+    encoders.add_argument("--device", help="to measure on (default: the GPU if there is one)")
+    encoders.add_argument("--json", action="store_true", help="one JSON list and nothing else")
+    encoders.set_defaults(run=_encoders)
+
     report = commands.add_parser("report", help="report.html of a run")
     report.add_argument("run_dir", type=Path)
     report.set_defaults(run=_report)
@@ -87,7 +96,9 @@ def _numbers(text: str) -> list[int]:
 
 def _collect(arguments: argparse.Namespace) -> None:
     from s2robot.data.collect import Collection, collect
+    from s2robot.environment import check_rendering
 
+    check_rendering()
     env_kwargs: dict[str, object] = {}
     if arguments.image_size is not None:
         size = arguments.image_size
@@ -112,6 +123,22 @@ def _features(arguments: argparse.Namespace) -> None:
     from s2robot.features.command import run
 
     run(arguments)
+
+
+def _encoders(arguments: argparse.Namespace) -> None:
+    from s2robot.encoders import ENCODERS
+    from s2robot.encoders.costs import cost, table
+
+    names = arguments.names or list(ENCODERS)
+    if arguments.json:
+        rows = [asdict(cost(name, arguments.sizes, arguments.device)) for name in names]
+        print(json.dumps(rows))
+        return
+    known = [ENCODERS[name].name for name in names]  # an unknown one is refused before any is measured
+    print(*table(known, arguments.sizes, arguments.device), sep="\n")
+    print(
+        "GFLOPs count a multiply-add as two; bytes are of float16; `no weights`: they are not on this machine"
+    )
 
 
 def _report(arguments: argparse.Namespace) -> None:
