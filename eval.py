@@ -10,13 +10,14 @@ from s2robot.device import choose_device
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.entry import run
-from s2robot.environment import check_environment
+from s2robot.environment import check_environment, check_rendering
 from s2robot.evaluation import evaluate, evaluation_seeds
 from s2robot.rollout import default_workers
 
 
 def main(config: EvalConfig) -> None:
     device = choose_device(config.device)
+    check_rendering()
     keep_freed_memory()
     loaded = checkpoint.load(config.checkpoint)
     spec = loaded.policy.spec

@@ -107,7 +107,7 @@ def load(path: str | Path) -> Checkpoint:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns whatever a damaged or hostile checkpoint makes constructors raise into a `UserError` naming it."""
+    """Turns whatever a damaged or hostile checkpoint makes constructors raise into a `UserError`."""
     try:
         yield
     except UserError as error:

@@ -5,13 +5,15 @@ import importlib.util
 import os
 import platform
 import time
+from contextlib import closing
 
 import gymnasium
 import imageio_ffmpeg
 import torch
 
-import envs  # noqa: F401 (registers the environments)
 from s2robot.encoders.allocator import keep_freed_memory
+from s2robot.environment import check_rendering
+from s2robot.errors import UserError
 
 TIMED_FRAMES, TIMED_SIZE = 20, 448
 
@@ -57,19 +59,15 @@ def _video() -> tuple[str, bool, str]:
 
 
 def _rendering() -> tuple[str, bool, str]:
-    env = gymnasium.make("s2robot/PickCube-v0", image_size=TIMED_SIZE)
     try:
-        env.reset(seed=0)
-        started = time.perf_counter()
-        for _ in range(TIMED_FRAMES):
-            env.unwrapped.observe(("agentview",))  # type: ignore[attr-defined]
-        frame_ms = (time.perf_counter() - started) / TIMED_FRAMES * 1e3
-    except RuntimeError as error:
+        check_rendering()
+        with closing(gymnasium.make("s2robot/PickCube-v0", image_size=TIMED_SIZE)) as env:
+            env.reset(seed=0)
+            started = time.perf_counter()
+            for _ in range(TIMED_FRAMES):
+                env.unwrapped.observe(("agentview",))  # type: ignore[attr-defined]
+            frame_ms = (time.perf_counter() - started) / TIMED_FRAMES * 1e3
+    except (RuntimeError, UserError) as error:
         return "rendering", False, str(error)
-    finally:
-        env.close()
-    return (
-        "rendering",
-        True,
-        f"MUJOCO_GL={os.environ['MUJOCO_GL']}, {frame_ms:.1f} ms a {TIMED_SIZE}x{TIMED_SIZE} frame",
-    )
+    backend = os.environ.get("MUJOCO_GL", "(the display)")
+    return "rendering", True, f"MUJOCO_GL={backend}, {frame_ms:.1f} ms a {TIMED_SIZE}x{TIMED_SIZE} frame"

@@ -1,4 +1,4 @@
-"""Whether an environment gives a policy what it was trained on."""
+"""Whether an environment gives a policy what it was trained on, and whether this machine can show it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,8 +6,15 @@ from typing import Any
 import gymnasium
 
 import envs
+from envs import opengl
 from s2robot.errors import UserError, unknown_name
 from s2robot.types import Spec
+
+
+def check_rendering() -> None:
+    """Raise `UserError` naming the system packages that miss when nothing can be rendered here."""
+    if opengl.configure() == opengl.DISABLED:
+        raise UserError(opengl.MISSING)
 
 
 def check_environment(spec: Spec, env_id: str, env_kwargs: Mapping[str, Any]) -> None:

@@ -2,14 +2,18 @@
 
 import json
 import os
+import signal
+import tempfile
 from pathlib import Path
 
 import imageio.v3 as iio
 import pytest
 from command_line import run_process, status_here
 from tiny_training import options, run_training
+from torch import Tensor
 
 from s2robot import checkpoint, demo, run_folder
+from s2robot.trainer import Trainer
 
 
 @pytest.fixture(scope="module")
@@ -72,37 +76,38 @@ def test_demo_runs_the_public_commands() -> None:
     ]
 
 
-def test_sweep_trains_each_policy_and_leaves_no_folder_of_hydra(demos_path: Path, tmp_path: Path) -> None:
+def test_sweep_trains_each_policy_and_leaves_no_folder_of_hydra(
+    demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     words = [word for word in options(demos_path, tmp_path, "bc") if not word.startswith("policy")]
     sweep = ["-m", "policy=bc,diffusion_unet", "run_dir=runs/${policy.name}", "optim.steps=2"]
-    before = set(os.listdir(os.environ.get("TMPDIR", "/tmp")))
 
-    done = run_process("train.py", *words, *sweep, cwd=tmp_path)
+    assert status_here(monkeypatch, "train.py", *words, *sweep) == 0
 
-    assert done.returncode == 0, done.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {"runs"}
+    assert {path.name for path in tmp_path.iterdir()} == {"runs", "scratch"}
+    assert list(scratch.iterdir()) == []
     for name in ("bc", "diffusion_unet"):
         loaded = checkpoint.load(tmp_path / "runs" / name / "checkpoints" / "last")
         assert (loaded.policy.config.name, loaded.step) == (name, 2)
         assert {path.name for path in (tmp_path / "runs" / name).iterdir()} == {
             *("checkpoints", "config.yaml", "metrics.jsonl", "tensorboard", "timings.json")
         }
-    left = set(os.listdir(os.environ.get("TMPDIR", "/tmp"))) - before
-    assert not [name for name in left if name.startswith("s2robot-sweep-")]
 
 
 def test_sigterm_ends_a_sweep(
     demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 ) -> None:
-    from s2robot import trainer
+    update = Trainer.update
 
-    update = trainer.Trainer.update
+    def terminated_update(trainer: Trainer, loss: Tensor) -> Tensor:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return update(trainer, loss)
 
-    def stopping_update(self, loss):
-        os.kill(os.getpid(), 15)
-        return update(self, loss)
-
-    monkeypatch.setattr(trainer.Trainer, "update", stopping_update)
+    monkeypatch.setattr(Trainer, "update", terminated_update)
     monkeypatch.chdir(tmp_path)
     words = options(demos_path, tmp_path, "bc", "run_dir=a,b")
     assert status_here(monkeypatch, "train.py", "-m", *words) == 0

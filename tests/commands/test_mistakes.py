@@ -10,6 +10,8 @@ import pytest
 from command_line import assert_one_line, run_process, status_here
 from tiny_training import options
 
+from envs import opengl
+
 ON_THE_COMMAND_LINE = {
     "unknown option": (["polcy=bc"], ["unknown option 'polcy'", "did you mean 'policy'?"]),
     "unknown nested option": (["optim.step=3"], ["did you mean 'optim.steps'?"]),
@@ -190,6 +192,23 @@ def test_s2robot_refuses(
     monkeypatch.chdir(tmp_path)
     assert status_here(monkeypatch, "s2robot", *words) == 2
     assert_one_line(capfd.readouterr().err, *told)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["collect", "eval", "doctor"])
+def test_missing_opengl_names_the_packages(
+    command: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+) -> None:
+    words = {
+        "collect": ["s2robot", "collect", "--env", "s2robot/PickCube-v0", "--out", f"{tmp_path}/demos.hdf5"],
+        "eval": ["eval.py", f"checkpoint={trained}/checkpoints/last"],
+        "doctor": ["s2robot", "doctor"],
+    }[command]
+    monkeypatch.setenv("MUJOCO_GL", opengl.DISABLED)  # what `envs` sets where neither EGL nor OSMesa starts
+    assert status_here(monkeypatch, *words) == 2
+    said = capfd.readouterr()
+    assert "apt-get install libegl1" in (said.out if command == "doctor" else said.err)
+    assert_one_line(said.err)
     assert list(tmp_path.iterdir()) == []
 
 
