@@ -11,7 +11,7 @@ import torch
 from tiny_training import POLICIES, STEPS, description, run_training, start_training, weights
 from torch import Tensor
 
-from s2robot import metrics
+from s2robot import metrics, training
 from s2robot.errors import UserError
 from s2robot.trainer import Trainer
 
@@ -138,6 +138,20 @@ def wait_for_checkpoint_after(step: int, run_dir: Path, process: subprocess.Pope
         with suppress(subprocess.TimeoutExpired):
             process.wait(0.01)
     pytest.fail(f"it ended by itself: {process.communicate()[1]}")
+
+
+def test_best_of_before_the_kill_stays_the_best(
+    demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = iter([0.1, 0.2])  # at steps 6 and 12
+    monkeypatch.setattr(training, "validate", lambda *_: {"valid/action_error": next(errors)})
+    with monkeypatch.context() as patch:
+        before_update(patch, 8, raise_killed)
+        with pytest.raises(Killed):
+            run_training(demos_path, tmp_path)
+    run_training(demos_path, tmp_path, "bc", "resume=true")
+    assert description(tmp_path)["metrics"] == {"valid/action_error": 0.2}
+    assert (tmp_path / "checkpoints" / "best").readlink() == Path("step_00000006")
 
 
 def test_resume_without_a_checkpoint_starts(demos_path: Path, trained: Path, tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_numbers_that_are_not_finite_stop_it_at_their_demonstration(
     where: str, demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = BC.loss
-    step_of_nan = 5
+    step_of_nan = 6  # a checkpoint is due after it and before the next line of the log
 
     def loss(policy: BC, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         value, numbers = honest(policy, batch)
@@ -145,7 +145,7 @@ def test_numbers_that_are_not_finite_stop_it_at_their_demonstration(
     episode = np.searchsorted(demos.offsets, train_frames[window], side="right") - 1
     assert str(error.value).startswith(f"loss or gradient is not finite at step {step_of_nan}: ")
     assert str(error.value).endswith(f"demonstrations demo_{episode}")
-    assert description(tmp_path)["step"] == 4
+    assert description(tmp_path)["step"] in (4, 6)  # 6 if that was the best
     assert all(value.isfinite().all() for value in checkpoint.load(_last(tmp_path)).policy.parameters())
 
 
