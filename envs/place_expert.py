@@ -5,15 +5,17 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from envs.grasp import approach, nearest_yaw
+from envs.grasp import angle_of, approach, nearest_yaw
+from envs.panda import rotation_matrix
 from envs.placing import HEIGHT_TOLERANCE_M, PlaceTask, matrix_of
-from envs.servo import pointing_down, towards
+from envs.servo import towards
 
-LETS_GO_M = 0.0015  # from how low above the goal
-ROOM_M = 0.005  # between the part and what it passes over
+ROOM_M = 0.004  # between the part and what it passes over
 CARRY_M = 0.03  # higher than that on the way
 LEAVE_M = 0.08
 PRECISION_RAD = 0.03
+
+UP = np.array([0.0, 0.0, 1.0])
 
 
 class PlaceExpert:
@@ -31,13 +33,13 @@ class PlaceExpert:
         assert isinstance(task, PlaceTask)
         part, held = task.part(), task.is_gripped()
         closing, error, turn = approach(task.panda, task.data, part)
-        if task.is_placed(LETS_GO_M if held else HEIGHT_TOLERANCE_M):
+        if task.is_placed(task.drop_m if held else HEIGHT_TOLERANCE_M):
             room = task.panda.finger_qpos(task.data).mean() - part.half_width_m
             error = np.array([0.0, 0.0, LEAVE_M * np.clip(room / 0.005 - 1, 0.0, 1.0)])
             return self._action(error, np.eye(3), gripper=-1.0)
-        if closing and held:
+        if held:
             error, turn = carry(task)
-        return self._action(error, turn, gripper=1.0 if closing else -1.0)
+        return self._action(error, turn, gripper=1.0 if closing or held else -1.0)
 
     def _action(self, error_m: np.ndarray, turn: np.ndarray, gripper: float) -> np.ndarray:
         return np.append(towards(error_m, turn, self._pace), gripper).astype(np.float32)
@@ -49,21 +51,30 @@ def carry(task: PlaceTask) -> tuple[np.ndarray, np.ndarray]:
     error = goal - task.data.body("part").xpos
     off, above_entry = float(np.linalg.norm(error[:2])), -error[2] - task.entry_m
 
-    rotation = task.panda.pose(task.data)[1]
-    yaw = wanted = _yaw(rotation)
+    gripper, part = task.panda.pose(task.data)[1], task.data.body("part").xmat.reshape(3, 3)
+    axis = int(np.abs(part[2]).argmax())  # the part may stand on any of its sides
+    turn = _onto(np.sign(part[2, axis]) * part[:, axis], UP)
+    misalignment = off / task.precision_m
     if task.goal_sides is not None:
-        part_yaw = _yaw(task.data.body("part").xmat.reshape(3, 3))
+        now, on_part = _yaw(gripper[:, 0]), _yaw(part[:, (axis + 1) % 3])
         # Of the yaws that fit the nearest to home's, far from the limits of the last joint.
-        wanted = nearest_yaw(yaw + _yaw(matrix_of(goal_wxyz)) - part_yaw, 0.0, task.goal_sides)
-
-    misalignment = max(off / task.precision_m, abs(wanted - yaw) / PRECISION_RAD)
+        wanted = nearest_yaw(now + _yaw(matrix_of(goal_wxyz)[:, 0]) - on_part, 0.0, task.goal_sides)
+        turn = rotation_matrix((wanted - now) * UP) @ turn
+        misalignment = max(misalignment, angle_of(turn) / PRECISION_RAD)
     if above_entry < -HEIGHT_TOLERANCE_M:
         misalignment /= 4  # inside, the walls align
-    height = np.clip(misalignment - 1, 0.0, 1.0) * (task.entry_m + ROOM_M)
+    height = np.clip(4 * (misalignment - 1), 0.0, 1.0) * (task.entry_m + ROOM_M)
     error[2] += height + np.clip(2 * (off - 0.01), 0.0, CARRY_M)
-    error[:2] *= np.clip(max(above_entry / 0.015, 2 - misalignment), 0.0, 1.0)
-    return error, pointing_down(wanted) @ rotation.T
+    error[:2] *= np.clip(max(above_entry / ROOM_M, 2 - misalignment), 0.0, 1.0)
+    return error, turn
 
 
-def _yaw(rotation: np.ndarray) -> float:
-    return float(np.arctan2(rotation[1, 0], rotation[0, 0]))
+def _yaw(axis: np.ndarray) -> float:
+    return float(np.arctan2(axis[1], axis[0]))
+
+
+def _onto(axis: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """The shortest turn, (3, 3), of one unit vector onto another that is not opposite."""
+    cross = np.cross(axis, wanted)
+    sine = float(np.linalg.norm(cross))
+    return rotation_matrix(cross * (np.arctan2(sine, axis @ wanted) / max(sine, 1e-9)))

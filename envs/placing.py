@@ -70,6 +70,7 @@ class PlaceTask(TabletopEnv):
     goal_sides: ClassVar[int | None] = None  # the part fits in so many yaws; None: in any
     tolerance_m: float  # placed means this near the goal along each of its horizontal axes
     entry_m: float = 0.0  # lower than this above the goal, the part is inside something
+    drop_m: float = 0.002  # the part may be let go from this high
     precision_m: float  # the part may be lowered when it is this near
 
     def __init__(

@@ -48,7 +48,8 @@ class PlaceByColour(PlaceTask):
     scene = "place_by_colour.xml"
     fixtures = SLOTS
     entry_m = RIM_M
-    precision_m = 0.002
+    precision_m = 0.004
+    drop_m = 0.004
 
     def __init__(self, part_size: float = 0.015, **kwargs: Any) -> None:
         if not 0.01 <= part_size <= 0.03:

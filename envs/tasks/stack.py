@@ -36,7 +36,8 @@ class StackCube(PlaceTask):
 
     scene = "stack.xml"
     fixtures = ("base",)
-    precision_m = 0.004
+    precision_m = 0.008
+    drop_m = 0.004
 
     def __init__(self, cube_size: float = 0.03, **kwargs: Any) -> None:
         if not 0.015 <= cube_size <= 0.04:

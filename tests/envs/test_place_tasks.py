@@ -6,7 +6,7 @@ from suite_tools import blind, finish
 
 import envs
 from envs.base import SUCCESS_STEPS
-from envs.placing import PlaceTask
+from envs.placing import PlaceTask, upright
 
 IDS = sorted(env_id for env_id, task in envs.TASKS.items() if issubclass(task.env, PlaceTask))
 EACH = pytest.mark.parametrize("env_id", IDS)
@@ -167,3 +167,31 @@ def test_difficulty_is_an_argument_with_limits(env_id, argument):
     with pytest.raises(ValueError, match=f"{argument} is 0.2; it must be") as error:
         blind(env_id, **{argument: 0.2})
     assert "\n" not in str(error.value)
+
+
+def test_a_peg_that_is_turned_or_off_stays_on_the_board():
+    env = blind("s2robot/PegInsertion-v0")
+    task = env.unwrapped
+    env.reset(seed=0)
+    goal, _ = task.goal_pose()
+    hole_yaw = 2 * np.arctan2(task.goal_pose()[1][3], task.goal_pose()[1][0])
+    for off, turn, fits in [(0.0, 0.0, True), (0.004, 0.0, False), (0.0, np.radians(12), False)]:
+        task.data.joint("part").qvel[:] = 0
+        start = upright([goal[0] + off, goal[1], goal[2] + task.entry_m + 0.002], hole_yaw + turn)
+        task.data.joint("part").qpos[:] = start
+        task.set_state(task.get_state())
+        for _ in range(10):
+            task.step(np.zeros(7, np.float32))
+        assert task.is_success() == fits
+        assert (task.data.body("part").xpos[2] > goal[2] + 0.8 * task.entry_m) != fits
+        assert (task.data.contact.dist > -1e-3).all()
+
+
+@pytest.mark.parametrize("clearance", [0.001, 0.004])
+def test_the_expert_puts_the_peg_in_with_other_clearances(clearance):
+    env = blind("s2robot/PegInsertion-v0", clearance=clearance)
+    for seed in range(3):
+        env.reset(seed=seed)
+        assert finish(env, envs.make_expert("s2robot/PegInsertion-v0", seed))[1]
+    with pytest.raises(ValueError, match="clearance is 0; it must be"):
+        blind("s2robot/PegInsertion-v0", clearance=0)

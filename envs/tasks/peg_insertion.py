@@ -1,0 +1,83 @@
+"""Put a square peg into a square hole."""
+
+from typing import Any
+
+import mujoco
+import numpy as np
+
+from envs.base import Task
+from envs.grasp import Part
+from envs.place_expert import PlaceExpert
+from envs.placing import MAX_EPISODE_STEPS, PlaceTask, add_ring, apart, upright
+
+AREA = ((0.50, 0.0), (0.22, 0.30))  # centre and size (m) of where peg and hole may be
+APART_M = 0.13
+YAW_RAD = np.pi / 6  # of peg and board, to either side
+HALF_WIDTH_M = 0.015
+HALF_LENGTH_M = 0.025
+GRASP_M = 0.0125  # below the upper end
+BOARD_M = 0.02  # how deep the hole is
+WALL_M = 0.025
+
+
+class PegInsertion(PlaceTask):
+    """Put a square peg into a square hole.
+
+    ## Description
+    A Franka Panda with a two-finger gripper stands at a table (base at the origin, table top at z = 0, x
+    forward). An orange peg, 3 x 3 x 5 cm, stands upright in reach, and so does a board, 2 cm thick, with
+    a square hole through it that is 2 mm wider than the peg. The peg belongs in the hole, down to the table.
+    Action space, observation space and reward are `PlaceTask`'s. The expert corrects what it can, but a peg
+    that has been knocked over stays down; the hole asks for a steady hand: collect with little noise.
+
+    ## Starting state
+    Peg and hole anywhere in 22 x 30 cm around (0.50, 0), at least 13 cm apart, each turned by up to 30
+    degrees to either side; see `PlaceTask`.
+
+    ## Episode end
+    Solved when the peg stands in the hole on the table, let go for 5 control steps; see `PlaceTask`.
+
+    ## Arguments
+    Those of `PlaceTask`, and
+    - `clearance` (0.002): how much wider than the peg the hole is, in metres, 0.001 to 0.01.
+    """
+
+    scene = "peg_insertion.xml"
+    goal_sides = 4
+    entry_m = BOARD_M
+    drop_m = 0.006
+
+    def __init__(self, clearance: float = 0.002, **kwargs: Any) -> None:
+        if not 0.001 <= clearance <= 0.01:
+            raise ValueError(f"clearance is {clearance!r}; it must be 0.001 to 0.01 m")
+        self.clearance = clearance
+        self.precision_m = 0.3 * clearance
+        self.tolerance_m = clearance / 2 + 0.001
+        super().__init__(**kwargs)
+
+    def edit_scene(self, spec: mujoco.MjSpec) -> None:
+        super().edit_scene(spec)
+        inner = HALF_WIDTH_M + self.clearance / 2
+        add_ring(spec.body("goal"), spec.find_default("board"), 4, inner, inner + WALL_M, 0.0, BOARD_M)
+
+    def place_objects(self, rng: np.random.Generator) -> None:
+        peg, hole = apart(rng, [AREA, AREA], APART_M)
+        pose = upright([*peg, HALF_LENGTH_M], rng.uniform(-YAW_RAD, YAW_RAD))
+        self.data.qpos[self._part_qpos : self._part_qpos + 7] = pose
+        pose = upright([*hole, 0.0], rng.uniform(-YAW_RAD, YAW_RAD))
+        self.data.mocap_pos[0], self.data.mocap_quat[0] = pose[:3], pose[3:]
+        self.draw_shades(rng)
+
+    def goal_pose(self) -> tuple[np.ndarray, np.ndarray]:
+        hole = self.data.body("goal")
+        return hole.xpos + np.array([0.0, 0.0, HALF_LENGTH_M]), hole.xquat.copy()
+
+    def part(self) -> Part:
+        peg = self.data.body("part")
+        rotation = peg.xmat.reshape(3, 3)
+        return Part(peg.xpos + (HALF_LENGTH_M - GRASP_M) * rotation[:, 2], rotation, HALF_WIDTH_M, GRASP_M)
+
+
+TASKS = {
+    "s2robot/PegInsertion-v0": Task(PegInsertion, PlaceExpert, max_episode_steps=MAX_EPISODE_STEPS),
+}
