@@ -187,11 +187,38 @@ def test_a_peg_that_is_turned_or_off_stays_on_the_board():
         assert (task.data.contact.dist > -1e-3).all()
 
 
-@pytest.mark.parametrize("clearance", [0.001, 0.004])
-def test_the_expert_puts_the_peg_in_with_other_clearances(clearance):
-    env = blind("s2robot/PegInsertion-v0", clearance=clearance)
+@pytest.mark.parametrize(
+    ("env_id", "clearance"),
+    [
+        ("s2robot/PegInsertion-v0", 0.001),
+        ("s2robot/PegInsertion-v0", 0.004),
+        ("s2robot/ThreadNut-v0", 0.002),
+        ("s2robot/ThreadNut-v0", 0.010),
+    ],
+)
+def test_the_expert_copes_with_other_clearances(env_id, clearance):
+    env = blind(env_id, clearance=clearance)
     for seed in range(3):
         env.reset(seed=seed)
-        assert finish(env, envs.make_expert("s2robot/PegInsertion-v0", seed))[1]
+        assert finish(env, envs.make_expert(env_id, seed))[1]
     with pytest.raises(ValueError, match="clearance is 0; it must be"):
-        blind("s2robot/PegInsertion-v0", clearance=0)
+        blind(env_id, clearance=0)
+
+
+def test_a_nut_beside_or_on_top_of_the_peg_is_not_placed():
+    env = blind("s2robot/ThreadNut-v0")
+    task = env.unwrapped
+    env.reset(seed=0)
+    goal, _ = task.goal_pose()
+    for off, fits in [
+        ((0, 0, 0.004), True),
+        ((0.006, 0, task.entry_m + 0.001), False),
+        ((0.05, 0, 0), False),
+    ]:
+        task.data.joint("part").qvel[:] = 0
+        task.data.joint("part").qpos[:] = upright(goal + np.array(off), 0.3)
+        task.set_state(task.get_state())
+        for _ in range(10):
+            task.step(np.zeros(7, np.float32))
+        assert task.is_success() == fits
+        assert (task.data.contact.dist > -1e-3).all()
