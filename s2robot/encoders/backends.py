@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -41,6 +41,13 @@ class Backend(Protocol):
 
     def map(self, batches: Iterable[Float[Tensor, "n 3 h w"]]) -> list[Features]:
         """Features of each batch of tiles (float32, 0..255); a batch may be drawn while earlier ones run."""
+
+
+@runtime_checkable
+class FitsTile(Protocol):
+    """A network that computes what depends on the tile's size alone, once."""
+
+    def fit_tile(self, h: int, w: int) -> None: ...
 
 
 class Normalised(nn.Module):
@@ -172,8 +179,12 @@ class OpenVinoBackend:
         example = torch.zeros(1, 3, h, w)
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore", FutureWarning)  # OpenVINO traces with torch.jit
+            warnings.simplefilter("ignore", torch.jit.TracerWarning)  # one graph is for one size
+            network = self.build()
+            if isinstance(network, FitsTile):
+                network.fit_tile(h, w)
             graph = openvino.convert_model(
-                frozen(self.build(), self.spec), example_input=example, input=[1, 3, h, w]
+                frozen(network, self.spec), example_input=example, input=[1, 3, h, w]
             )
         try:
             _save_graph(graph, graph_file, weights_file)

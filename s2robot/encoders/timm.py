@@ -40,6 +40,11 @@ class Maps(nn.Module):
         self.options = {"return_prefix_tokens": True} if _has_prefix(model) else {}
         model.prune_intermediate_layers([layer], prune_norm=False, prune_head=True)  # type: ignore[operator]
 
+    def fit_tile(self, h: int, w: int) -> None:
+        """Resize the position embedding now, by PyTorch: other engines' bicubic gives other numbers."""
+        if hasattr(self.model, "set_input_size") and getattr(self.model, "pos_embed", None) is not None:
+            self.model.set_input_size(img_size=(h, w))  # type: ignore[operator]
+
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         (out,) = self.model.forward_intermediates(  # type: ignore[operator]
             x,

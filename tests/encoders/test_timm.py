@@ -142,3 +142,18 @@ def test_unknown_names_are_told_with_the_nearest() -> None:
         make_encoder("timm/resnet18.none")
     with pytest.raises(UserError, match="did you mean 'dinov2_s'"):
         make_encoder("dinov2s")
+
+
+@pytest.mark.parametrize("model", ["test_vit", "test_resnet"])
+def test_both_backends_give_the_same(tmp_path, monkeypatch, model: str) -> None:
+    monkeypatch.setenv("S2ROBOT_CACHE", str(tmp_path))  # of graphs that OpenVINO makes
+    random_weights(model, tmp_path / "w.safetensors")
+    oblong = data.astronaut()[None, :64, 200:296]
+    expected, actual = (
+        make_encoder(f"timm/{model}", (64, 96), tmp_path / "w.safetensors", backend, "cpu").encode(oblong)
+        for backend in ("torch", "openvino")
+    )
+    assert (actual.map - expected.map).abs().max() <= 1e-3 * expected.map.abs().max()
+    assert (actual.prefix is None) == (expected.prefix is None)
+    if expected.prefix is not None:
+        assert (actual.prefix - expected.prefix).abs().max() <= 1e-3 * expected.prefix.abs().max()
