@@ -68,7 +68,9 @@ def main(config: TrainConfig) -> None:
         "spec": spec.to_dict(),
         "config": {key: value for key, value in asdict(config).items() if key not in NOT_DECISIVE},
         "encoders": encoders.spec_dict(),
-        "actions_sha256": hashlib.sha256(actions.tobytes()).hexdigest(),  # the same demonstrations still
+        "actions_sha256": hashlib.sha256(
+            actions.tobytes()
+        ).hexdigest(),  # the demonstrations must be the same as well
         "training_seeds": sorted(demos.seeds),
     }
     trainer = Trainer(policy, config.optim, run_dir / checkpoint.FOLDER, description)

@@ -5,14 +5,16 @@ and wrong types are refused) and the program only ever sees the dataclasses.
 """
 
 from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from s2robot.errors import UserError
+from s2robot.errors import UserError, unknown_name
 from s2robot.policies import POLICIES, PolicyConfig
+from s2robot.policies.heads import HEADS
 
 
 @dataclass
@@ -80,6 +82,10 @@ class TrainConfig:
             raise UserError(
                 f"policy.name={self.policy.name} has other options; say policy={self.policy.name}"
             )
+        known = signature(HEADS[self.policy.head]).parameters.keys() - {"shape"}
+        for name in self.policy.head_args:
+            if name not in known:
+                raise unknown_name(f"option in policy.head_args of {self.policy.head}", name, known)
 
 
 @dataclass

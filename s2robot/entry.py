@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn, TypeVar
 
@@ -35,8 +36,9 @@ def run(main: Callable[[Config], None], config_name: str, folder: Sequence[str])
         with one_line_errors():
             main(typed(composed))
 
-    with TemporaryDirectory(prefix="s2robot-sweep-") as scratch:
-        # Hydra writes into a folder for the whole sweep; what is to be kept is in the run folders
+    # Hydra writes into a folder for a whole sweep; what is to be kept of it is in the run folders
+    place = TemporaryDirectory(prefix="s2robot-sweep-") if arguments.multirun else nullcontext()
+    with place as scratch:
         sweep = [f"hydra.sweep.dir={scratch}"] if arguments.multirun else []
         sys.argv[1:] = [*flags, *sweep, *overrides]
         hydra_main()

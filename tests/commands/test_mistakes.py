@@ -43,6 +43,7 @@ ON_THE_COMMAND_LINE = {
     "size that cannot be cut": (["encoder.sizes=[70]"], ["70", "64, 80"]),
     "unknown encoder": (["encoder=lite9"], ["unknown encoder 'lite9'", "lite0"]),
     "unknown head": (["policy.head=spatial_sofmax"], ["did you mean 'spatial_softmax'?"]),
+    "unknown option of a head": (["policy.head_args.keypoint=3"], ["did you mean 'keypoints'?"]),
     "chunk longer than horizon": (["policy.action_steps=9"], ["policy.action_steps=9", "policy.horizon=8"]),
     "missing data": (["data.path=nowhere.hdf5"], ["no dataset at nowhere.hdf5", "s2robot collect"]),
     "data is no HDF5": (["data.path=" + __file__], ["test_mistakes.py is not an HDF5 file"]),
