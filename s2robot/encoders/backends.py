@@ -174,7 +174,8 @@ class OpenVinoBackend:
         name = hashlib.sha256(key.encode()).hexdigest()[:32]
         folder = cache_root() / "openvino"
         graph_file, weights_file = folder / f"{name}.xml", folder / f"{name}.bin"
-        if graph_file.exists() and weights_file.exists():
+        known = bool(self.spec.weights_sha256)  # random weights are not to be found again
+        if known and graph_file.exists() and weights_file.exists():
             return openvino.Core().read_model(graph_file, weights_file)
         example = torch.zeros(1, 3, h, w)
         with warnings.catch_warnings(), torch.no_grad():
@@ -186,6 +187,8 @@ class OpenVinoBackend:
             graph = openvino.convert_model(
                 frozen(network, self.spec), example_input=example, input=[1, 3, h, w]
             )
+        if not known:
+            return graph
         try:
             _save_graph(graph, graph_file, weights_file)
         except OSError as error:

@@ -1,5 +1,7 @@
 """PyTorch and OpenVINO give the same features; the choice between them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -46,6 +48,14 @@ def test_kept_graph_gives_the_same_bits_and_builds_no_network(monkeypatch, tmp_p
     (again,) = make_backend("openvino", pretrained.spec, never, "cpu").map([tiles])
 
     assert torch.equal(first.map, again.map)
+
+
+def test_random_weights_are_not_kept(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("S2ROBOT_CACHE", str(tmp_path))
+    pretrained = tiny_pretrained()
+    spec = replace(pretrained.spec, weights_sha256="")
+    make_backend("openvino", spec, pretrained.build, "cpu").map([torch.rand(1, 3, 32, 32)])
+    assert not (tmp_path / "openvino").exists()
 
 
 def test_auto_is_openvino_on_the_cpu() -> None:
