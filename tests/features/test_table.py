@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from s2robot.errors import UserError
 from s2robot.features import place, tiers
 from s2robot.features.table import FeatureTable
 
@@ -38,6 +39,16 @@ def test_placed_where_it_fits(table, monkeypatch) -> None:
     assert in_ram is not table and torch.equal(in_ram.gather(frames), table.gather(frames))
     monkeypatch.setattr(tiers, "RAM_SHARE", 1e-12)
     assert place(table, "cpu") is table
+
+
+def test_a_tier_can_be_asked_for(table) -> None:
+    frames = torch.tensor([[0, 1], [2, 4]])
+    assert place(table, "cpu", "disk") is table
+    for tier in ("ram", "device"):
+        inside = place(table, "cpu", tier)
+        assert inside is not table and torch.equal(inside.gather(frames), table.gather(frames))
+    with pytest.raises(UserError, match="unknown tier of features 'rma'; did you mean 'ram'"):
+        place(table, "cpu", "rma")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
