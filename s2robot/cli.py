@@ -53,6 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--camera-sizes", nargs="+", default=[], metavar="CAMERA=N,N", help="sizes of its own"
     )
     features.add_argument("--cameras", type=lambda text: text.split(","), help="names (default: all)")
+    features.add_argument("--grid", type=_numbers, metavar="GH,GW", help="cells (default: of the first size)")
     features.add_argument("--dtype", default="float16", help="float16 (default) or float32")
     features.add_argument("--weights", type=Path, help="a file instead of the encoder's own weights")
     features.add_argument("--backend", default="auto", help="auto, torch or openvino")

@@ -72,8 +72,16 @@ def _job(asked: argparse.Namespace) -> Job:
     cameras = asked.cameras or source.cameras
     if unknown := sorted({*cameras, *own_sizes} - set(source.cameras)):
         raise unknown_name(f"camera of {asked.data}", unknown[0], source.cameras)
+    if asked.grid is not None and len(asked.grid) != 2:
+        raise UserError(f"--grid is rows and columns of cells, e.g. 28,28, not {asked.grid}")
     encoders = CameraEncoders(
-        asked.encoder, asked.sizes, own_sizes, weights=asked.weights, backend=asked.backend, device=device
+        asked.encoder,
+        asked.sizes,
+        own_sizes,
+        weights=asked.weights,
+        backend=asked.backend,
+        device=device,
+        output_grid=asked.grid,
     )
     return Job(source, cameras, encoders, device, asked)
 

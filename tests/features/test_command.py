@@ -60,6 +60,14 @@ def test_plan_shows_every_way_to_store(features) -> None:
     assert "will live in: ram" in out
 
 
+def test_a_finer_grid_is_another_store(features) -> None:
+    coarse, fine = (json.loads(features("--json", *grid)[0]) for grid in ([], ["--grid", "4,4"]))
+    assert fine["bytes"] == 4 * coarse["bytes"]
+    assert fine["frames_encoded"] == coarse["frames_encoded"]
+    assert fine["folders"] != coarse["folders"]
+    assert "--grid is rows and columns" in features("--grid", "4")[1]
+
+
 def test_build_then_verify_then_check(features) -> None:
     out, _ = features("--camera-sizes", "robot0_eye_in_hand=32")
     assert "frames encoded, " in out.splitlines()[-1]
