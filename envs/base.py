@@ -15,7 +15,7 @@ import mujoco
 import numpy as np
 from gymnasium import spaces
 
-from envs import opengl
+from envs import opengl, variation
 from envs.panda import HOME_QPOS, TARGET_SIZE, Panda
 
 ASSETS = Path(__file__).parent / "assets"
@@ -69,6 +69,7 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         control_freq: int = 10,
         render_mode: str | None = None,
         reward_type: str = "sparse",
+        vary_scene: bool = False,
     ) -> None:
         if reward_type not in ("sparse", "dense"):
             raise ValueError(f"reward_type is {reward_type!r}; it must be 'sparse' or 'dense'")
@@ -76,7 +77,10 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         self.image_size = _height_width(image_size)
         spec = mujoco.MjSpec.from_file(str(ASSETS / self.scene))
         self.edit_scene(spec)
+        if vary_scene:
+            spec.nuserdata = max(spec.nuserdata, 0) + variation.SIZE
         self.model = spec.compile()
+        self._variation = variation.Variation(self.model) if vary_scene else None
         self.data = mujoco.MjData(self.model)
         self._xml = spec.to_xml()
         self.model.vis.global_.offheight, self.model.vis.global_.offwidth = self.image_size
@@ -121,6 +125,8 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
 
     def restore_look(self) -> None:
         """Gives the model the look that `self.data.userdata` remembers; called whenever the state is set."""
+        if self._variation is not None:
+            self._variation.apply(self.data.userdata[-variation.SIZE :])
 
     # Gymnasium's interface.
 
@@ -132,6 +138,8 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         noise = self.np_random.uniform(-START_NOISE_RAD, START_NOISE_RAD, size=HOME_QPOS.size)
         self.panda.reset(self.data, HOME_QPOS + noise)
         self.place_objects(self.np_random)
+        if self._variation is not None:
+            self.data.userdata[-variation.SIZE :] = self._variation.draw(self.np_random)
         self.restore_look()
         mujoco.mj_forward(self.model, self.data)
         self._success_steps = 0
@@ -203,9 +211,9 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
             raise ValueError(f"state has shape {state.shape}; here it is ({physics_size + TARGET_SIZE + 1},)")
         physics = state[:physics_size]
         mujoco.mj_setState(self.model, self.data, physics, _STATE)
+        self.restore_look()
         mujoco.mj_forward(self.model, self.data)
         mujoco.mj_setState(self.model, self.data, physics, _STATE)  # mj_forward touches the warm start
-        self.restore_look()
         self.panda.target = state[physics_size:-1].copy()
         self._success_steps = int(state[-1])
 

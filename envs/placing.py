@@ -62,6 +62,7 @@ class PlaceTask(TabletopEnv):
     - `cameras` (all there are): which cameras are observed.
     - `control_freq` (10): control steps a second, a divisor of 500.
     - `reward_type` ("sparse"): or "dense".
+    - `vary_scene` (False): whether light, table and pose of agentview differ between episodes.
     - `camera_distance` (the scene's): of agentview from the middle of the workspace, in metres.
     - `wrist_camera` (True): whether there is a camera in the hand.
     """
@@ -80,12 +81,13 @@ class PlaceTask(TabletopEnv):
         control_freq: int = 10,
         render_mode: str | None = None,
         reward_type: str = "sparse",
+        vary_scene: bool = False,
         camera_distance: float | None = None,
         wrist_camera: bool = True,
     ) -> None:
         self._camera_distance = camera_distance
         self._wrist_camera = wrist_camera
-        super().__init__(image_size, cameras, control_freq, render_mode, reward_type)
+        super().__init__(image_size, cameras, control_freq, render_mode, reward_type, vary_scene)
         self._part_qpos = self.model.joint("part").qposadr[0]
         self._part_geoms = self._geoms_of(("part",))
         self._fixture_geoms = self._geoms_of(self.fixtures)
@@ -104,12 +106,13 @@ class PlaceTask(TabletopEnv):
     def draw_shades(self, rng: np.random.Generator, part_rgb: np.ndarray | None = None) -> None:
         """Gives part (its colour in the scene if not told) and fixtures the shades of this episode."""
         rgb = self._rgba[self._part_geoms[0], :3] if part_rgb is None else part_rgb
-        self.data.userdata[:] = rng.uniform(-SHADE, SHADE, 6) + np.append(rgb, np.zeros(3))
+        self.data.userdata[:6] = rng.uniform(-SHADE, SHADE, 6) + np.append(rgb, np.zeros(3))
 
     # The rest follows.
 
     def restore_look(self) -> None:
-        shades = self.data.userdata.reshape(2, 3)
+        super().restore_look()
+        shades = self.data.userdata[:6].reshape(2, 3)
         look = self._rgba.copy()
         look[self._part_geoms, :3] = shades[0]
         look[self._fixture_geoms, :3] += shades[1]

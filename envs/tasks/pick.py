@@ -66,6 +66,7 @@ class Pick(TabletopEnv):
     - `camera_distance` (the scene's): of agentview from the middle of the workspace, in metres.
     - `wrist_camera` (True): whether there is a camera in the hand.
     - `reward_type` ("sparse"): or "dense".
+    - `vary_scene` (False): whether light, table and pose of agentview differ between episodes.
     """
 
     scene = "pick.xml"
@@ -80,13 +81,14 @@ class Pick(TabletopEnv):
         camera_distance: float | None = None,
         wrist_camera: bool = True,
         reward_type: str = "sparse",
+        vary_scene: bool = False,
     ) -> None:
         if not 0.01 <= cube_size <= 0.07:
             raise ValueError(f"cube_size is {cube_size!r}; the gripper takes 0.01 to 0.07 m")
         self.half_size = cube_size / 2
         self._camera_distance = camera_distance
         self._wrist_camera = wrist_camera
-        super().__init__(image_size, cameras, control_freq, render_mode, reward_type)
+        super().__init__(image_size, cameras, control_freq, render_mode, reward_type, vary_scene)
         self._cube_qpos = self.model.joint("cube").qposadr[0]
         self._cube = self.model.geom("cube").id
 

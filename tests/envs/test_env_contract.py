@@ -4,6 +4,7 @@ import hashlib
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import gymnasium
 import mujoco
@@ -79,7 +80,7 @@ def digest_of_an_episode(env_id):
 
 @ALL
 def test_a_seed_gives_the_same_episode_in_another_process(env_id):
-    code = f"import sys; sys.path.insert(0, {str(sys.path[0])!r}); import {__name__} as t;"
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import {__name__} as t;"
     code += f"print(t.digest_of_an_episode({env_id!r}))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout.split()[-1] == digest_of_an_episode(env_id)

@@ -101,6 +101,29 @@ def test_every_camera_can_be_moved_and_the_wrist_view_left_out(env_id):
 
 
 @ALL
+def test_a_varied_scene_looks_different_moves_the_same_and_is_part_of_the_state(env_id):
+    plain, varied, other = blind(env_id), blind(env_id, vary_scene=True), blind(env_id, vary_scene=True)
+    expert, looks = envs.make_expert(env_id), []
+    for seed in range(3):
+        plain.reset(seed=seed)
+        varied.reset(seed=seed)
+        other.reset(seed=seed + 50)
+        for _ in range(3):
+            obs, *_ = plain.step(expert(plain))
+            got, *_ = varied.step(expert(varied))
+            np.testing.assert_array_equal(got["object"], obs["object"])
+        looks.append(varied.unwrapped.observe()["agentview_image"].astype(int))
+        assert np.abs(looks[-1] - plain.unwrapped.observe()["agentview_image"]).mean() > 2
+        other.unwrapped.set_state(varied.unwrapped.get_state())
+        np.testing.assert_array_equal(other.unwrapped.observe()["agentview_image"], looks[-1])
+        row, column = pixel_of(varied.unwrapped, "agentview", got["object"][:3])
+        assert 0.1 < row / looks[-1].shape[0] < 0.9 and 0.1 < column / looks[-1].shape[1] < 0.9
+    assert np.abs(looks[0] - looks[1]).mean() > 2 and np.abs(looks[1] - looks[2]).mean() > 2
+    for env in (plain, varied, other):
+        env.close()
+
+
+@ALL
 def test_each_class_documents_itself(env_id):
     doc = envs.TASKS[env_id].env.__doc__
     for heading in ("Description", "Starting state", "Episode end", "Arguments"):
