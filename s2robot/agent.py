@@ -1,6 +1,7 @@
 """A policy with its eyes: raw observations in, actions out. What rollouts act with."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import Float
 
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.policies import Policy
+from s2robot.threads import torch_threads
 from s2robot.types import IMAGE_SUFFIX
 
 
@@ -39,5 +41,8 @@ class Agent:
             seen[key] = features.to(self.device).unflatten(0, (b, to))
         for key in self.policy.spec.proprio:
             seen[key] = torch.as_tensor(np.asarray(obs[key], dtype=np.float32), device=self.device)
-        actions, after = self.policy.predict(seen, states, generators)
+        # On a CPU one thread: the simulators have the other cores, and a policy's many small operations would
+        # wait for a second thread that is not scheduled. It also makes the numbers independent of the cores.
+        with torch_threads(1) if self.device.type == "cpu" else nullcontext():
+            actions, after = self.policy.predict(seen, states, generators)
         return actions.cpu().numpy(), list(after if after is not None else states)

@@ -106,6 +106,7 @@ def resolve(collection: Collection) -> Collection:
     env.close()
     assert isinstance(scene, TabletopEnv)
     env_kwargs = {
+        **collection.env_kwargs,
         "image_size": list(scene.image_size),
         "cameras": list(scene.camera_names),
         "control_freq": scene.metadata["render_fps"],
