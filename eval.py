@@ -12,6 +12,7 @@ from s2robot.encoders.cameras import CameraEncoders
 from s2robot.entry import run
 from s2robot.environment import check_environment, check_rendering
 from s2robot.evaluation import evaluate, evaluation_seeds
+from s2robot.features import verify
 from s2robot.rollout import default_workers
 
 
@@ -25,6 +26,7 @@ def main(config: EvalConfig) -> None:
     check_environment(spec, env_id, env_kwargs)
     with checkpoint.reading(loaded.path):
         encoders = CameraEncoders.from_dict(loaded.encoders, device, config.backend)
+        verify(encoders, loaded.samples)  # does it still see what it was trained on?
     seeds = evaluation_seeds(config.episodes, loaded.training_seeds, config.seed)
     workers = config.workers or default_workers()
 

@@ -12,7 +12,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import gymnasium
-import torch
 
 from s2robot import checkpoint, run_folder
 from s2robot.config import TrainConfig
@@ -24,7 +23,7 @@ from s2robot.encoders.cameras import CameraEncoders
 from s2robot.entry import run
 from s2robot.environment import check_environment
 from s2robot.errors import UserError, unknown_name
-from s2robot.features import build
+from s2robot.features import build, place, sample
 from s2robot.metrics import MetricsLog
 from s2robot.policies import make_policy
 from s2robot.policies.observation import Statistics
@@ -62,15 +61,12 @@ def main(config: TrainConfig) -> None:
     if spec.env_id in gymnasium.registry:  # demonstrations may come from elsewhere
         check_environment(spec, spec.env_id, spec.env_kwargs)
 
-    torch.manual_seed(config.seed)
-    policy = make_policy(spec, config.policy).to(device)
+    policy = make_policy(spec, config.policy, config.seed).to(device)
     description = {
         "spec": spec.to_dict(),
         "config": {key: value for key, value in asdict(config).items() if key not in NOT_DECISIVE},
         "encoders": encoders.spec_dict(),
-        "actions_sha256": hashlib.sha256(
-            actions.tobytes()
-        ).hexdigest(),  # the demonstrations must be the same as well
+        "actions_sha256": hashlib.sha256(actions.tobytes()).hexdigest(),  # the same demonstrations to resume
         "training_seeds": sorted(demos.seeds),
     }
     trainer = Trainer(policy, config.optim, run_dir / checkpoint.FOLDER, description)
@@ -78,14 +74,15 @@ def main(config: TrainConfig) -> None:
         trainer.resume()
 
     with run_folder.stage(run_dir, "features"):
-        features = {image_key(camera): build(demos, camera, encoders).to(device) for camera in cameras}
+        features = {image_key(camera): place(build(demos, camera, encoders), device) for camera in cameras}
+    trainer.samples = sample(demos, {camera: features[image_key(camera)] for camera in cameras})
     run_folder.start(run_dir, config)
     frames = demos.frames_of(train_episodes)
     policy.fit(
         Statistics(
             features={key: table.channel_stats() for key, table in features.items()},
-            proprio={key: torch.from_numpy(values[frames]) for key, values in proprio.items()},
-            actions=torch.from_numpy(actions[frames]),
+            proprio={key: values[frames] for key, values in proprio.items()},
+            actions=actions[frames],
         )
     )
     horizons = (config.policy.obs_steps, config.policy.horizon)

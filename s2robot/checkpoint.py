@@ -4,6 +4,7 @@ checkpoints/
   step_00003000/
     checkpoint.json        format, step, configuration, spec, encoders, validation metrics
     model.safetensors      averaged (EMA) weights and normalisation: what acts
+    samples.safetensors    a few frames with their features: evaluation encodes them again
     training.safetensors   raw weights, optimiser and averaging state: what training goes on from
   last -> step_00003000    replaced atomically
   best -> step_00002500
@@ -43,6 +44,7 @@ class Checkpoint:
     encoders: dict[str, Any]  # as `CameraEncoders.spec_dict` gave it
     training_seeds: set[int]  # reset seeds of the demonstrations
     metrics: dict[str, float]
+    samples: dict[str, Tensor]  # a few frames with the features that were trained on
     sha256: str  # of the weights
 
 
@@ -52,11 +54,13 @@ def save(
     weights: Mapping[str, Tensor],
     training_state: Mapping[str, Tensor],
     description: Mapping[str, Any],
+    samples: Mapping[str, Tensor],
     links: Sequence[str] = ("last",),
 ) -> Path:
     """Write a checkpoint under `folder` and point `links` at it; older unlinked ones are removed.
 
-    `description` is JSON data kept beside the weights: spec, config, encoders, training_seeds, metrics.
+    `samples` are frames with their features (`s2robot.features.sample`), `description` is JSON data kept
+    beside the weights: spec, config, encoders, training_seeds, metrics.
     Raises `UserError` when it cannot be written; the earlier checkpoints are as they were then.
     """
     name = f"step_{step:08d}"
@@ -66,6 +70,7 @@ def save(
         partial.mkdir(parents=True)
         save_file(_contiguous(weights), partial / "model.safetensors")
         save_file(_contiguous(training_state), partial / "training.safetensors")
+        save_file(_contiguous(samples), partial / "samples.safetensors")
         text = json.dumps({"format": FORMAT, "step": step, **description}, indent=2)
         (partial / "checkpoint.json").write_text(text)
     except (OSError, SafetensorError) as error:
@@ -101,6 +106,7 @@ def load(path: str | Path) -> Checkpoint:
             encoders=dict(description["encoders"]),
             training_seeds={int(seed) for seed in description["training_seeds"]},
             metrics=dict(description["metrics"]),
+            samples=_load_tensors(path / "samples.safetensors"),
             sha256=hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest(),
         )
 

@@ -33,6 +33,7 @@ class Trainer:
     ) -> None:
         self.policy, self.optim, self.folder = policy, optim, folder
         self.description = json.loads(json.dumps(description))
+        self.samples: Mapping[str, Tensor] = {}  # frames with their features, for `s2robot.features.verify`
         self.step, self.metrics = 0, dict[str, float]()
         self.best = math.inf  # smallest action error in validation so far
         self.parameters = {name: p for name, p in policy.named_parameters() if p.requires_grad}
@@ -89,7 +90,7 @@ class Trainer:
         description = {**self.description, "metrics": self.metrics, "best": best}
         links = ("best", "last") if is_best or not (self.folder / "best").exists() else ("last",)
         weights = self.policy.state_dict() | averaged
-        checkpoint.save(self.folder, self.step, weights, self.state(), description, links)
+        checkpoint.save(self.folder, self.step, weights, self.state(), description, self.samples, links)
 
     def resume(self) -> bool:
         """Go on from `last`; False if there is none yet.

@@ -1,5 +1,7 @@
 """Policies by name. A new one is a class, a config dataclass, a line here and a YAML in configs/policy."""
 
+import torch
+
 from s2robot.errors import Registry
 from s2robot.policies.base import Policy, PolicyConfig
 from s2robot.policies.bc import BC, BCConfig
@@ -11,7 +13,9 @@ POLICIES["bc"] = (BC, BCConfig)
 POLICIES["diffusion_unet"] = (DiffusionUNet, DiffusionUNetConfig)
 
 
-def make_policy(spec: Spec, config: PolicyConfig) -> Policy:
-    """Build the policy that `config.name` names, untrained."""
+def make_policy(spec: Spec, config: PolicyConfig, seed: int = 0) -> Policy:
+    """Build the policy that `config.name` names, with weights drawn from `seed`."""
     policy_class, _ = POLICIES[config.name]
-    return policy_class(spec, config)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return policy_class(spec, config)

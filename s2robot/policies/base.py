@@ -61,7 +61,7 @@ class Policy(nn.Module):
     def fit(self, statistics: Statistics) -> None:
         """Take all normalisation statistics from the training data; they are buffers from then on."""
         self.observe.fit(statistics)
-        self.actions.fit(statistics.actions, "limits")
+        self.actions.fit(torch.from_numpy(statistics.actions), "limits")
 
     def loss(self, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         """Mean loss over the unmasked action steps, and detached metrics. The batch is not changed."""

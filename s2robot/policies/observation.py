@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -20,8 +21,8 @@ class Statistics:
     """What the normalisation of a policy is fitted to. Only training needs it."""
 
     features: dict[str, tuple[Tensor, Tensor]]  # image key -> (mean, deviation), each "c"
-    proprio: dict[str, Tensor]  # key -> "n d"
-    actions: Tensor  # "n da"
+    proprio: dict[str, np.ndarray]  # key -> "n d"
+    actions: np.ndarray  # "n da"
 
 
 class CameraBranch(nn.Module):
@@ -58,7 +59,7 @@ class ObservationEncoder(nn.Module):
         for key, values in statistics.proprio.items():
             normalizer = self.proprio[key]
             assert isinstance(normalizer, Normalizer)
-            normalizer.fit(values, "limits")
+            normalizer.fit(torch.from_numpy(values), "limits")
 
     def forward(self, obs: Mapping[str, Float[Tensor, "b to ..."]]) -> Float[Tensor, "b to d"]:
         parts = [camera(obs[key]) for key, camera in self.cameras.items()]

@@ -33,8 +33,7 @@ def make_batch(config: PolicyConfig, b: int = 3, seed: int = 0) -> Batch:
 
 def fitted(name: str, seed: int = 0, **options: object) -> Policy:
     """An untrained policy with statistics."""
-    torch.manual_seed(seed)
-    policy = make_policy(SPEC, POLICIES[name][1](obs_steps=OBS_STEPS, **options))
+    policy = make_policy(SPEC, POLICIES[name][1](obs_steps=OBS_STEPS, **options), seed)
     batch = make_batch(policy.config, b=16)
     policy.fit(
         Statistics(
@@ -42,8 +41,8 @@ def fitted(name: str, seed: int = 0, **options: object) -> Policy:
                 key: (torch.full((shape[0],), 0.5), torch.full((shape[0],), 0.3))
                 for key, shape in SPEC.features.items()
             },
-            proprio={key: batch.obs[key].flatten(0, 1) for key in SPEC.proprio},
-            actions=batch.actions.flatten(0, 1),
+            proprio={key: batch.obs[key].flatten(0, 1).numpy() for key in SPEC.proprio},
+            actions=batch.actions.flatten(0, 1).numpy(),
         )
     )
     return policy

@@ -27,6 +27,9 @@ class Killed(BaseException):
     pass
 
 
+SAMPLES = {"frames.agentview": torch.zeros(1, 4, 4, 3), "features.agentview": torch.ones(1, 2, 1, 1)}
+
+
 def save(folder: Path, step: int, policy: Policy | None = None, links: tuple[str, ...] = ("last",)) -> Path:
     policy = policy or fitted("bc", seed=step, hidden=[8])
     description = {
@@ -36,7 +39,9 @@ def save(folder: Path, step: int, policy: Policy | None = None, links: tuple[str
         "training_seeds": [3, 1],
         "metrics": {"valid/loss": 0.5},
     }
-    return checkpoint.save(folder, step, policy.state_dict(), {"raw.x": torch.ones(2)}, description, links)
+    return checkpoint.save(
+        folder, step, policy.state_dict(), {"raw.x": torch.ones(2)}, description, SAMPLES, links
+    )
 
 
 @pytest.mark.parametrize("name", sorted(POLICIES))
@@ -61,6 +66,7 @@ def test_files_are_tensors_and_json_and_nothing_else(trained: Path) -> None:
     folder = trained / "checkpoints" / "last"
     assert {path.name for path in folder.iterdir()} == {
         "checkpoint.json",
+        "samples.safetensors",
         "model.safetensors",
         "training.safetensors",
     }

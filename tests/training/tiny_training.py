@@ -72,9 +72,9 @@ def start_training(demos: Path, run_dir: Path, *more: str) -> subprocess.Popen[s
 
 
 def weights(run_dir: Path, link: str = "last") -> dict[str, bytes]:
-    """The bytes of a checkpoint's tensors: weights, averages, optimiser."""
+    """The bytes of a checkpoint's tensors: weights, averages, optimiser, sampled frames."""
     files = sorted((run_dir / "checkpoints" / link).glob("*.safetensors"))
-    assert len(files) == 2
+    assert len(files) == 3
     return {file.name: file.read_bytes() for file in files}
 
 
