@@ -8,11 +8,13 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 demo: install
 	@$(BIN)/s2robot demo $(DEMO)
 
+# Each room's tests run in a process of their own: together they would load every library that brings its own
+# LLVM, OpenMP and OpenGL into one process, which no user's command does.
 test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest $(PYTEST)
+	@set -e; for room in tests/*/; do echo "$$room"; $(BIN)/python -m pytest -q $$room; done
 
 install: .venv/installed
 

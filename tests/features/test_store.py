@@ -1,6 +1,8 @@
 """What the store makes of torn, truncated and foreign files."""
 
 import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -93,18 +95,20 @@ def test_unknown_dtype_is_refused(make_store) -> None:
         make_store(dtype="int8")
 
 
-@pytest.fixture
-def almost_full_disk():
+@contextmanager
+def almost_full_disk() -> Iterator[None]:
     """No file can grow beyond four and a half rows, as on a disk that is almost full."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (ROW_BYTES * 9 // 2, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_full_disk_leaves_what_is_stored(make_store, filled, features, almost_full_disk) -> None:
+def test_full_disk_leaves_what_is_stored(make_store, filled, features) -> None:
     message = "File too large; the 4 rows stored so far stay usable"
-    with pytest.raises(UserError, match=message), filled.writer() as writer:
+    with almost_full_disk(), pytest.raises(UserError, match=message), filled.writer() as writer:
         writer.append(HASHES[4:], features[4:])
         writer.commit()
     assert torch.equal(make_store().rows(), features[:4])
