@@ -79,6 +79,12 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("run_dir", type=Path)
     report.set_defaults(run=_report)
 
+    compare = commands.add_parser("compare", help="two evaluations on the same seeds: is one policy better?")
+    compare.add_argument("a", type=Path, help="run folder, or evaluation folder RUN/eval/NAME")
+    compare.add_argument("b", type=Path, help="the same of another policy")
+    compare.add_argument("--json", action="store_true", help="one JSON object and nothing else")
+    compare.set_defaults(run=_compare)
+
     demo = commands.add_parser("demo", help="the whole path on PickCube: what `make demo` runs")
     demo.add_argument("--run-dir", type=Path, default=Path("runs/demo"))
     demo.add_argument("--demonstrations", type=int, default=120)
@@ -146,6 +152,16 @@ def _report(arguments: argparse.Namespace) -> None:
     from s2robot.report import write_report
 
     print(f"wrote {write_report(arguments.run_dir)}")
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    from s2robot.comparison import compare_folders, table
+
+    comparison = compare_folders(arguments.a, arguments.b)
+    if arguments.json:
+        print(json.dumps({"a": str(arguments.a), "b": str(arguments.b), **asdict(comparison)}))
+    else:
+        print(*table(comparison, str(arguments.a), str(arguments.b)), sep="\n")
 
 
 def _demo(arguments: argparse.Namespace) -> None:
