@@ -1,6 +1,7 @@
 """Evaluate a checkpoint in simulation: seeds -> episodes -> success rate with its interval, and videos.
 
 python eval.py checkpoint=runs/demo/checkpoints/last episodes=100 video=9
+python eval.py checkpoint=runs/act/checkpoints/last temporal_ensemble=0.01
 """
 
 from s2robot import checkpoint, run_folder
@@ -9,11 +10,13 @@ from s2robot.config import EvalConfig
 from s2robot.device import choose_device
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
+from s2robot.ensembling import TemporalEnsemble
 from s2robot.entry import run
 from s2robot.environment import check_environment, check_rendering
 from s2robot.evaluation import evaluate, evaluation_seeds
 from s2robot.features import verify
 from s2robot.rollout import default_workers
+from s2robot.types import Actor
 
 
 def main(config: EvalConfig) -> None:
@@ -29,17 +32,22 @@ def main(config: EvalConfig) -> None:
         verify(encoders, loaded.samples)  # does it still see what it was trained on?
     seeds = evaluation_seeds(config.episodes, loaded.training_seeds, config.seed)
     workers = config.workers or default_workers()
+    action_steps = config.action_steps if config.temporal_ensemble is None else 1
+    agent: Actor = Agent(loaded.policy, encoders, device, action_steps)
+    if config.temporal_ensemble is not None:
+        agent = TemporalEnsemble(agent, config.temporal_ensemble)
+    acting = {"action_steps": agent.action_steps, "temporal_ensemble": config.temporal_ensemble}
 
     run_dir = checkpoint.run_dir(loaded.path)
     out_dir = run_dir / "eval" / config.name
     with run_folder.stage(run_dir, "evaluate"):
         summary = evaluate(
-            Agent(loaded.policy, encoders, device),
+            agent,
             env_id,
             env_kwargs,
             seeds,
             out_dir,
-            identity={"weights": loaded.sha256, "encoders": loaded.encoders, "device": str(device)},
+            identity={"weights": loaded.sha256, "encoders": loaded.encoders, "device": str(device), **acting},
             videos=config.video,
             workers=workers,
             batch=1 if device.type == "cpu" else max(1, workers // 2),  # see s2robot.rollout

@@ -1,11 +1,14 @@
-"""How often a scripted expert succeeds: `python benchmarks/expert.py --env s2robot/PickCube-v0`.
+"""How often the scripted experts succeed, and how plausible what they do is.
 
-With `--noise 0.1` the executed action is the expert's plus Gaussian noise of this standard deviation, and now
-and then the arm is pushed off course for several steps.
+    python benchmarks/expert.py --episodes 200                       # every task, undisturbed
+    python benchmarks/expert.py --env s2robot/PickCube-v0 --episodes 500
+    python benchmarks/expert.py --episodes 200 --disturbed           # as `s2robot collect` disturbs each task
+
+`overlap` is the deepest that two bodies ever were in one another, `slip` the furthest that what is held moved
+in the hand between a grasp and its end, both over all episodes.
 """
 
 import argparse
-import math
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +18,8 @@ import gymnasium
 import numpy as np
 
 import envs
+from s2robot.data.collect import Collection, disturb, resolve
+from s2robot.evaluation import wilson_interval
 
 
 @dataclass(frozen=True)
@@ -22,85 +27,79 @@ class Episode:
     seed: int
     success: bool
     steps: int
-    deepest_m: float  # largest overlap of two geoms
-    stray_m: float  # how far the cube slid in the hand from the last grasp to the end
+    overlap_m: float
+    slip_m: float
 
 
-def run_episode(env_id: str, noise: float, seed: int) -> Episode:
-    env = gymnasium.make(env_id, disable_env_checker=True)
+def run_episode(collection: Collection, seed: int) -> Episode:
+    env = gymnasium.make(collection.env_id, disable_env_checker=True)
     task = env.unwrapped
     task.images_in_step = False
-    expert = envs.make_expert(env_id, seed=seed)
+    expert = envs.make_expert(collection.env_id, seed=seed)
     rng = np.random.default_rng(seed)
     env.reset(seed=seed)
-    push, deepest, held = np.zeros(3), 0.0, []
+    push, overlap, slip, grasp = np.zeros(3), 0.0, 0.0, None
     done, info, steps = False, {"success": False}, 0
     while not done:
-        action = expert(env)
-        if noise:
-            push = next_push(push, rng)
-            action[:3] += push
-            action[:6] += rng.normal(0, noise, 6)
-        _, _, terminated, truncated, info = env.step(np.clip(action, -1, 1).astype(np.float32))
+        action, push = disturb(expert(env), push, rng, collection.noise, collection.push_probability)
+        _, _, terminated, truncated, info = env.step(action)
         steps, done = steps + 1, terminated or truncated
-        deepest = max(deepest, -min(task.data.contact.dist, default=0.0))
+        overlap = max(overlap, -min(task.data.contact.dist, default=0.0))
         if task.is_gripped():
             position, rotation = task.panda.pose(task.data)
-            held.append(rotation.T @ (task.data.body("cube").xpos - position))
+            in_hand = rotation.T @ (task.object_state()[:3] - position)
+            grasp = in_hand if grasp is None else grasp
+            slip = max(slip, float(np.linalg.norm(in_hand - grasp)))
         else:
-            held.clear()
+            grasp = None
     env.close()
-    stray = float(np.linalg.norm(held[-1] - held[1])) if len(held) > 1 else 0.0
-    return Episode(seed, info["success"], steps, deepest, stray)
+    return Episode(seed, bool(info["success"]), steps, overlap, slip)
 
 
-def next_push(push: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A push off course begins once in 25 steps, has a random direction and lasts 3 steps on average."""
-    if push.any():
-        return push if rng.random() > 1 / 3 else np.zeros(3)
-    if rng.random() > 0.04:
-        return push
-    direction = rng.normal(size=3)
-    return rng.uniform(0.3, 1.0) * direction / np.linalg.norm(direction)
-
-
-def wilson(successes: int, trials: int, z: float = 1.96) -> tuple[float, float]:
-    """95% interval of a success rate (Wilson 1927)."""
-    rate, shrink = successes / trials, 1 + z**2 / trials
-    middle = (rate + z**2 / (2 * trials)) / shrink
-    half = z / shrink * math.sqrt(rate * (1 - rate) / trials + z**2 / (4 * trials**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
+def row(collection: Collection, episodes: list[Episode], seconds: float) -> str:
+    solved = [episode for episode in episodes if episode.success]
+    low, high = wilson_interval(len(solved), len(episodes))
+    steps = [episode.steps for episode in solved] or [0]
+    overlap_mm = 1e3 * max(episode.overlap_m for episode in episodes)
+    slip_mm = 1e3 * max(episode.slip_m for episode in episodes)
+    failed = [episode.seed for episode in episodes if not episode.success]
+    return (
+        f"{collection.env_id:27} {collection.noise:5} {collection.push_probability:5} "
+        f"{len(solved):4} of {len(episodes)} = {len(solved) / len(episodes):6.1%} [{low:.1%}, {high:.1%}]  "
+        f"{np.mean(steps):5.1f} {min(steps):4} {max(steps):4}  {overlap_mm:7.2f} {slip_mm:7.2f} "
+        f"{sum(episode.steps for episode in episodes) / seconds:8.0f}"
+        + (f"  failed: {failed[:8]}{' ...' if len(failed) > 8 else ''}" if failed else "")
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--env", default="s2robot/PickCube-v0", choices=sorted(envs.TASKS))
-    parser.add_argument("--episodes", type=int, default=500)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--env", nargs="+", default=sorted(envs.TASKS), help="ids (default: all)")
+    parser.add_argument("--episodes", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0, help="of the first episode")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--noise", type=float, default=0.0)
-    args = parser.parse_args()
+    parser.add_argument("--disturbed", action="store_true", help="as `s2robot collect` does by default")
+    parser.add_argument("--noise", type=float, help="of the executed action instead (see s2robot collect)")
+    parser.add_argument("--push-probability", type=float, help="a step instead")
+    arguments = parser.parse_args()
 
-    start = time.perf_counter()
-    seeds = range(args.seed, args.seed + args.episodes)
-    with ProcessPoolExecutor(args.workers) as pool:
-        episodes = list(pool.map(partial(run_episode, args.env, args.noise), seeds, chunksize=5))
-    wall_s = time.perf_counter() - start
-
-    solved = [e for e in episodes if e.success]
-    low, high = wilson(len(solved), len(episodes))
-    steps = np.array([e.steps for e in solved])
+    undisturbed = None if arguments.disturbed else 0.0
+    noise = undisturbed if arguments.noise is None else arguments.noise
+    pushes = undisturbed if arguments.push_probability is None else arguments.push_probability
+    collections = [resolve(Collection(i, 1, noise=noise, push_probability=pushes)) for i in arguments.env]
+    seeds = range(arguments.seed, arguments.seed + arguments.episodes)
     print(
-        f"{args.env}{f' with noise {args.noise}' if args.noise else ''}: {len(solved)}/{len(episodes)} solved"
+        "environment                 noise  push  solved [95% interval]                    steps min  max",
+        end="",
     )
-    print(f"  95% interval  {low:.4f} .. {high:.4f}")
-    print(f"  steps         mean {steps.mean():.1f}, {steps.min()} .. {steps.max()}")
-    print(f"  overlap       at most {1e3 * max(e.deepest_m for e in episodes):.2f} mm")
-    print(f"  slip in hand  at most {1e3 * max(e.stray_m for e in solved):.2f} mm")
-    print(
-        f"  rate          {sum(e.steps for e in episodes) / wall_s:.0f} steps/s with {args.workers} processes"
-    )
-    print(f"  failed seeds  {[e.seed for e in episodes if not e.success]}")
+    print("  overlap slip mm  steps/s")
+    with ProcessPoolExecutor(arguments.workers) as pool:
+        for collection in collections:
+            start = time.perf_counter()
+            episodes = list(pool.map(partial(run_episode, collection), seeds, chunksize=5))
+            print(row(collection, episodes, time.perf_counter() - start), flush=True)
 
 
 if __name__ == "__main__":

@@ -45,12 +45,19 @@ class Expert(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """One registered environment: its class, the arguments that make it what it is, its expert."""
+    """One registered environment: its class, the arguments that make it what it is, its expert.
+
+    `noise` and `push_probability` say how much its expert can be disturbed, so that demonstrations show
+    corrections and still succeed: the deviation of noise added to each motion component of an action, and
+    how likely a push off course begins in a step.
+    """
 
     env: "type[TabletopEnv]"
     expert: Callable[[int], Expert]  # seed -> expert
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     max_episode_steps: int = MAX_EPISODE_STEPS
+    noise: float = 0.1
+    push_probability: float = 0.04
 
 
 class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):

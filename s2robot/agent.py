@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,22 @@ from s2robot.types import IMAGE_SUFFIX
 
 
 class Agent:
-    """Implements `s2robot.types.Actor` with the encoders that the policy's features came from."""
+    """Implements `s2robot.types.Actor` with the encoders that the policy's features came from.
 
-    def __init__(self, policy: Policy, encoders: CameraEncoders, device: torch.device) -> None:
+    `action_steps` executes more or fewer steps of each chunk than the policy was configured with.
+    Raises `UserError` if that is beyond its horizon.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        encoders: CameraEncoders,
+        device: torch.device,
+        action_steps: int | None = None,
+    ) -> None:
+        if action_steps is not None:
+            policy.config = replace(policy.config, action_steps=action_steps)
+            policy.config.check()
         self.policy = policy.to(device).eval()
         self.encoders = encoders
         self.device = device

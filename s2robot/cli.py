@@ -40,8 +40,8 @@ def build_parser() -> argparse.ArgumentParser:
     collect.add_argument("--workers", type=int, help="processes (default: one a core)")
     collect.add_argument("--image-size", type=int, nargs="+", metavar="N", help="pixels: N or H W")
     collect.add_argument("--cameras", type=lambda text: text.split(","), help="names, comma separated")
-    collect.add_argument("--noise", type=float, default=0.1, help="of the executed action (default 0.1)")
-    collect.add_argument("--push-probability", type=float, default=0.04, help="a step (default 0.04)")
+    collect.add_argument("--noise", type=float, help="of the executed action (default: the task's own)")
+    collect.add_argument("--push-probability", type=float, help="of a push, a step (default: the task's own)")
     collect.add_argument("--keep-failures", action="store_true")
     collect.set_defaults(run=_collect)
 

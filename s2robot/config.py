@@ -104,6 +104,8 @@ class EvalConfig:
     episodes: int = 100
     seed: int = 100_000  # reset seed of the first episode
     video: int = 0  # record the first so many episodes
+    action_steps: int | None = None  # to execute of each chunk (default: as the policy was trained with)
+    temporal_ensemble: float | None = None  # ACT's m, such as 0.01: ask after every step, average the chunks
     name: str = "default"  # of the folder under <run>/eval/
     workers: int | None = None
     device: str = "auto"
@@ -114,6 +116,10 @@ class EvalConfig:
         """Raise `UserError` for options that cannot be."""
         _at_least(0, self, "seed", "video")
         _at_least(1, self, "episodes", *(["workers"] if self.workers is not None else []))
+        if self.temporal_ensemble is not None and self.action_steps not in (None, 1):
+            raise UserError(
+                f"temporal_ensemble asks after every step; action_steps={self.action_steps} cannot be as well"
+            )
         if self.name in ("", "..") or Path(self.name).name != self.name:
             raise UserError(f"name={self.name!r} names one folder under <run>/eval/, without slashes")
 

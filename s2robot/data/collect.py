@@ -45,8 +45,8 @@ class Collection:
     episodes: int
     seed: int = 0
     env_kwargs: dict[str, Any] = field(default_factory=dict)
-    noise: float = 0.1  # standard deviation on each motion component of the action
-    push_probability: float = 0.04  # that a push begins, each step
+    noise: float | None = None  # standard deviation on each motion component of the action; None: the task's
+    push_probability: float | None = None  # that a push begins, each step; None: the task's
     keep_failures: bool = False
 
 
@@ -88,7 +88,7 @@ def collect(collection: Collection, out: Path, workers: int | None = None) -> bo
 
 
 def resolve(collection: Collection) -> Collection:
-    """The collection with every setting of its environment named, as the environment itself tells them.
+    """The collection with every setting named, as environment and task themselves tell them.
 
     Raises `UserError` for settings that cannot be carried out.
     """
@@ -111,11 +111,14 @@ def resolve(collection: Collection) -> Collection:
         "cameras": list(scene.camera_names),
         "control_freq": scene.metadata["render_fps"],
     }
-    return replace(collection, env_kwargs=env_kwargs)
+    task = envs.TASKS[collection.env_id]
+    noise = task.noise if collection.noise is None else collection.noise
+    pushes = task.push_probability if collection.push_probability is None else collection.push_probability
+    return replace(collection, env_kwargs=env_kwargs, noise=noise, push_probability=pushes)
 
 
 def disturb(
-    action: np.ndarray, push: np.ndarray, rng: np.random.Generator, collection: Collection
+    action: np.ndarray, push: np.ndarray, rng: np.random.Generator, noise: float, push_probability: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """The action that is executed, and the push that goes on (zero when none does).
 
@@ -124,17 +127,18 @@ def disturb(
     """
     if push.any():
         push = push if rng.random() > 1 / 3 else np.zeros(3)
-    elif rng.random() < collection.push_probability:
+    elif rng.random() < push_probability:
         push = rng.normal(size=3)
         push *= rng.uniform(0.3, 1.0) / np.linalg.norm(push)
     executed = action.copy()
     executed[:3] += push
-    executed[:6] += collection.noise * rng.normal(size=6)
+    executed[:6] += noise * rng.normal(size=6)
     return np.clip(executed, -1, 1).astype(np.float32), push
 
 
 def run_attempt(collection: Collection, attempt: int, env: gymnasium.Env) -> Episode:
-    """One episode of the disturbed expert."""
+    """One episode of the disturbed expert; the collection's settings are resolved."""
+    assert collection.noise is not None and collection.push_probability is not None
     seed = episode_seed(collection.seed, attempt)
     rng = np.random.default_rng(seed)
     expert = envs.make_expert(collection.env_id, seed=seed)
@@ -146,7 +150,7 @@ def run_attempt(collection: Collection, attempt: int, env: gymnasium.Env) -> Epi
     while not done:
         state = env.unwrapped.get_state()  # type: ignore[attr-defined]
         action = np.asarray(expert(env), dtype=np.float32)
-        executed, push = disturb(action, push, rng, collection)
+        executed, push = disturb(action, push, rng, collection.noise, collection.push_probability)
         for key, value in obs.items():
             seen[key].append(value)
         obs, reward, terminated, truncated, info = env.step(executed)

@@ -44,6 +44,16 @@ def test_evaluation_folder(evaluated: Path) -> None:
     assert "evaluate" in run_folder.read_stages(evaluated)
 
 
+def test_acting_options_are_kept_with_the_evaluation(evaluated: Path, monkeypatch, capsys) -> None:
+    last = f"checkpoint={evaluated}/checkpoints/last"
+    for name, option in (("often", "action_steps=8"), ("smooth", "temporal_ensemble=0.01")):
+        words = ("eval.py", last, "episodes=1", f"name={name}", option, "workers=1", "backend=torch")
+        assert status_here(monkeypatch, *words) == 0
+        identity = json.loads((evaluated / "eval" / name / "seeds.json").read_text())["identity"]
+        steps, m = {"often": (8, None), "smooth": (1, 0.01)}[name]
+        assert (identity["action_steps"], identity["temporal_ensemble"]) == (steps, m)
+
+
 def test_report_shows_the_evaluation(evaluated: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     assert status_here(monkeypatch, "s2robot", "report", str(evaluated)) == 0
     assert str(evaluated / "report.html") in capsys.readouterr().out

@@ -157,6 +157,10 @@ EVALUATION = {
     "folder elsewhere": (["name=../other"], ["name='../other'"]),
     "no name": (["name="], ["name=''"]),
     "unknown backend": (["backend=tensorflow"], ["unknown backend 'tensorflow'"]),
+    "steps beyond the chunk": (["action_steps=9"], ["action_steps=9", "horizon=8"]),
+    "no steps of the chunk": (["action_steps=0"], ["action_steps=0"]),
+    "ensemble of several steps": (["action_steps=2", "temporal_ensemble=0.01"], ["asks after every step"]),
+    "ensemble without a number": (["temporal_ensemble=nan"], ["temporal_ensemble=nan", "0.01"]),
     "unknown option": (["episode=3"], ["did you mean 'episodes'?"]),
     "sweep into one folder": (["-m", "seed=1,2"], ["jobs of this sweep", "name="]),
 }

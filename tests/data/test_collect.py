@@ -133,7 +133,7 @@ def test_disturbance_is_bounded_and_spares_the_gripper() -> None:
     action, push = np.full(7, 0.9, np.float32), np.zeros(3)
     pushes = 0
     for _ in range(500):
-        executed, push = disturb(action, push, rng, COLLECTION)
+        executed, push = disturb(action, push, rng, 0.1, 0.04)
         assert np.abs(executed).max() <= 1
         assert executed[6] == action[6]
         pushes += push.any()

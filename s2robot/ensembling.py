@@ -1,0 +1,57 @@
+"""ACT's temporal ensembling: ask after every step, execute the average of all that was said about now.
+
+    asked at    t-2   a  a  a  a
+                t-1      a  a  a  a
+                t           a  a  a  a
+    executed at t           x            the mean of three, the older the heavier (by exp(-m) a step)
+
+"Learning Fine-Grained Bimanual Manipulation with Low-Cost Hardware", arXiv 2304.13705, section IV-B.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from s2robot.errors import UserError
+from s2robot.types import Actor
+
+
+class TemporalEnsemble:
+    """An `Actor` that averages the chunks of another one.
+
+    `m` is the paper's: the weight of the i-th oldest prediction is exp(-m i), so 0 is the plain mean and a
+    larger one trusts the older predictions more. What an episode was told before travels in its state.
+    Raises `UserError` unless `m` is finite and the actor is asked after every action.
+    """
+
+    def __init__(self, actor: Actor, m: float) -> None:
+        if not math.isfinite(m):
+            raise UserError(f"temporal_ensemble={m} must be a finite number, such as 0.01")
+        if actor.action_steps != 1:
+            raise UserError(f"temporal ensembling needs action_steps=1, not {actor.action_steps}")
+        self.actor, self.m = actor, m
+        self.obs_keys, self.obs_steps, self.action_steps = actor.obs_keys, actor.obs_steps, 1
+
+    def act(
+        self,
+        obs: Mapping[str, np.ndarray],
+        states: Sequence[Any],
+        generators: Sequence[torch.Generator],
+    ) -> tuple[Float[np.ndarray, "b 1 da"], list[Any]]:
+        """One action for each episode; see `Actor`."""
+        # An episode's state: the actor's own, and what is left of earlier chunks, the oldest first.
+        before: list[tuple[Any, list[np.ndarray]]] = [state or (None, []) for state in states]
+        chunks, inner = self.actor.act(obs, [state for state, _ in before], generators)
+        told = [[*earlier, chunk] for (_, earlier), chunk in zip(before, chunks, strict=True)]
+        actions = np.stack([self._average(row) for row in told])
+        left = [[chunk[1:] for chunk in row if len(chunk) > 1] for row in told]
+        return actions[:, None], list(zip(inner, left, strict=True))
+
+    def _average(self, told: Sequence[Float[np.ndarray, "ta da"]]) -> Float[np.ndarray, "da"]:
+        weights = np.exp(-self.m * np.arange(len(told)))
+        now = np.stack([chunk[0] for chunk in told])  # n da
+        return (weights / weights.sum() @ now).astype(now.dtype)
