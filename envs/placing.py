@@ -14,6 +14,7 @@ from envs.base import TabletopEnv, edit_cameras
 from envs.grasp import Part
 
 MAX_EPISODE_STEPS = 150
+PUSHES = 0.02  # of `Task.push_probability`: these experts do not recover from every push
 HEIGHT_TOLERANCE_M = 0.003
 SHADE = 0.06  # red, green and blue of part and goal differ by up to this between episodes
 

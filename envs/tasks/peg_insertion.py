@@ -8,7 +8,7 @@ import numpy as np
 from envs.base import Task
 from envs.grasp import Part
 from envs.place_expert import PlaceExpert
-from envs.placing import MAX_EPISODE_STEPS, PlaceTask, add_ring, apart, upright
+from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, add_ring, apart, upright
 
 AREA = ((0.50, 0.0), (0.22, 0.30))  # centre and size (m) of where peg and hole may be
 APART_M = 0.13
@@ -28,7 +28,8 @@ class PegInsertion(PlaceTask):
     forward). An orange peg, 3 x 3 x 5 cm, stands upright in reach, and so does a board, 2 cm thick, with
     a square hole through it that is 2 mm wider than the peg. The peg belongs in the hole, down to the table.
     Action space, observation space and reward are `PlaceTask`'s. The expert corrects what it can, but a peg
-    that has been knocked over stays down; the hole asks for a steady hand: collect with little noise.
+    that has been knocked over stays down and the hole asks for a steady hand: demonstrations are collected
+    with little noise.
 
     ## Starting state
     Peg and hole anywhere in 22 x 30 cm around (0.50, 0), at least 13 cm apart, each turned by up to 30
@@ -79,5 +80,7 @@ class PegInsertion(PlaceTask):
 
 
 TASKS = {
-    "s2robot/PegInsertion-v0": Task(PegInsertion, PlaceExpert, max_episode_steps=MAX_EPISODE_STEPS),
+    "s2robot/PegInsertion-v0": Task(
+        PegInsertion, PlaceExpert, max_episode_steps=MAX_EPISODE_STEPS, noise=0.01, push_probability=PUSHES
+    ),
 }

@@ -8,7 +8,7 @@ import numpy as np
 from envs.base import Task
 from envs.grasp import Part
 from envs.place_expert import PlaceExpert
-from envs.placing import MAX_EPISODE_STEPS, PlaceTask, add_ring, apart, upright
+from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, add_ring, apart, upright
 
 PARTS = ("part", "distractor_0", "distractor_1")
 AREA = ((0.42, 0.0), (0.10, 0.30))  # centre and size (m) of where the parts may lie
@@ -95,6 +95,11 @@ class PlaceByColour(PlaceTask):
 
 TASKS = {
     "s2robot/PlaceByColour-v0": Task(
-        PlaceByColour, PlaceExpert, {"camera_distance": 1.4, "wrist_camera": False}, MAX_EPISODE_STEPS
+        PlaceByColour,
+        PlaceExpert,
+        {"camera_distance": 1.4, "wrist_camera": False},
+        max_episode_steps=MAX_EPISODE_STEPS,
+        noise=0.05,
+        push_probability=PUSHES,
     ),
 }

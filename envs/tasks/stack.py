@@ -8,7 +8,7 @@ import numpy as np
 from envs.base import Task
 from envs.grasp import Part
 from envs.place_expert import PlaceExpert
-from envs.placing import MAX_EPISODE_STEPS, PlaceTask, apart, upright
+from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, apart, upright
 
 AREA = ((0.50, 0.0), (0.25, 0.30))  # centre and size (m) of where the cubes may stand
 APART_M = 0.11
@@ -73,5 +73,7 @@ class StackCube(PlaceTask):
 
 
 TASKS = {
-    "s2robot/StackCube-v0": Task(StackCube, PlaceExpert, max_episode_steps=MAX_EPISODE_STEPS),
+    "s2robot/StackCube-v0": Task(
+        StackCube, PlaceExpert, max_episode_steps=MAX_EPISODE_STEPS, noise=0.05, push_probability=PUSHES
+    ),
 }

@@ -8,7 +8,7 @@ import numpy as np
 from envs.base import Task
 from envs.grasp import Part
 from envs.place_expert import PlaceExpert
-from envs.placing import MAX_EPISODE_STEPS, PlaceTask, add_ring, apart, upright
+from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, add_ring, apart, upright
 
 AREA = ((0.50, 0.0), (0.22, 0.30))  # centre and size (m) of where nut and peg may be
 APART_M = 0.11
@@ -77,5 +77,7 @@ class ThreadNut(PlaceTask):
 
 
 TASKS = {
-    "s2robot/ThreadNut-v0": Task(ThreadNut, PlaceExpert, max_episode_steps=MAX_EPISODE_STEPS),
+    "s2robot/ThreadNut-v0": Task(
+        ThreadNut, PlaceExpert, max_episode_steps=MAX_EPISODE_STEPS, noise=0.03, push_probability=PUSHES
+    ),
 }

@@ -15,7 +15,8 @@ import pytest
 import robomimic.utils.obs_utils as obs_utils
 from robomimic.utils.dataset import SequenceDataset
 
-from s2robot.data.collect import Collection, collect, disturb, episode_seed
+import envs
+from s2robot.data.collect import Collection, collect, disturb, episode_seed, resolve, run_attempt
 from s2robot.errors import UserError
 
 COLLECTION = Collection("s2robot/PickCube-v0", episodes=3, seed=5, env_kwargs={"image_size": 64})
@@ -138,6 +139,23 @@ def test_disturbance_is_bounded_and_spares_the_gripper() -> None:
         assert executed[6] == action[6]
         pushes += push.any()
     assert 20 < pushes < 150  # one begins in 1 of 25 steps and lasts 3 on average
+
+
+@pytest.mark.parametrize("env_id", sorted(envs.TASKS))
+def test_most_attempts_succeed_as_each_task_is_disturbed_by_default(env_id: str) -> None:
+    collection = resolve(Collection(env_id, episodes=1))
+    assert collection.noise == envs.TASKS[env_id].noise > 0
+    env = gymnasium.make(env_id)
+    env.unwrapped.images_in_step = False
+    attempts = [run_attempt(collection, k, env) for k in range(12)]
+    env.close()
+    assert sum(attempt.success for attempt in attempts) >= 9
+    assert all((a.arrays["actions"] != a.arrays["actions_executed"]).any() for a in attempts)
+
+
+def test_the_disturbance_asked_for_is_kept() -> None:
+    asked = resolve(Collection("s2robot/PegInsertion-v0", episodes=1, noise=0.0, push_probability=0.5))
+    assert (asked.noise, asked.push_probability) == (0.0, 0.5)
 
 
 def test_collections_with_other_seeds_share_no_episode() -> None:
