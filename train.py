@@ -57,6 +57,7 @@ def main(config: TrainConfig) -> None:
         proprio={key: values.shape[1] for key, values in proprio.items()},
         images={image_key(camera): demos.image_size(camera) for camera in cameras},
         features={image_key(c): encoders.feature_shape(c, demos.image_size(c)) for c in cameras},
+        scales={image_key(c): encoders.scales(c) for c in cameras},
     )
     if spec.env_id in gymnasium.registry:  # demonstrations may come from elsewhere
         check_environment(spec, spec.env_id, spec.env_kwargs)

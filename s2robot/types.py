@@ -13,7 +13,7 @@ key `agentview_image`; in a batch that key holds the camera's *features*, never 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,11 +22,17 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 IMAGE_SUFFIX = "_image"
+PREFIX_SUFFIX = "_prefix"
 
 
 def image_key(camera: str) -> str:
     """Observation key of a camera: `agentview` -> `agentview_image`."""
     return camera + IMAGE_SUFFIX
+
+
+def prefix_key(camera: str) -> str:
+    """Key of a camera's prefix tokens in a batch: `agentview` -> `agentview_prefix`."""
+    return camera + PREFIX_SUFFIX
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,10 @@ class Spec:
     proprio: dict[str, int]  # observation key -> dimension
     images: dict[str, tuple[int, int]]  # image key -> (h, w) of the frames
     features: dict[str, tuple[int, int, int]]  # image key -> (c, gh, gw)
+    scales: dict[str, int] = field(
+        default_factory=dict
+    )  # image key -> scales concatenated in c, 1 if not here
+    prefix: dict[str, tuple[int, int]] = field(default_factory=dict)  # prefix key -> (p, c), if there are any
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -49,6 +59,7 @@ class Spec:
         values = dict(plain)
         values["images"] = {k: tuple(v) for k, v in plain["images"].items()}
         values["features"] = {k: tuple(v) for k, v in plain["features"].items()}
+        values["prefix"] = {k: tuple(v) for k, v in plain.get("prefix", {}).items()}
         return Spec(**values)
 
 

@@ -69,6 +69,10 @@ class CameraEncoders:
         spec = self.encoder(camera).spec
         return (spec.channels, *spec.grid(*image_size))
 
+    def scales(self, camera: str) -> int:
+        """How many scales stand one behind the other in the channels of a camera's map."""
+        return len(self.encoder(camera).spec.sizes) if self.merge == "concat" else 1
+
     def spec_dict(self) -> dict[str, Any]:
         """All that decides the features, as plain data for a checkpoint."""
         return {

@@ -50,12 +50,13 @@ class PolicyConfig:
 class Policy(nn.Module):
     """Base of all policies: normalisation and the observation encoder; subclasses do the rest."""
 
-    def __init__(self, spec: Spec, config: PolicyConfig) -> None:
+    def __init__(self, spec: Spec, config: PolicyConfig, width: int | None = None) -> None:
+        """`width` is the length of the tokens of a policy that reads tokens (a transformer)."""
         super().__init__()
         config.check()
         self.spec = spec
         self.config = config
-        self.observe = ObservationEncoder(spec, config.head, config.head_args)
+        self.observe = ObservationEncoder(spec, config.head, config.head_args, config.obs_steps, width)
         self.actions = Normalizer(spec.action_dim)
 
     def fit(self, statistics: Statistics) -> None:

@@ -13,6 +13,8 @@ SPEC = Spec(
     proprio={"robot0_eef_pos": 3, "robot0_gripper_qpos": 2},
     images={"agentview_image": (448, 448), "robot0_eye_in_hand_image": (448, 448)},
     features={"agentview_image": (24, 7, 5), "robot0_eye_in_hand_image": (12, 4, 4)},
+    scales={"agentview_image": 2, "robot0_eye_in_hand_image": 1},
+    prefix={"agentview_prefix": (3, 16), "robot0_eye_in_hand_prefix": (1, 8)},
 )
 OBS_STEPS = 2
 
@@ -25,6 +27,7 @@ def make_batch(config: PolicyConfig, b: int = 3, seed: int = 0) -> Batch:
         return torch.rand(*shape, generator=generator)
 
     obs = {key: random(b, config.obs_steps, *shape).half() for key, shape in SPEC.features.items()}
+    obs |= {key: random(b, config.obs_steps, *shape).half() for key, shape in SPEC.prefix.items()}
     obs |= {key: random(b, config.obs_steps, dim) for key, dim in SPEC.proprio.items()}
     mask = torch.ones(b, config.horizon, dtype=torch.bool)
     mask[-1, 1:] = False

@@ -1,0 +1,60 @@
+"""The contract of a head, and the layer that most of them begin with."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from s2robot.normalizer import Normalizer
+from s2robot.policies.heads.standardized import standardized_linear
+
+SMALLEST_DEVIATION = 1e-6  # of a feature channel
+SMALLEST_RATIO = 1e-3  # of a channel's deviation to its mean: less is the rounding of float16
+
+
+@dataclass(frozen=True)
+class CameraShape:
+    """What a head is built from: the shapes of what it will be given."""
+
+    channels: int
+    grid: tuple[int, int]  # gh gw
+    scales: int = 1  # how many scales' channels stand one behind the other in `channels`
+    prefix: tuple[int, int] | None = None  # (p, c) of the prefix tokens, of encoders that have them
+    proprio: int = 0  # length of the normalised proprioception
+
+
+class Head(nn.Module):
+    """Frozen features of one camera in, a vector (or tokens) of length `dim` out.
+
+    A head whose class says `gives_tokens` returns "b n dim" and declares `tokens` (n) besides. Only a head
+    whose class says `reads_prefix` is given prefix tokens, and only one with `reads_proprio` proprioception.
+    """
+
+    gives_tokens: ClassVar[bool] = False
+    reads_prefix: ClassVar[bool] = False
+    reads_proprio: bool = False
+    tokens: int = 1
+    dim: int
+
+    def __init__(self, shape: CameraShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.normalizer = Normalizer(shape.channels)
+
+    def forward(
+        self,
+        features: Float[Tensor, "b c gh gw"],  # as stored: any float dtype, not standardised
+        prefix: Float[Tensor, "b p c"] | None = None,
+        proprio: Float[Tensor, "b d"] | None = None,
+    ) -> Float[Tensor, "b *n dim"]:
+        raise NotImplementedError
+
+    def fit(self, mean: Float[Tensor, "c"], deviation: Float[Tensor, "c"]) -> None:
+        """Take the statistics of the map's channels; a channel that is constant is not blown up."""
+        least = (SMALLEST_RATIO * mean.abs()).clamp(min=SMALLEST_DEVIATION)
+        self.normalizer.load_state_dict({"offset": mean, "scale": deviation.maximum(least)})
+
+    def cells(self, linear: nn.Linear, features: Float[Tensor, "b c gh gw"]) -> Float[Tensor, "b k n"]:
+        """`linear` applied to the standardised features of each of the gh gw = n cells."""
+        return standardized_linear(linear, self.normalizer.offset, self.normalizer.scale, features.flatten(2))
