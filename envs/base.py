@@ -15,7 +15,7 @@ import mujoco
 import numpy as np
 from gymnasium import spaces
 
-from envs import opengl, variation
+from envs import docs, opengl, variation
 from envs.panda import HOME_QPOS, TARGET_SIZE, Panda
 
 ASSETS = Path(__file__).parent / "assets"
@@ -61,13 +61,64 @@ class Task:
 
 
 class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
-    """A Panda arm at a table; the task classes say what there is to do and document spaces and arguments.
+    """A Panda arm at a table; the task classes say what there is to do and add to this documentation.
 
     Raises ValueError for an unknown camera and for an image size or control frequency that cannot be.
+
+    ## Description
+    A Franka Panda with a two-finger gripper stands at a table (base at the origin, table top at z = 0, x
+    forward). What it holds is held by friction alone.
+
+    ## Action space
+    `Box(-1, 1, (7,), float32)`; values outside are clipped. Deltas are in the world frame and move the target
+    pose of the grip point, which stays inside the workspace and the joint limits.
+
+    | index | meaning                                  | an action of 1             |
+    |-------|------------------------------------------|----------------------------|
+    | 0-2   | move the grip point along x, y, z        | 5 cm a step                |
+    | 3-5   | turn the gripper, axis-angle about x y z | 0.5 rad a step             |
+    | 6     | gripper: > 0 closes, < 0 opens, 0 holds  | each finger moves 5 cm/s   |
+
+    ## Observation space
+    `Dict`; images are uint8, top row first, the rest is float64, in metres and in the world frame.
+
+    | key                        | shape     | meaning                                            |
+    |----------------------------|-----------|----------------------------------------------------|
+    | `agentview_image`          | (h, w, 3) | from in front of the robot, over the workspace     |
+    | `robot0_eye_in_hand_image` | (h, w, 3) | from the hand, over what is between the fingers    |
+    | `robot0_eef_pos`           | (3,)      | grip point, between the pads                       |
+    | `robot0_eef_quat`          | (4,)      | its orientation xyzw, with the sign nearest home's |
+    | `robot0_gripper_qpos`      | (2,)      | left, right finger from the middle, 0 to 0.04      |
+
+    ## Reward
+    1 when the task is solved, else 0; with `reward_type="dense"` up to 0.9 on the way there.
+
+    ## Starting state
+    Arm joints uniformly within 0.1 rad of home (gripper pointing down, 25 cm above the table), gripper open.
+
+    ## Episode end
+    Terminates when solved (`info["success"]`), which must last for 5 control steps in a row.
+
+    ## Arguments
+    - `image_size` (448): int or (height, width) of every image, in pixels.
+    - `cameras` (all there are): which cameras are observed.
+    - `control_freq` (10): control steps a second, a divisor of 500.
+    - `render_mode` (None): or "rgb_array", then `render` gives the first camera's image.
+    - `reward_type` ("sparse"): or "dense".
+    - `vary_scene` (False): whether light, colours and textures of the table and pose of agentview differ
+      between episodes.
+    - `camera_distance` (the scene's): of agentview from the middle of the workspace, in metres.
+    - `wrist_camera` (True): whether there is a camera in the hand.
     """
 
     scene: ClassVar[str]
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        base = cls.__mro__[1].__doc__
+        if cls.__doc__ and base:  # there are none under `python -OO`
+            cls.__doc__ = docs.extend(cls.__doc__, base)
 
     def __init__(
         self,
@@ -77,15 +128,18 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         render_mode: str | None = None,
         reward_type: str = "sparse",
         vary_scene: bool = False,
+        camera_distance: float | None = None,
+        wrist_camera: bool = True,
     ) -> None:
         if reward_type not in ("sparse", "dense"):
             raise ValueError(f"reward_type is {reward_type!r}; it must be 'sparse' or 'dense'")
         self.reward_type = reward_type
         self.image_size = _height_width(image_size)
         spec = mujoco.MjSpec.from_file(str(ASSETS / self.scene))
+        _edit_cameras(spec, camera_distance, wrist_camera)
         self.edit_scene(spec)
         if vary_scene:
-            spec.nuserdata = max(spec.nuserdata, 0) + variation.SIZE
+            variation.edit_scene(spec)
         self.model = spec.compile()
         self._variation = variation.Variation(self.model) if vary_scene else None
         self.data = mujoco.MjData(self.model)
@@ -259,7 +313,7 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         return self._renderer.render()
 
 
-def edit_cameras(spec: mujoco.MjSpec, distance_m: float | None, wrist: bool) -> None:
+def _edit_cameras(spec: mujoco.MjSpec, distance_m: float | None, wrist: bool) -> None:
     """Moves agentview to a distance from the workspace (None: as it is); drops the wrist camera if asked."""
     if distance_m is not None:
         camera, middle = spec.camera("agentview"), spec.body("workspace").pos
@@ -267,6 +321,12 @@ def edit_cameras(spec: mujoco.MjSpec, distance_m: float | None, wrist: bool) -> 
         camera.pos = middle + sight * distance_m / np.linalg.norm(sight)
     if not wrist:
         spec.delete(spec.camera("robot0_eye_in_hand"))
+
+
+def check_metres(name: str, value: float, low: float, high: float) -> None:
+    """Raises ValueError naming the argument unless it is from `low` to `high`."""
+    if not low <= value <= high:
+        raise ValueError(f"{name} is {value!r}; it must be {low} to {high} m")
 
 
 def _known_cameras(cameras: Sequence[str], known: tuple[str, ...]) -> tuple[str, ...]:

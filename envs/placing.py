@@ -5,12 +5,12 @@ where that body belongs. `envs.place_expert` solves all of them.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import mujoco
 import numpy as np
 
-from envs.base import TabletopEnv, edit_cameras
+from envs.base import TabletopEnv
 from envs.grasp import Part
 
 MAX_EPISODE_STEPS = 150
@@ -22,73 +22,31 @@ SHADE = 0.06  # red, green and blue of part and goal differ by up to this betwee
 class PlaceTask(TabletopEnv):
     """A part is taken, carried to its goal and let go.
 
-    ## Action space
-    `Box(-1, 1, (7,), float32)`; values outside are clipped. Deltas are in the world frame and move the target
-    pose of the grip point, which stays inside the workspace and the joint limits.
-
-    | index | meaning                                  | an action of 1             |
-    |-------|------------------------------------------|----------------------------|
-    | 0-2   | move the grip point along x, y, z        | 5 cm a step                |
-    | 3-5   | turn the gripper, axis-angle about x y z | 0.5 rad a step             |
-    | 6     | gripper: > 0 closes, < 0 opens, 0 holds  | each finger moves 5 cm/s   |
-
     ## Observation space
-    `Dict`; images are uint8, top row first, the rest is float64, in metres and in the world frame.
-
-    | key                        | shape     | meaning                                            |
-    |----------------------------|-----------|----------------------------------------------------|
-    | `agentview_image`          | (h, w, 3) | from in front of the robot, over the workspace     |
-    | `robot0_eye_in_hand_image` | (h, w, 3) | from the hand (not with `wrist_camera=False`)      |
-    | `robot0_eef_pos`           | (3,)      | grip point, between the pads                       |
-    | `robot0_eef_quat`          | (4,)      | its orientation xyzw, with the sign nearest home's |
-    | `robot0_gripper_qpos`      | (2,)      | left, right finger from the middle, 0 to 0.04      |
     | `object`                   | (17,)     | privileged: part position, part orientation xyzw,  |
     |                            |           | part position less grip point, goal position, goal |
     |                            |           | orientation xyzw (of the part when it is there)    |
 
     ## Reward
-    1 when the task is solved, else 0; with `reward_type="dense"` up to 0.9 on the way there, for being near
-    the part, holding it and bringing it near the goal.
+    On the way: being near the part, holding it, bringing it near the goal.
 
     ## Starting state
-    Arm joints uniformly within 0.1 rad of home (gripper pointing down, 25 cm above the table), gripper open,
-    colours of part and goal in slightly different shades; the rest is the task's.
+    Colours of part and goal in slightly different shades.
 
     ## Episode end
-    Terminates when solved (`info["success"]`): the part at its goal, touched by no pad, for 5 control steps
-    in a row. Truncates after 150 steps.
-
-    ## Arguments
-    - `image_size` (448): int or (height, width) of every image, in pixels.
-    - `cameras` (all there are): which cameras are observed.
-    - `control_freq` (10): control steps a second, a divisor of 500.
-    - `reward_type` ("sparse"): or "dense".
-    - `vary_scene` (False): whether light, table and pose of agentview differ between episodes.
-    - `camera_distance` (the scene's): of agentview from the middle of the workspace, in metres.
-    - `wrist_camera` (True): whether there is a camera in the hand.
+    Truncates after 150 steps.
     """
 
     fixtures: ClassVar[tuple[str, ...]] = ("goal",)  # bodies whose shade varies with the part's
     goal_sides: ClassVar[int | None] = None  # the part fits in so many yaws; None: in any
     tolerance_m: float  # placed means this near the goal along each of its horizontal axes
     entry_m: float = 0.0  # lower than this above the goal, the part is inside something
+    half_size: float  # of a cube
     drop_m: float = 0.002  # the part may be let go from this high
     precision_m: float  # the part may be lowered when it is this near
 
-    def __init__(
-        self,
-        image_size: int | tuple[int, int] = 448,
-        cameras: tuple[str, ...] | None = None,
-        control_freq: int = 10,
-        render_mode: str | None = None,
-        reward_type: str = "sparse",
-        vary_scene: bool = False,
-        camera_distance: float | None = None,
-        wrist_camera: bool = True,
-    ) -> None:
-        self._camera_distance = camera_distance
-        self._wrist_camera = wrist_camera
-        super().__init__(image_size, cameras, control_freq, render_mode, reward_type, vary_scene)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self._part_qpos = self.model.joint("part").qposadr[0]
         self._part_geoms = self._geoms_of(("part",))
         self._fixture_geoms = self._geoms_of(self.fixtures)
@@ -101,8 +59,9 @@ class PlaceTask(TabletopEnv):
         raise NotImplementedError
 
     def part(self) -> Part:
-        """How the gripper takes the part."""
-        raise NotImplementedError
+        """How the gripper takes the part: it is a cube of `half_size` unless the task says otherwise."""
+        cube = self.data.body("part")
+        return Part(cube.xpos, cube.xmat.reshape(3, 3), self.half_size, self.half_size)
 
     def draw_shades(self, rng: np.random.Generator, part_rgb: np.ndarray | None = None) -> None:
         """Gives part (its colour in the scene if not told) and fixtures the shades of this episode."""
@@ -118,9 +77,6 @@ class PlaceTask(TabletopEnv):
         look[self._part_geoms, :3] = shades[0]
         look[self._fixture_geoms, :3] += shades[1]
         self.model.geom_rgba[:] = np.clip(look, 0.0, 1.0)
-
-    def edit_scene(self, spec: mujoco.MjSpec) -> None:
-        edit_cameras(spec, self._camera_distance, self._wrist_camera)
 
     def object_state(self) -> np.ndarray:
         position, quat_wxyz = self.data.body("part").xpos, self.data.body("part").xquat

@@ -5,7 +5,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from envs.base import Task
+from envs.base import Task, check_metres
 from envs.grasp import Part
 from envs.place_expert import PlaceExpert
 from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, add_ring, apart, upright
@@ -24,22 +24,19 @@ class PegInsertion(PlaceTask):
     """Put a square peg into a square hole.
 
     ## Description
-    A Franka Panda with a two-finger gripper stands at a table (base at the origin, table top at z = 0, x
-    forward). An orange peg, 3 x 3 x 5 cm, stands upright in reach, and so does a board, 2 cm thick, with
-    a square hole through it that is 2 mm wider than the peg. The peg belongs in the hole, down to the table.
-    Action space, observation space and reward are `PlaceTask`'s. The expert corrects what it can, but a peg
-    that has been knocked over stays down and the hole asks for a steady hand: demonstrations are collected
-    with little noise.
+    An orange peg, 3 x 3 x 5 cm, stands upright in reach, and so does a board, 2 cm thick, with a square hole
+    through it that is 2 mm wider than the peg. The peg belongs in the hole, down to the table. The expert
+    corrects what it can, but a peg that has been knocked over stays down and the hole asks for a steady
+    hand: demonstrations are collected with little noise.
 
     ## Starting state
     Peg and hole anywhere in 22 x 30 cm around (0.50, 0), at least 13 cm apart, each turned by up to 30
-    degrees to either side; see `PlaceTask`.
+    degrees to either side.
 
     ## Episode end
-    Solved when the peg stands in the hole on the table, let go for 5 control steps; see `PlaceTask`.
+    Solved when the peg stands in the hole on the table, touched by no pad.
 
     ## Arguments
-    Those of `PlaceTask`, and
     - `clearance` (0.002): how much wider than the peg the hole is, in metres, 0.001 to 0.01.
     """
 
@@ -49,15 +46,13 @@ class PegInsertion(PlaceTask):
     drop_m = 0.006
 
     def __init__(self, clearance: float = 0.002, **kwargs: Any) -> None:
-        if not 0.001 <= clearance <= 0.01:
-            raise ValueError(f"clearance is {clearance!r}; it must be 0.001 to 0.01 m")
+        check_metres("clearance", clearance, 0.001, 0.01)
         self.clearance = clearance
         self.precision_m = 0.3 * clearance
         self.tolerance_m = clearance / 2 + 0.001
         super().__init__(**kwargs)
 
     def edit_scene(self, spec: mujoco.MjSpec) -> None:
-        super().edit_scene(spec)
         inner = HALF_WIDTH_M + self.clearance / 2
         add_ring(spec.body("goal"), spec.find_default("board"), 4, inner, inner + WALL_M, 0.0, BOARD_M)
 

@@ -5,8 +5,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from envs.base import Task
-from envs.grasp import Part
+from envs.base import Task, check_metres
 from envs.place_expert import PlaceExpert
 from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, add_ring, apart, upright
 
@@ -26,22 +25,19 @@ class PlaceByColour(PlaceTask):
     """Put a small part into the slot of its colour, seen by one camera far away.
 
     ## Description
-    A Franka Panda with a two-finger gripper stands at a table (base at the origin, table top at z = 0, x
-    forward). A small coloured cube lies among two grey ones of the same size. Behind them is a row of four
-    shallow slots in red, green, blue and yellow, in any order. The coloured cube belongs in the slot of its
-    colour. It is a few pixels wide. Action space, observation space and reward are `PlaceTask`'s; its `part`
-    is the coloured cube, and its goal the right slot.
+    A small coloured cube, the part, lies among two grey ones of the same size. Behind them is a row of four
+    shallow slots in red, green, blue and yellow, in any order. The part belongs in the slot of its colour,
+    its goal. It is a few pixels wide: as registered, `camera_distance` is 1.4 and `wrist_camera` False.
 
     ## Starting state
     The cubes anywhere in 10 x 30 cm around (0.42, 0), at least 8 cm apart, at any yaw; the row of slots, 6 cm
     from one to the next along y, anywhere in 4 x 6 cm around (0.58, 0), its order and the coloured cube's
-    colour drawn anew; see `PlaceTask`.
+    colour drawn anew.
 
     ## Episode end
-    Solved when the cube lies on the floor of its slot, let go for 5 control steps; see `PlaceTask`.
+    Solved when the cube lies on the floor of its slot, touched by no pad.
 
     ## Arguments
-    Those of `PlaceTask`, and
     - `part_size` (0.015): the cubes' edge in metres, 0.01 to 0.03.
     """
 
@@ -52,15 +48,13 @@ class PlaceByColour(PlaceTask):
     drop_m = 0.004
 
     def __init__(self, part_size: float = 0.015, **kwargs: Any) -> None:
-        if not 0.01 <= part_size <= 0.03:
-            raise ValueError(f"part_size is {part_size!r}; it must be 0.01 to 0.03 m")
+        check_metres("part_size", part_size, 0.01, 0.03)
         self.half_size = part_size / 2
         self.tolerance_m = (SLACK_M + 0.001) / 2
         super().__init__(**kwargs)
         self._free_qpos = [self.model.joint(name).qposadr[0] for name in PARTS]
 
     def edit_scene(self, spec: mujoco.MjSpec) -> None:
-        super().edit_scene(spec)
         for name in PARTS:
             spec.geom(name).size = [self.half_size] * 3
             spec.body(name).pos[2] = self.half_size
@@ -87,10 +81,6 @@ class PlaceByColour(PlaceTask):
     def goal_pose(self) -> tuple[np.ndarray, np.ndarray]:
         slot = self.data.body(self.slot())
         return slot.xpos + np.array([0.0, 0.0, FLOOR_M + self.half_size]), slot.xquat.copy()
-
-    def part(self) -> Part:
-        cube = self.data.body("part")
-        return Part(cube.xpos, cube.xmat.reshape(3, 3), self.half_size, self.half_size)
 
 
 TASKS = {

@@ -5,8 +5,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from envs.base import Task
-from envs.grasp import Part
+from envs.base import Task, check_metres
 from envs.place_expert import PlaceExpert
 from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, apart, upright
 
@@ -18,19 +17,17 @@ class StackCube(PlaceTask):
     """Put a small cube on a large one.
 
     ## Description
-    A Franka Panda with a two-finger gripper stands at a table (base at the origin, table top at z = 0, x
-    forward). A small red cube and a large blue one stand somewhere in reach; both can be pushed. The small
-    cube belongs on the large one. Action space, observation space and reward are `PlaceTask`'s.
+    A small red cube and a large blue one stand somewhere in reach; both can be pushed. The small cube
+    belongs on the large one.
 
     ## Starting state
-    Both cubes anywhere in 25 x 30 cm around (0.50, 0), at least 11 cm apart, at any yaw; see `PlaceTask`.
+    Both cubes anywhere in 25 x 30 cm around (0.50, 0), at least 11 cm apart, at any yaw.
 
     ## Episode end
     Solved when the small cube lies on the large one, its centre at least 1 cm inside the large one's edges,
-    let go for 5 control steps; see `PlaceTask`.
+    touched by no pad.
 
     ## Arguments
-    Those of `PlaceTask`, and
     - `cube_size` (0.03): the small cube's edge in metres, 0.015 to 0.04; the large one's is 2 cm more.
     """
 
@@ -40,15 +37,13 @@ class StackCube(PlaceTask):
     drop_m = 0.004
 
     def __init__(self, cube_size: float = 0.03, **kwargs: Any) -> None:
-        if not 0.015 <= cube_size <= 0.04:
-            raise ValueError(f"cube_size is {cube_size!r}; it must be 0.015 to 0.04 m")
+        check_metres("cube_size", cube_size, 0.015, 0.04)
         self.half_size, self.base_half_size = cube_size / 2, cube_size / 2 + 0.01
         self.tolerance_m = self.base_half_size - 0.01
         super().__init__(**kwargs)
         self._base_qpos = self.model.joint("base").qposadr[0]
 
     def edit_scene(self, spec: mujoco.MjSpec) -> None:
-        super().edit_scene(spec)
         for name, half in (("part", self.half_size), ("base", self.base_half_size)):
             spec.geom(name).size = [half] * 3
             spec.body(name).pos[2] = half
@@ -66,10 +61,6 @@ class StackCube(PlaceTask):
         base = self.data.body("base")
         up = np.array([0.0, 0.0, self.base_half_size + self.half_size])
         return base.xpos + up, base.xquat.copy()
-
-    def part(self) -> Part:
-        cube = self.data.body("part")
-        return Part(cube.xpos, cube.xmat.reshape(3, 3), self.half_size, self.half_size)
 
 
 TASKS = {

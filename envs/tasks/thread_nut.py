@@ -5,7 +5,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from envs.base import Task
+from envs.base import Task, check_metres
 from envs.grasp import Part
 from envs.place_expert import PlaceExpert
 from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, add_ring, apart, upright
@@ -23,20 +23,17 @@ class ThreadNut(PlaceTask):
     """Lower a nut onto a peg.
 
     ## Description
-    A Franka Panda with a two-finger gripper stands at a table (base at the origin, table top at z = 0, x
-    forward). A hexagonal nut of brass, 4.4 cm from flat to flat, 1.8 cm high, with a hole of 2 cm, lies in
-    reach, and a round peg, 3 cm high and 4 mm thinner than the hole, stands there. The nut belongs on the
-    peg, down to the table. Action space, observation space and reward are `PlaceTask`'s.
+    A hexagonal nut of brass, 4.4 cm from flat to flat, 1.8 cm high, with a hole of 2 cm, lies in reach, and
+    a round peg, 3 cm high and 4 mm thinner than the hole, stands there. The nut belongs on the peg, down to
+    the table.
 
     ## Starting state
-    Nut and peg anywhere in 22 x 30 cm around (0.50, 0), at least 11 cm apart, the nut at any yaw; see
-    `PlaceTask`.
+    Nut and peg anywhere in 22 x 30 cm around (0.50, 0), at least 11 cm apart, the nut at any yaw.
 
     ## Episode end
-    Solved when the nut lies on the table around the peg, let go for 5 control steps; see `PlaceTask`.
+    Solved when the nut lies on the table around the peg, touched by no pad.
 
     ## Arguments
-    Those of `PlaceTask`, and
     - `clearance` (0.004): how much thinner than the hole the peg is, in metres, 0.002 to 0.012.
     """
 
@@ -45,15 +42,13 @@ class ThreadNut(PlaceTask):
     drop_m = 0.006
 
     def __init__(self, clearance: float = 0.004, **kwargs: Any) -> None:
-        if not 0.002 <= clearance <= 0.012:
-            raise ValueError(f"clearance is {clearance!r}; it must be 0.002 to 0.012 m")
+        check_metres("clearance", clearance, 0.002, 0.012)
         self.clearance = clearance
         self.precision_m = 0.3 * clearance
         self.tolerance_m = clearance / 2 + 0.001
         super().__init__(**kwargs)
 
     def edit_scene(self, spec: mujoco.MjSpec) -> None:
-        super().edit_scene(spec)
         nut = spec.find_default("nut")
         add_ring(spec.body("part"), nut, SIDES, HOLE_M, HALF_WIDTH_M, -HALF_HEIGHT_M, HALF_HEIGHT_M)
         peg = spec.geom("peg")

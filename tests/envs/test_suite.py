@@ -1,10 +1,16 @@
 """What the suite promises of every task: visible, solvable, plausible, with a reward that leads there."""
 
+import inspect
+import re
+
 import numpy as np
 import pytest
+from gymnasium.spaces import Box
 from suite_tools import ALL, blind, make, pixel_of
 
 import envs
+from envs.base import TabletopEnv
+from envs.placing import PlaceTask
 
 SEEDS = range(2000, 2004)
 MAX_OVERLAP_M = 1e-3
@@ -18,6 +24,17 @@ def geoms_of_the_object(task):
     return np.flatnonzero(task.model.geom_bodyid == distance.argmin())
 
 
+def pixels_of_the_object(task, camera):
+    """(row, column) of the pixels that look otherwise when the object is not drawn, (n, 2)."""
+    geoms = geoms_of_the_object(task)
+    seen = task.observe((camera,))[f"{camera}_image"].astype(int)
+    groups = task.model.geom_group[geoms].copy()
+    task.model.geom_group[geoms] = 5
+    hidden = task.observe((camera,))[f"{camera}_image"].astype(int)
+    task.model.geom_group[geoms] = groups
+    return np.argwhere(np.abs(seen - hidden).max(axis=-1) > 12)
+
+
 @ALL
 @pytest.mark.parametrize("image_size", [(224, 224), (120, 200)])
 def test_fixed_cameras_see_the_object_at_reset_and_where_it_is(env_id, image_size):
@@ -25,15 +42,8 @@ def test_fixed_cameras_see_the_object_at_reset_and_where_it_is(env_id, image_siz
     task = env.unwrapped
     for seed in range(3):
         env.reset(seed=seed)
-        geoms = geoms_of_the_object(task)
         for camera in set(task.camera_names) - {"robot0_eye_in_hand"}:
-            key = f"{camera}_image"
-            seen = task.observe((camera,))[key].astype(int)
-            groups = task.model.geom_group[geoms].copy()
-            task.model.geom_group[geoms] = 5  # not drawn
-            hidden = task.observe((camera,))[key].astype(int)
-            task.model.geom_group[geoms] = groups
-            pixels = np.argwhere(np.abs(seen - hidden).max(axis=-1) > 12)
+            pixels = pixels_of_the_object(task, camera)
             assert len(pixels) > 0
             off = pixels.mean(axis=0) - pixel_of(task, camera, task.object_state()[:3])
             assert np.abs(off).max() < 0.02 * max(image_size)
@@ -123,8 +133,84 @@ def test_a_varied_scene_looks_different_moves_the_same_and_is_part_of_the_state(
         env.close()
 
 
+def test_a_varied_scene_shows_textures_and_another_cube():
+    env = blind("s2robot/PickCube-v0", vary_scene=True)
+    model, shown, reds = env.unwrapped.model, set(), set()
+    for seed in range(30):
+        env.reset(seed=seed)
+        surfaces = [model.material(name).id for name in ("table", "mat")]
+        shown |= set(model.mat_texid[surfaces].max(axis=1).tolist())
+        reds.add(tuple(model.mat_rgba[model.material("cube").id]))
+    assert shown == {-1, *range(model.ntex)} and model.ntex == 4
+    assert len(reds) == 30
+
+
+TABLE_ROW = re.compile(r"^\| `(\w+)` +\| (\(.*?\)) ", re.MULTILINE)
+
+
 @ALL
-def test_each_class_documents_itself(env_id):
+def test_documented_spaces_are_the_real_ones(env_id):
     doc = envs.TASKS[env_id].env.__doc__
-    for heading in ("Description", "Starting state", "Episode end", "Arguments"):
-        assert f"    ## {heading}\n" in doc
+    for title in (
+        *("Description", "Action space", "Observation space", "Reward", "Starting state", "Episode end"),
+        "Arguments",
+    ):
+        assert doc.count(f"\n## {title}\n") == 1
+    env = make(env_id, image_size=(48, 64), wrist_camera=True)
+    spaces = env.observation_space.spaces
+    documented = dict(TABLE_ROW.findall(doc))
+    assert {key: str(space.shape) for key, space in spaces.items()} == {
+        key: shape.replace("h, w", "48, 64") for key, shape in documented.items()
+    }
+    for key, space in spaces.items():
+        assert space.dtype == (np.uint8 if key.endswith("_image") else np.float64)
+    assert env.action_space == Box(-1, 1, (7,), np.float32) and "`Box(-1, 1, (7,), float32)`" in doc
+    arguments = inspect.signature(envs.TASKS[env_id].env).parameters.keys() - {"kwargs"}
+    arguments |= inspect.signature(TabletopEnv).parameters.keys()
+    assert set(re.findall(r"^- `(\w+)` \(", doc, re.MULTILINE)) == arguments
+
+
+@ALL
+def test_the_wrist_camera_sees_the_part_that_is_approached(env_id):
+    env = blind(env_id, image_size=128, wrist_camera=True)
+    task = env.unwrapped
+    for seed in range(3):
+        env.reset(seed=seed)
+        expert = envs.make_expert(env_id)
+        for _ in range(12):
+            env.step(expert(env))
+        row, column = pixel_of(task, "robot0_eye_in_hand", task.object_state()[:3])
+        assert 0 <= row < 128 and 0 <= column < 128
+        pixels = pixels_of_the_object(task, "robot0_eye_in_hand")
+        assert np.abs(pixels.mean(axis=0) - [row, column]).max() < 8
+    env.close()
+
+
+@ALL
+def test_what_is_thrown_does_not_pass_through_the_table(env_id):
+    env = blind(env_id)
+    task = env.unwrapped
+    joint = "part" if issubclass(type(task), PlaceTask) else "cube"
+    for xy in ([0.5, 0.0], [0.4, 0.2], [0.6, -0.25]):
+        env.reset(seed=0)
+        task.data.joint(joint).qpos[:3] = [*xy, 0.35]
+        task.data.joint(joint).qvel[:] = [0, 0, -4, 3, 2, 0]  # 4 m/s downwards, tumbling
+        task.set_state(task.get_state())
+        for _ in range(15):
+            env.step(np.zeros(7, np.float32))
+            assert (task.data.xpos[1:, 2] > -1e-3).all()
+        assert np.abs(task.data.joint(joint).qvel[:3]).max() < 0.1
+
+
+@ALL
+def test_nothing_is_lifted_without_friction(env_id):
+    env = blind(env_id)
+    task, expert = env.unwrapped, envs.make_expert(env_id)
+    task.model.geom_friction[:] = 0
+    env.reset(seed=3)
+    start, gripped = task.object_state()[2], False
+    for _ in range(60):
+        env.step(expert(env))
+        gripped |= task.is_gripped()
+        assert task.object_state()[2] < start + 0.01
+    assert gripped
