@@ -70,7 +70,7 @@ class _Episode:
 
 
 def run_episodes(
-    actor: Actor,
+    policy: Actor,
     env_id: str,
     seeds: Sequence[int],
     env_kwargs: Mapping[str, Any] | None = None,
@@ -79,10 +79,11 @@ def run_episodes(
 ) -> list[EpisodeResult]:
     """Run one episode a seed; results in the order of `seeds`, `on_result` called as each finishes.
 
-    Options and errors are those of `iter_episodes`.
+    Options and errors are those of `iter_episodes`. Ctrl-C and failed episodes raise after what had finished
+    was given to `on_result`.
     """
     results = {}
-    for result in iter_episodes(actor, env_id, seeds, env_kwargs, **options):
+    for result in iter_episodes(policy, env_id, seeds, env_kwargs, **options):
         results[result.seed] = result
         if on_result is not None:
             on_result(result)
@@ -90,7 +91,7 @@ def run_episodes(
 
 
 def iter_episodes(
-    actor: Actor,
+    policy: Actor,
     env_id: str,
     seeds: Sequence[int],
     env_kwargs: Mapping[str, Any] | None = None,
@@ -103,16 +104,20 @@ def iter_episodes(
 ) -> Generator[EpisodeResult, None, None]:
     """Run one episode a seed and yield each as it finishes; ending or closing the generator ends the workers.
 
+    `policy` is whatever can act, such as `s2robot.agent.Agent` (a trained policy with its encoders).
     `env_id` and `env_kwargs` are what `gymnasium.make` takes; the environment observes a Dict with the
-    actor's `obs_keys`, takes Box actions and reports `info["success"]` every step. `workers` is the
+    policy's `obs_keys`, takes Box actions and reports `info["success"]` every step. `workers` is the
     number of processes (default: one more than the CPUs, as they wait for the policy in turn), `batch`
-    the rows of every call of the actor. The first `record` seeds are filmed into
+    the rows of every call of the policy. The first `record` seeds are filmed into
     `video_dir/seed_<seed>.mp4`, which changes nothing else. `step_timeout_s` is the time a worker has
     to answer a reset or an action chunk.
 
-    Raises `UserError` when seeds repeat or actor and environment do not fit, `RolloutError` when seeds
+    Raises `UserError` when seeds repeat or policy and environment do not fit, `RolloutError` when seeds
     failed twice.
     """
+    if not hasattr(policy, "act"):
+        name = type(policy).__name__
+        raise UserError(f"rollouts act with s2robot.agent.Agent(policy, encoders, device), not {name} alone")
     if len(set(seeds)) != len(seeds):
         raise UserError("a seed is listed more than once; each episode needs its own")
     if record and video_dir is None:
@@ -121,12 +126,12 @@ def iter_episodes(
         raise UserError(f"workers and batch must be at least 1, not {workers} and {batch}")
     if video_dir is not None:
         video_dir.mkdir(parents=True, exist_ok=True)
-    setup = Setup(env_id, dict(env_kwargs or {}), tuple(actor.obs_keys), actor.obs_steps)
+    setup = Setup(env_id, dict(env_kwargs or {}), tuple(policy.obs_keys), policy.obs_steps)
     videos = [video_dir / f"seed_{seed}.mp4" if video_dir else None for seed in seeds[:record]]
     videos += [None] * (len(seeds) - len(videos))
     jobs = deque(_Job(seed, video) for seed, video in zip(seeds, videos, strict=True))
     count = min(workers or default_workers(), len(seeds))
-    rollout = _Rollout(actor, setup, jobs, batch, step_timeout_s)
+    rollout = _Rollout(policy, setup, jobs, batch, step_timeout_s)
     try:
         yield from rollout.run(count)
     finally:

@@ -86,6 +86,7 @@ class Worker:
         if self.process.returncode is None:  # not reaped, so the group's number is still ours
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        self.observations = {}  # unmaps them
         if self._memory_fd >= 0:
             os.close(self._memory_fd)
             self._memory_fd = -1

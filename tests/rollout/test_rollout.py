@@ -1,21 +1,29 @@
 import os
+import pickle
 import signal
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import psutil
 import pytest
+import torch
 from tiny_actor import TinyActor
 from tiny_env import LAZY, TINY
 
+from s2robot.agent import Agent
+from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
+from s2robot.policies import POLICIES, make_policy
 from s2robot.rollout import RolloutError, iter_episodes, run_episodes
-from s2robot.types import EpisodeResult
+from s2robot.types import EpisodeResult, Spec, image_key
+from s2robot.worker import Worker
 
 SEEDS = [3, 1, 4, 15, 9, 2, 6]
+PICK, AGENTVIEW = "s2robot/PickCube-v0", image_key("agentview")
 
 
 def numbers(results: list[EpisodeResult]) -> list[tuple]:
@@ -27,10 +35,12 @@ def words(log: Path, kind: str) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def no_process_left_behind():
-    before = set(psutil.Process().children(recursive=True))
+def nothing_left_behind():
+    process = psutil.Process()
+    children, files = set(process.children(recursive=True)), process.num_fds()
     yield
-    assert set(psutil.Process().children(recursive=True)) <= before
+    assert set(process.children(recursive=True)) <= children  # zombies are children, too
+    assert process.num_fds() <= files
 
 
 @pytest.mark.parametrize("batch", [1, 3])
@@ -40,13 +50,52 @@ def test_numbers_do_not_depend_on_workers(batch):
     assert [r.seed for r in one] == SEEDS
     assert len({r.return_ for r in one}) == len(SEEDS)
     for workers in (2, 3):
-        assert numbers(run_episodes(TinyActor(), TINY, SEEDS, workers=workers, batch=batch)) == numbers(one)
+        actor = TinyActor()
+        assert numbers(run_episodes(actor, TINY, SEEDS, workers=workers, batch=batch)) == numbers(one)
+        assert {len(obs["pos"]) for obs in actor.seen} == {batch}  # filled up, whoever waits
+
+
+def test_a_real_policy_does_the_same_with_any_number_of_workers():
+    kwargs = {"image_size": 32, "cameras": ["agentview"], "reward_type": "dense"}
+    encoders = CameraEncoders("lite0", [32], device="cpu", backend="torch")
+    features = {AGENTVIEW: encoders.feature_shape("agentview", (32, 32))}
+    spec = Spec(PICK, kwargs, 7, {"robot0_eef_pos": 3}, {AGENTVIEW: (32, 32)}, features)
+    _, config = POLICIES["diffusion_unet"]
+    policy = make_policy(spec, config(obs_steps=2, action_steps=8, channels=[8, 16], inference_steps=2))
+    agent = Agent(policy, encoders, torch.device("cpu"))
+
+    one, other = (numbers(run_episodes(agent, PICK, [1, 2], kwargs, workers=n)) for n in (1, 2))
+
+    assert len({return_ for *_, return_ in one}) == 2  # the dense reward tells one motion from another
+    assert other == one
+
+
+def test_no_episode_waits_for_a_slow_one():
+    slow = {"trouble": "slow", "trouble_seed": SEEDS[0]}
+
+    order = [result.seed for result in iter_episodes(TinyActor(), TINY, SEEDS, slow, workers=2)]
+
+    assert order[-1] == SEEDS[0] and set(order) == set(SEEDS)
+
+
+def test_observations_do_not_travel_through_the_pipe(monkeypatch):
+    sizes = []
+
+    class Spied(Worker):
+        def receive(self):
+            answer = super().receive()
+            sizes.append(len(pickle.dumps(answer)))
+            return answer
+
+    monkeypatch.setattr("s2robot.rollout.Worker", Spied)
+
+    run_episodes(TinyActor(), TINY, SEEDS[:2], workers=1)
+
+    one_frame = 8 * 12 * 3
+    assert len(sizes) > 5 and max(sizes[1:]) < one_frame  # the first tells the layout
 
 
 def test_equals_a_plain_loop():
-    import gymnasium
-    import torch
-
     actor, expected = TinyActor(obs_steps=1, action_steps=1), []
     env = gymnasium.make(TINY)
     for seed in SEEDS[:3]:
@@ -198,8 +247,9 @@ def test_an_interrupted_run_ends_its_workers_and_drops_unfinished_videos(tmp_pat
         ({"env_id": "tiny_env:Nothing-v0"}, "Nothing"),
         ({"env_id": "no_such_module:Tiny-v0"}, "no_such_module"),
         ({"env_kwargs": {"colour": "red"}}, "colour"),
-        ({"actor": TinyActor(action_dim=3)}, "takes actions of 2 numbers, the policy gives 3"),
-        ({"actor": TinyActor(action_steps=6)}, r"\(1, 5, 2\), not \(1, >= 6, 2\)"),
+        ({"policy": TinyActor(action_dim=3)}, "takes actions of 2 numbers, the policy gives 3"),
+        ({"policy": TinyActor(action_steps=6)}, r"\(1, 5, 2\), not \(1, >= 6, 2\)"),
+        ({"policy": torch.nn.Identity()}, r"Agent\(policy, encoders, device\), not Identity alone"),
         ({"workers": 0}, "at least 1"),
         ({"record": 1}, "video_dir"),
         ({"env_id": "CartPole-v1"}, "Dict observations"),
@@ -207,7 +257,7 @@ def test_an_interrupted_run_ends_its_workers_and_drops_unfinished_videos(tmp_pat
     ],
 )
 def test_bad_input_is_told_in_one_line(arguments, told):
-    good = {"actor": TinyActor(), "env_id": TINY, "seeds": [1], "env_kwargs": {}, "workers": 1}
+    good = {"policy": TinyActor(), "env_id": TINY, "seeds": [1], "env_kwargs": {}, "workers": 1}
 
     with pytest.raises(UserError, match=told) as error:
         run_episodes(**(good | arguments))
@@ -233,14 +283,16 @@ def test_an_action_that_is_not_finite_is_not_executed():
         run_episodes(Broken(), TINY, [1], workers=1)
 
 
-def test_ctrl_c_ends_the_workers_and_keeps_what_is_finished(tmp_path):
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL])
+def test_workers_end_with_the_process_and_what_is_finished_is_kept(by):
     script = f"""
 import sys; sys.path.insert(0, {os.path.dirname(__file__)!r})
 from tiny_actor import TinyActor
 from tiny_env import TINY
-from s2robot.rollout import iter_episodes
-for result in iter_episodes(TinyActor(), TINY, range(10**5), workers=2):
+from s2robot.rollout import run_episodes
+def tell(result):
     print(result.seed, flush=True)
+run_episodes(TinyActor(), TINY, range(10**5), on_result=tell, workers=2)
 """
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -248,12 +300,13 @@ for result in iter_episodes(TinyActor(), TINY, range(10**5), workers=2):
     first = process.stdout.readline()
     workers = psutil.Process(process.pid).children()
 
-    process.send_signal(signal.SIGINT)
+    process.send_signal(by)
     out, errors = process.communicate(timeout=30)
 
     assert len(workers) == 2
-    assert not any(worker.is_running() for worker in workers)
-    assert errors.strip().endswith("KeyboardInterrupt")
-    assert errors.count("Traceback") == 1  # this process's; the workers do not see the signal
+    assert psutil.wait_procs(workers, timeout=30)[1] == []
     seeds = [int(word) for word in (first + out).split()]
     assert len(set(seeds)) == len(seeds) > 0
+    if by == signal.SIGINT:
+        assert errors.strip().endswith("KeyboardInterrupt")
+        assert errors.count("Traceback") == 1  # this process's; the workers do not see the signal

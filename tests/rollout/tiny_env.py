@@ -64,6 +64,8 @@ class TinyEnv(gymnasium.Env):
             os._exit(7)
         if self.trouble == "hang":
             time.sleep(600)
+        if self.trouble == "slow":
+            return time.sleep(2)
         raise RuntimeError("the arm fell off")
 
     def _tell(self, word: str) -> None:
