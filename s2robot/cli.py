@@ -5,6 +5,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import yaml
+
 from s2robot.console import one_line_errors
 from s2robot.errors import UserError, unknown_name
 
@@ -40,6 +42,9 @@ def build_parser() -> argparse.ArgumentParser:
     collect.add_argument("--workers", type=int, help="processes (default: one a core)")
     collect.add_argument("--image-size", type=int, nargs="+", metavar="N", help="pixels: N or H W")
     collect.add_argument("--cameras", type=lambda text: text.split(","), help="names, comma separated")
+    collect.add_argument(
+        "--env-kwargs", nargs="+", default=[], type=_assignment, metavar="NAME=VALUE", help="of the task"
+    )
     collect.add_argument("--noise", type=float, help="of the executed action (default: the task's own)")
     collect.add_argument("--push-probability", type=float, help="of a push, a step (default: the task's own)")
     collect.add_argument("--keep-failures", action="store_true")
@@ -101,12 +106,20 @@ def _numbers(text: str) -> list[int]:
     return [int(number) for number in text.split(",")]
 
 
+def _assignment(text: str) -> tuple[str, object]:
+    """`cube_size=0.02` -> ("cube_size", 0.02); values as YAML has them."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, yaml.safe_load(value)
+
+
 def _collect(arguments: argparse.Namespace) -> None:
     from s2robot.data.collect import Collection, collect
     from s2robot.environment import check_rendering
 
     check_rendering()
-    env_kwargs: dict[str, object] = {}
+    env_kwargs: dict[str, object] = dict(arguments.env_kwargs)
     if arguments.image_size is not None:
         size = arguments.image_size
         env_kwargs["image_size"] = size[0] if len(size) == 1 else size

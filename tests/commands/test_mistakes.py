@@ -144,6 +144,7 @@ def test_train_refuses_a_truncated_file(
     assert list(tmp_path.iterdir()) == [damaged]
 
 
+COLLECT = ["collect", "--env", "s2robot/PickCube-v0", "--out", "x"]
 EVALUATION = {
     "no checkpoint": (["checkpoint=nowhere"], ["no checkpoint at nowhere", "RUN/checkpoints/last"]),
     "another environment": (["env=pick_small"], ["s2robot/PickSmall-v0", "robot0_eye_in_hand"]),
@@ -188,6 +189,9 @@ def test_eval_refuses(
         (["collect"], ["--env", "--out", "--help"]),
         (["collect", "--env", "s2robot/PickCub-v0", "--out", "x"], ["did you mean 's2robot/PickCube-v0'?"]),
         (["collect", "--env", "s2robot/PickCube-v0", "--out", "x", "--seed", "a"], ["--seed", "'a'"]),
+        ([*COLLECT, "--env-kwargs", "cube_size"], ["--env-kwargs", "'cube_size' is not NAME=VALUE"]),
+        ([*COLLECT, "--env-kwargs", "cube_size=1"], ["cube_size is 1; it must be 0.01 to 0.07 m"]),
+        ([*COLLECT, "--env-kwargs", "cube=1"], ["s2robot/PickCube-v0", "'cube'"]),
         (["report", "nowhere"], ["nowhere", "eval.py checkpoint="]),
     ],
 )

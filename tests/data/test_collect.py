@@ -16,6 +16,7 @@ import robomimic.utils.obs_utils as obs_utils
 from robomimic.utils.dataset import SequenceDataset
 
 import envs
+from s2robot import cli
 from s2robot.data.collect import Collection, collect, disturb, episode_seed, resolve, run_attempt
 from s2robot.errors import UserError
 
@@ -151,6 +152,22 @@ def test_most_attempts_succeed_as_each_task_is_disturbed_by_default(env_id: str)
     env.close()
     assert sum(attempt.success for attempt in attempts) >= 9
     assert all((a.arrays["actions"] != a.arrays["actions_executed"]).any() for a in attempts)
+
+
+def test_arguments_of_the_task_are_taken_and_recorded(tmp_path: Path, monkeypatch, capsys) -> None:
+    out = tmp_path / "small.hdf5"
+    words = ["--env", "s2robot/PegInsertion-v0", "--image-size", "32", "--episodes", "2", "--workers", "2"]
+    told = ["--env-kwargs", "clearance=0.004", "vary_scene=true", "wrist_camera=false", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", ["s2robot", "collect", *words, *told])
+
+    cli.main()
+
+    assert f"wrote {out}: 2 demonstrations" in capsys.readouterr().out
+    with h5py.File(out) as file:
+        env_args = json.loads(file["data"].attrs["env_args"])
+        assert file["data"].attrs["total"] == sum(len(demo["actions"]) for demo in file["data"].values())
+    kwargs = {"clearance": 0.004, "vary_scene": True, "wrist_camera": False}
+    assert env_args["env_kwargs"].items() >= (kwargs | {"cameras": ["agentview"]}).items()
 
 
 def test_the_disturbance_asked_for_is_kept() -> None:
