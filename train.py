@@ -88,7 +88,9 @@ def main(config: TrainConfig) -> None:
     )
     horizons = (config.policy.obs_steps, config.policy.horizon)
     windows, valid = (
-        Windows(features, proprio, actions, demos.offsets, episodes, *horizons, device)
+        Windows(
+            features, proprio, actions, demos.offsets, episodes, *horizons, device, config.policy.obs_stride
+        )
         for episodes in (train_episodes, valid_episodes)
     )
     with run_folder.stage(run_dir, "train"), closing(MetricsLog(run_dir, trainer.step)) as log:

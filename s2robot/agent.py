@@ -36,7 +36,7 @@ class Agent:
         self.encoders = encoders
         self.device = device
         self.obs_keys = (*policy.spec.images, *policy.spec.proprio)
-        self.obs_steps = policy.config.obs_steps
+        self.obs_steps = policy.config.read_steps
         self.action_steps = policy.config.action_steps
 
     @torch.inference_mode()

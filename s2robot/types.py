@@ -12,7 +12,7 @@ Images outside an encoder are uint8 "h w 3", top row first. A camera `agentview`
 key `agentview_image`; in a batch that key holds the camera's *features*, never its pixels.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -71,17 +71,27 @@ class Batch:
     actions: Float[Tensor, "b ta da"]
     mask: Bool[Tensor, "b ta"]  # False beyond the end of the episode
     windows: Int[Tensor, "b"]  # which windows of the dataset these are, for messages
+    # What was done since before the first observation; zeros and False before the start of the episode:
+    past_actions: Float[Tensor, "b tp da"]  # tp = to * (environment steps between observations)
+    past_mask: Bool[Tensor, "b tp"]
 
     def pin_memory(self) -> "Batch":
         """The batch in page-locked memory, from where copies to a GPU do not block."""
-        obs = {key: values.pin_memory() for key, values in self.obs.items()}
-        return Batch(obs, self.actions.pin_memory(), self.mask.pin_memory(), self.windows)
+        return self._each(torch.Tensor.pin_memory)
 
     def to(self, device: torch.device) -> "Batch":
-        """The batch on another device."""
-        obs = {key: values.to(device, non_blocking=True) for key, values in self.obs.items()}
-        actions = self.actions.to(device, non_blocking=True)
-        return Batch(obs, actions, self.mask.to(device, non_blocking=True), self.windows)
+        """The batch on another device; `windows` stay where they are."""
+        return self._each(lambda values: values.to(device, non_blocking=True))
+
+    def _each(self, move: Callable[[Tensor], Tensor]) -> "Batch":
+        return Batch(
+            obs={key: move(values) for key, values in self.obs.items()},
+            actions=move(self.actions),
+            mask=move(self.mask),
+            windows=self.windows,
+            past_actions=move(self.past_actions),
+            past_mask=move(self.past_mask),
+        )
 
 
 class FrameSource(Protocol):

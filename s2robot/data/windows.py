@@ -40,6 +40,7 @@ class Windows:
         obs_steps: int,
         horizon: int,
         device: torch.device | str = "cpu",
+        obs_stride: int = 1,  # environment steps from one observation to the next
     ) -> None:
         self.features = dict(features)
         self.proprio = {key: torch.as_tensor(values, device=device) for key, values in proprio.items()}
@@ -54,7 +55,8 @@ class Windows:
         self._now = torch.cat(now or empty).to(device)  # w
         self._start = torch.cat(start or empty).to(device)  # w
         self._end = torch.cat(end or empty).to(device)  # w
-        self._back = torch.arange(1 - obs_steps, 1, device=device)  # to
+        self._back = torch.arange(1 - obs_steps, 1, device=device) * obs_stride  # to
+        self._past = torch.arange(-obs_steps * obs_stride, 0, device=device)  # tp
         self._ahead = torch.arange(horizon, device=device)  # ta
 
     def __len__(self) -> int:
@@ -71,5 +73,13 @@ class Windows:
         ahead = now[:, None] + self._ahead  # b ta
         obs = {key: table.gather(seen) for key, table in self.features.items()}
         obs |= {key: values[seen] for key, values in self.proprio.items()}
-        actions = self.actions[torch.minimum(ahead, end[:, None] - 1)]
-        return Batch(obs=obs, actions=actions, mask=ahead < end[:, None], windows=windows)
+        past = now[:, None] + self._past  # b tp
+        past_mask = past >= start[:, None]
+        return Batch(
+            obs=obs,
+            actions=self.actions[torch.minimum(ahead, end[:, None] - 1)],
+            mask=ahead < end[:, None],
+            windows=windows,
+            past_actions=self.actions[torch.maximum(past, start[:, None])] * past_mask[..., None],
+            past_mask=past_mask,
+        )

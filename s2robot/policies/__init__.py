@@ -3,13 +3,17 @@
 import torch
 
 from s2robot.errors import Registry
+from s2robot.policies.act import ACT, ACTConfig
 from s2robot.policies.base import Policy, PolicyConfig
 from s2robot.policies.bc import BC, BCConfig
+from s2robot.policies.bc_paper import BCPaper, BCPaperConfig
 from s2robot.policies.diffusion import DiffusionUNet, DiffusionUNetConfig
 from s2robot.types import Spec
 
 POLICIES: Registry[tuple[type[Policy], type[PolicyConfig]]] = Registry("policy")
+POLICIES["act"] = (ACT, ACTConfig)
 POLICIES["bc"] = (BC, BCConfig)
+POLICIES["bc_paper"] = (BCPaper, BCPaperConfig)
 POLICIES["diffusion_unet"] = (DiffusionUNet, DiffusionUNetConfig)
 
 

@@ -4,7 +4,7 @@
 samplers are diffusers'.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,12 +15,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from s2robot.errors import UserError, unknown_name
-from s2robot.policies.base import Policy, PolicyConfig, masked_mean
+from s2robot.policies.base import LOSSES, Policy, PolicyConfig, masked_mean
 from s2robot.policies.denoisers import ConditionalUNet1d
 from s2robot.types import Batch, Spec
 
 PREDICTIONS = ("sample", "epsilon", "v_prediction")
-LOSSES: dict[str, Callable[[Tensor], Tensor]] = {"l1": torch.abs, "l2": torch.square}
 
 
 @dataclass
@@ -63,7 +62,7 @@ class DiffusionUNet(Policy):
             nn.Mish(),
             nn.Linear(config.embedding, config.embedding),
         )
-        self.net = ConditionalUNet1d(spec.action_dim, config.embedding, config.channels)
+        self.net = ConditionalUNet1d(self.actions.dim, config.embedding, config.channels)
         self.schedule = DDPMScheduler(
             num_train_timesteps=config.train_timesteps,
             beta_schedule="squaredcos_cap_v2",
@@ -107,7 +106,7 @@ class DiffusionUNet(Policy):
 
     def _noise(self, b: int, generators: Sequence[torch.Generator] | None) -> Float[Tensor, "b ta da"]:
         """Drawn on the CPU whatever the device, so that an episode is the same on each."""
-        shape = (self.config.horizon, self.spec.action_dim)
+        shape = (self.config.horizon, self.actions.dim)
         if generators is None:
             return torch.randn(b, *shape)
         return torch.stack([torch.randn(shape, generator=generator) for generator in generators])

@@ -48,7 +48,7 @@ class ObservationEncoder(nn.Module):
                 f"policy.head={head} gives tokens and this policy reads a vector; "
                 f"choose {', '.join(fitting)}, or a policy that is a transformer"
             )
-        proprio_dim = sum(spec.proprio.values())
+        self.proprio_dim = proprio_dim = sum(spec.proprio.values())
         heads = {key: HEADS[head](_camera_shape(spec, key), **head_args) for key in spec.features}
         self.heads = nn.ModuleDict(heads)
         self.proprio = nn.ModuleDict({key: Normalizer(dim) for key, dim in spec.proprio.items()})
@@ -60,14 +60,14 @@ class ObservationEncoder(nn.Module):
             self.project = nn.ModuleDict({key: nn.Linear(dim, width) for key, dim in inputs.items()})
             self.step = nn.Parameter(0.02 * torch.randn(obs_steps, 1, width)) if obs_steps > 1 else None
 
-    def fit(self, statistics: Statistics) -> None:
-        """Take the normalisation from the training data."""
+    def fit(self, statistics: Statistics, proprio_norm: str = "limits") -> None:
+        """Take the normalisation from the training data; `proprio_norm` is `Normalizer.fit`'s mode."""
         for key, (mean, deviation) in statistics.features.items():
             self._head(key).fit(mean, deviation)
         for key, values in statistics.proprio.items():
             normalizer = self.proprio[key]
             assert isinstance(normalizer, Normalizer)
-            normalizer.fit(torch.from_numpy(values), "limits")
+            normalizer.fit(torch.from_numpy(values), proprio_norm)
 
     def forward(self, obs: Mapping[str, Float[Tensor, "b to ..."]]) -> Float[Tensor, "b to d"]:
         proprio = self._proprio(obs)
@@ -87,6 +87,10 @@ class ObservationEncoder(nn.Module):
         if self.step is not None:
             tokens = tokens + self.step
         return tokens.flatten(1, 2)
+
+    def proprioception(self, obs: Mapping[str, Float[Tensor, "b to ..."]]) -> Float[Tensor, "b to d"]:
+        """All proprioception of each step, normalised, side by side: `proprio_dim` numbers."""
+        return torch.cat(self._proprio(obs), dim=-1)
 
     def _see(
         self, key: str, obs: Mapping[str, Float[Tensor, "b to ..."]], proprio: list[Tensor]

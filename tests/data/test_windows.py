@@ -15,12 +15,19 @@ class FrameNumbers:
         return frames[..., None, None, None].float()
 
 
-def make_windows(episodes: list[int], obs_steps: int = 2, horizon: int = 3) -> Windows:
+def make_windows(episodes: list[int], obs_steps: int = 2, horizon: int = 3, stride: int = 1) -> Windows:
     """Two episodes of four and five frames; the action of frame i is i."""
     actions = np.arange(9, dtype=np.float32)[:, None]
     proprio = {"eef": 10 * actions}
     return Windows(
-        {"a_image": FrameNumbers()}, proprio, actions, np.array([0, 4, 9]), episodes, obs_steps, horizon
+        {"a_image": FrameNumbers()},
+        proprio,
+        actions,
+        np.array([0, 4, 9]),
+        episodes,
+        obs_steps,
+        horizon,
+        obs_stride=stride,
     )
 
 
@@ -31,6 +38,13 @@ def test_first_and_last_window_of_an_episode() -> None:
     assert batch.obs["eef"].flatten(1).tolist() == [[40, 40], [70, 80]]
     assert batch.actions.flatten(1).tolist() == [[4, 5, 6], [8, 8, 8]]
     assert batch.mask.tolist() == [[True, True, True], [True, False, False]]
+
+
+def test_observations_are_a_stride_apart_with_the_actions_between_them() -> None:
+    batch = make_windows([1], stride=2).batch(torch.tensor([0, 3, 4]))
+    assert batch.obs["eef"].flatten(1).tolist() == [[40, 40], [50, 70], [60, 80]]
+    assert batch.past_actions.flatten(1).tolist() == [[0, 0, 0, 0], [0, 4, 5, 6], [4, 5, 6, 7]]
+    assert batch.past_mask.tolist() == [[False] * 4, [False, True, True, True], [True] * 4]
 
 
 def test_every_frame_of_the_episodes_is_now_once() -> None:

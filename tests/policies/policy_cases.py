@@ -19,8 +19,23 @@ SPEC = Spec(
 OBS_STEPS = 2
 
 
+# Every policy of the registry, and what else one of them can be.
+CASES: dict[str, tuple[str, dict[str, object]]] = {name: (name, {}) for name in sorted(POLICIES)} | {
+    "bc, l2": ("bc", {"loss": "l2", "hidden": [32]}),
+    "bc, gmm": ("bc", {"network": "gmm", "hidden": [64]}),
+    "bc, one action": ("bc", {"horizon": 1, "action_steps": 1}),
+    "bc, rnn": ("bc", {"network": "rnn_gmm", "hidden": [64], "rnn_dim": 32}),
+    "bc, rnn, one action": (
+        "bc",
+        {"network": "rnn_gmm", "hidden": [64], "rnn_dim": 32, "horizon": 1, "action_steps": 1},
+    ),
+    "bc, transformer": ("bc", {"network": "transformer_gmm", "width": 64, "dropout": 0.0}),
+    "bc, 6d": ("bc", {"rotation": "6d"}),
+}
+
+
 def make_batch(config: PolicyConfig, b: int = 3, seed: int = 0) -> Batch:
-    """Random features and actions; the last row ends after its first step."""
+    """Random features and actions; the last row begins at an episode's start and ends after one step."""
     generator = torch.Generator().manual_seed(seed)
 
     def random(*shape: int) -> torch.Tensor:
@@ -31,12 +46,28 @@ def make_batch(config: PolicyConfig, b: int = 3, seed: int = 0) -> Batch:
     obs |= {key: random(b, config.obs_steps, dim) for key, dim in SPEC.proprio.items()}
     mask = torch.ones(b, config.horizon, dtype=torch.bool)
     mask[-1, 1:] = False
-    return Batch(obs, random(b, config.horizon, 7) * 2 - 1, mask, torch.arange(b))
+    past_mask = torch.ones(b, config.obs_steps * config.obs_stride, dtype=torch.bool)
+    past_mask[-1] = False
+    for values in obs.values():
+        values[-1] = values[-1, -1]  # the first observation is repeated
+    return Batch(
+        obs=obs,
+        actions=random(b, config.horizon, 7) * 2 - 1,
+        mask=mask,
+        windows=torch.arange(b),
+        past_actions=(random(*past_mask.shape, 7) * 2 - 1) * past_mask[..., None],
+        past_mask=past_mask,
+    )
+
+
+def observed(batch: Batch, config: PolicyConfig) -> dict[str, torch.Tensor]:
+    """Of a window what a rollout would give to `predict`."""
+    return {key: values[:, -config.read_steps :] for key, values in batch.obs.items()}
 
 
 def fitted(name: str, seed: int = 0, **options: object) -> Policy:
     """An untrained policy with statistics."""
-    policy = make_policy(SPEC, POLICIES[name][1](obs_steps=OBS_STEPS, **options), seed)
+    policy = make_policy(SPEC, POLICIES[name][1](**{"obs_steps": OBS_STEPS, **options}), seed)
     batch = make_batch(policy.config, b=16)
     policy.fit(
         Statistics(

@@ -1,0 +1,62 @@
+"""What policies that remember have in common: every observation of a training window is a decision to learn.
+
+A window of `to` observations, `stride` environment steps apart, holds the actions between them. So the
+chunk that followed each of them is known, not only that of the last, and one window teaches `to` chunks.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from s2robot.errors import UserError
+from s2robot.types import Batch
+
+
+def chunks(batch: Batch, stride: int) -> tuple[Float[Tensor, "b to ta da"], Bool[Tensor, "b to ta"]]:
+    """The actions from each observation on, and which of them are in the episode.
+
+    Nothing is learned at observations that only repeat the first one of an episode.
+    """
+    actions = torch.cat([batch.past_actions[:, stride:], batch.actions], dim=1)  # b t da
+    mask = torch.cat([batch.past_mask[:, stride:], batch.mask], dim=1)  # b t
+    horizon = batch.actions.shape[1]
+    each = actions.unfold(1, horizon, stride).transpose(2, 3)  # b to ta da
+    inside = mask.unfold(1, horizon, stride)  # b to ta
+    return each, inside & inside[..., :1]
+
+
+def without_repeats(batch: Batch, stride: int) -> tuple[Int[Tensor, "b to"], Bool[Tensor, "b to"]]:
+    """Which observation to put at each place so that a row begins with the first one that is no repeat.
+
+    The second is False at the places behind the last observation, which are filled with it.
+    """
+    past = batch.past_mask[:, stride::stride]  # b to-1, True where an observation is no repeat
+    to = past.shape[1] + 1
+    order = torch.arange(to, device=past.device) + (~past).sum(1, keepdim=True)
+    return order.clamp(max=to - 1), order < to
+
+
+def remembered(
+    state: Sequence[Tensor | None] | None, now: Float[Tensor, "b d ..."], steps: int
+) -> tuple[Float[Tensor, "b to d ..."], list[Tensor]]:
+    """The last `steps` steps of each row with the one now behind them, and the state to carry on.
+
+    A row's state is its steps up to now, "k d ..." with k < steps; the first step is repeated to fill.
+    """
+    rows, after = [], []
+    for i, step in enumerate(now):
+        before = state[i] if state is not None else None
+        row = step[None] if before is None else torch.cat([before, step[None]])  # k d ...
+        after.append(row[max(0, len(row) - steps + 1) :])
+        rows.append(torch.cat([row[:1].expand(steps - len(row), *step.shape), row]))
+    return torch.stack(rows), after
+
+
+def check_stride(trained: int, action_steps: int) -> None:
+    """Raise `UserError` when a policy that remembers is to act at other intervals than it learned."""
+    if trained != action_steps:
+        raise UserError(
+            f"this policy remembers one observation every {trained} actions: action_steps must be that"
+        )

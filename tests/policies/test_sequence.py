@@ -1,0 +1,135 @@
+"""Policies that remember: what acting step by step gives is what training saw as one window."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+from policy_cases import SPEC, fitted, make_batch
+
+from s2robot.errors import UserError
+from s2robot.policies import Policy
+from s2robot.policies.sequence import chunks, without_repeats
+from s2robot.types import Batch
+
+STRIDE, HORIZON, LENGTH = 2, 3, 5
+REMEMBERING = {
+    "rnn": ("bc", {"network": "rnn_gmm"}),
+    "transformer": ("bc", {"network": "transformer_gmm"}),
+    "paper": ("bc_paper", {}),
+}
+
+
+@pytest.fixture(params=REMEMBERING)
+def policy(request: pytest.FixtureRequest) -> Policy:
+    """Each of them, remembering three decisions of two actions each."""
+    name, options = REMEMBERING[request.param]
+    return fitted(name, obs_steps=3, horizon=HORIZON, action_steps=STRIDE, **options).eval()
+
+
+def episode(policy: Policy, b: int = 2) -> dict[str, torch.Tensor]:
+    """Observations of five decisions: "b 5 ..."."""
+    generator = torch.Generator().manual_seed(5)
+    shapes = {**SPEC.features, **{key: (dim,) for key, dim in SPEC.proprio.items()}}
+    return {key: torch.rand(b, LENGTH, *shape, generator=generator) for key, shape in shapes.items()}
+
+
+def window(policy: Policy, seen: dict[str, torch.Tensor], done: Sequence[torch.Tensor], now: int) -> Batch:
+    """The training window of decision `now`, when the chunks of `done` were executed before."""
+    b, steps = len(seen["robot0_eef_pos"]), policy.config.obs_steps
+    places = [max(0, now - back) for back in reversed(range(steps))]
+    empty = torch.zeros(b, STRIDE, SPEC.action_dim)
+    past = [chunk[:, :STRIDE] for chunk in done[max(0, now - steps) : now]]
+    filled = [empty] * (steps - len(past)) + past
+    mask = torch.arange(steps * STRIDE) >= (steps - len(past)) * STRIDE
+    return Batch(
+        obs={key: values[:, places] for key, values in seen.items()},
+        actions=torch.zeros(b, HORIZON, SPEC.action_dim),
+        mask=torch.ones(b, HORIZON, dtype=torch.bool),
+        windows=torch.arange(b),
+        past_actions=torch.cat(filled, dim=1),
+        past_mask=mask.expand(b, -1),
+    )
+
+
+def test_acting_with_state_is_the_window_in_one_pass(policy: Policy) -> None:
+    seen = episode(policy)
+    state: Sequence[Any] | None = None
+    done: list[torch.Tensor] = []
+    for now in range(3):  # as many decisions as a window holds: an RNN starts anew behind them
+        obs = {key: values[:, now : now + 1] for key, values in seen.items()}
+        actions, state = policy.predict(obs, state)
+        expected = policy.predict_windows(window(policy, seen, done, now))
+        torch.testing.assert_close(actions, expected, atol=1e-5, rtol=1e-5)
+        done.append(actions)
+
+
+def test_window_slides_or_starts_anew_when_it_is_full(policy: Policy) -> None:
+    seen = episode(policy)
+    state: Sequence[Any] | None = None
+    done: list[torch.Tensor] = []
+    for now in range(LENGTH):
+        obs = {key: values[:, now : now + 1] for key, values in seen.items()}
+        actions, state = policy.predict(obs, state)
+        done.append(actions)
+    first = {
+        key: values[:, LENGTH - 2 :] for key, values in seen.items()
+    }  # decision 3 is the RNN's first again
+    if getattr(policy.config, "network", None) == "rnn_gmm":
+        again, begun = policy.predict({key: values[:, :1] for key, values in first.items()})
+        torch.testing.assert_close(done[3], again)
+        torch.testing.assert_close(done[4], policy.predict({k: v[:, 1:] for k, v in first.items()}, begun)[0])
+    else:
+        expected = policy.predict_windows(window(policy, seen, done, LENGTH - 1))
+        torch.testing.assert_close(done[-1], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_rows_come_and_go(policy: Policy) -> None:
+    """An episode begins while another one is in its third step: each acts as it would alone."""
+    seen = episode(policy)
+    old, new = ({key: values[[row]] for key, values in seen.items()} for row in range(2))
+    state: Sequence[Any] | None = None
+    for now in range(2):
+        _, state = policy.predict({key: values[:, now : now + 1] for key, values in old.items()}, state)
+    assert state is not None
+    alone, _ = policy.predict({key: values[:, 2:3] for key, values in old.items()}, state)
+    fresh, _ = policy.predict({key: values[:, :1] for key, values in new.items()})
+    both = {key: torch.cat([new[key][:, :1], old[key][:, 2:3]]) for key in old}
+    together, after = policy.predict(both, [None, state[0]])
+    torch.testing.assert_close(together, torch.cat([fresh, alone]), atol=1e-5, rtol=1e-5)
+    assert after is not None
+    assert len(after) == 2
+
+
+def test_other_intervals_than_those_learned_are_refused(policy: Policy) -> None:
+    policy.config.action_steps = 1
+    with pytest.raises(UserError, match="one observation every 2 actions: action_steps must be that"):
+        policy.predict({key: values[:, :1] for key, values in episode(policy).items()})
+
+
+def test_every_observation_of_a_window_has_its_chunk() -> None:
+    """Actions are their own time, now is 0, the episode began at -3; observations at -4 (a repeat), -2, 0."""
+    times = torch.arange(-6, 3)
+    batch = Batch(
+        obs={},
+        actions=times[None, 6:, None],
+        mask=torch.tensor([[True, True, False]]),
+        windows=torch.arange(1),
+        past_actions=times[None, :6, None],
+        past_mask=times[None, :6] >= -3,
+    )
+    actions, mask = chunks(batch, STRIDE)
+    assert actions[0, :, :, 0].tolist() == [[-4, -3, -2], [-2, -1, 0], [0, 1, 2]]
+    assert mask[0].tolist() == [[False] * 3, [True] * 3, [True, True, False]]
+    order, real = without_repeats(batch, STRIDE)
+    assert order.tolist() == [[1, 2, 2]]
+    assert real.tolist() == [[True, True, False]]
+
+
+def test_recurrent_loss_does_not_read_the_repeats_before_an_episode() -> None:
+    policy = fitted("bc", network="rnn_gmm", obs_steps=3)
+    batch = make_batch(policy.config)  # the last row is at an episode's start
+    before = policy.loss(batch)[0]
+    for values in batch.obs.values():
+        values[-1, :-1] = 0.123
+    assert torch.equal(policy.loss(batch)[0], before)
