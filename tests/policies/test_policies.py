@@ -60,7 +60,8 @@ def test_loss_changes_no_batch(policy: Policy) -> None:
     before = copy.deepcopy(batch)
     policy.loss(batch)
     policy.eval().predict(observed(batch, policy.config), None, generators(0, 1, 2))
-    assert torch.equal(batch.actions, before.actions)
+    for name in ("actions", "mask", "past_actions", "past_mask"):
+        assert torch.equal(getattr(batch, name), getattr(before, name))
     assert all(torch.equal(batch.obs[key], before.obs[key]) for key in before.obs)
 
 
