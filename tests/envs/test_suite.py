@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from gymnasium.spaces import Box
-from suite_tools import ALL, blind, make, pixel_of
+from suite_tools import ALL, blind, finish, make, pixel_of
 
 import envs
 from envs.base import TabletopEnv
@@ -62,6 +62,34 @@ def test_the_expert_solves_it_without_overlap_of_bodies(env_id):
             assert (env.unwrapped.data.contact.dist > -MAX_OVERLAP_M).all()
         assert info["success"], seed
     env.close()
+
+
+@ALL
+def test_the_expert_looks_only_at_the_current_state(env_id):
+    env = blind(env_id)
+    expert = envs.make_expert(env_id, seed=1)
+    env.reset(seed=6)
+    for _ in range(30):
+        action = expert(env)
+        assert action.dtype == np.float32 and env.action_space.contains(action)
+        assert np.abs(action[:3]).max() < 0.35
+        np.testing.assert_array_equal(action, envs.make_expert(env_id, seed=1)(env))
+        env.step(action)
+
+
+@ALL
+@pytest.mark.parametrize("when", [8, 18, 24, 30])
+def test_the_expert_comes_back_after_a_push(env_id, when):
+    env = blind(env_id)
+    expert = envs.make_expert(env_id)
+    rng = np.random.default_rng(when)
+    env.reset(seed=11)
+    for _ in range(when):
+        assert not env.step(expert(env))[2]
+    push = np.append(rng.uniform(-0.5, 0.5, 2), [0.3, 0, 0, 0, 0]).astype(np.float32)
+    for _ in range(5):
+        env.step(push)
+    assert finish(env, expert)[1]
 
 
 @ALL
@@ -200,6 +228,28 @@ def test_what_is_thrown_does_not_pass_through_the_table(env_id):
             env.step(np.zeros(7, np.float32))
             assert (task.data.xpos[1:, 2] > -1e-3).all()
         assert np.abs(task.data.joint(joint).qvel[:3]).max() < 0.1
+
+
+@ALL
+def test_what_is_held_does_not_slip_or_turn_in_the_hand(env_id):
+    env = blind(env_id)
+    task, expert = env.unwrapped, envs.make_expert(env_id)
+    assert task.model.neq == 1  # the fingers' gear; nothing welds what is held
+    env.reset(seed=5)
+    on_the_table = task.object_state()[2]
+    while not (task.is_gripped() and task.object_state()[2] > on_the_table + 0.02):
+        assert not any(env.step(expert(env))[2:4])
+    start = in_hand(task)
+    for step in range(60):
+        shake = 0.3 if step % 4 < 2 else -0.3
+        task.step(np.array([shake, 0, 0.1, 0, 0, shake, 1], np.float32))
+        assert task.is_gripped() and (task.data.contact.dist > -MAX_OVERLAP_M).all()
+    assert np.linalg.norm(in_hand(task) - start) < 2e-3
+
+
+def in_hand(task):
+    position, rotation = task.panda.pose(task.data)
+    return rotation.T @ (task.object_state()[:3] - position)
 
 
 @ALL
