@@ -2,6 +2,7 @@
 
 python eval.py checkpoint=runs/demo/checkpoints/last episodes=100 video=9
 python eval.py checkpoint=runs/act/checkpoints/last temporal_ensemble=0.01
+python eval.py checkpoint=runs/flow/checkpoints/last policy.inference_steps=10 name=ten_steps
 """
 
 from s2robot import checkpoint, run_folder
@@ -15,6 +16,7 @@ from s2robot.entry import run
 from s2robot.environment import check_environment, check_rendering
 from s2robot.evaluation import evaluate, evaluation_seeds
 from s2robot.features import verify
+from s2robot.policies.acting import acting_options, set_acting_options
 from s2robot.rollout import default_workers
 from s2robot.types import Actor
 
@@ -24,6 +26,7 @@ def main(config: EvalConfig) -> None:
     check_rendering()
     keep_freed_memory()
     loaded = checkpoint.load(config.checkpoint)
+    set_acting_options(loaded.policy, config.policy)
     spec = loaded.policy.spec
     env_id, env_kwargs = config.env.id or spec.env_id, {**spec.env_kwargs, **config.env.kwargs}
     check_environment(spec, env_id, env_kwargs)
@@ -36,7 +39,10 @@ def main(config: EvalConfig) -> None:
     agent: Actor = Agent(loaded.policy, encoders, device, action_steps)
     if config.temporal_ensemble is not None:
         agent = TemporalEnsemble(agent, config.temporal_ensemble)
-    acting = {"action_steps": agent.action_steps, "temporal_ensemble": config.temporal_ensemble}
+    acting = acting_options(loaded.policy) | {
+        "action_steps": agent.action_steps,
+        "temporal_ensemble": config.temporal_ensemble,
+    }
 
     run_dir = checkpoint.run_dir(loaded.path)
     out_dir = run_dir / "eval" / config.name

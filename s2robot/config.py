@@ -106,6 +106,7 @@ class EvalConfig:
     video: int = 0  # record the first so many episodes
     action_steps: int | None = None  # to execute of each chunk (default: as the policy was trained with)
     temporal_ensemble: float | None = None  # ACT's m, such as 0.01: ask after every step, average the chunks
+    policy: dict[str, Any] = field(default_factory=dict)  # how it acts, e.g. policy.inference_steps=100
     name: str = "default"  # of the folder under <run>/eval/
     workers: int | None = None
     device: str = "auto"

@@ -7,14 +7,22 @@ from s2robot.policies.act import ACT, ACTConfig
 from s2robot.policies.base import Policy, PolicyConfig
 from s2robot.policies.bc import BC, BCConfig
 from s2robot.policies.bc_paper import BCPaper, BCPaperConfig
-from s2robot.policies.diffusion import DiffusionUNet, DiffusionUNetConfig
+from s2robot.policies.diffusion import (
+    DiffusionTransformer,
+    DiffusionTransformerConfig,
+    DiffusionUNet,
+    DiffusionUNetConfig,
+)
+from s2robot.policies.flow import FlowConfig, FlowPolicy
 from s2robot.types import Spec
 
 POLICIES: Registry[tuple[type[Policy], type[PolicyConfig]]] = Registry("policy")
 POLICIES["act"] = (ACT, ACTConfig)
 POLICIES["bc"] = (BC, BCConfig)
 POLICIES["bc_paper"] = (BCPaper, BCPaperConfig)
+POLICIES["diffusion_transformer"] = (DiffusionTransformer, DiffusionTransformerConfig)
 POLICIES["diffusion_unet"] = (DiffusionUNet, DiffusionUNetConfig)
+POLICIES["flow"] = (FlowPolicy, FlowConfig)
 
 
 def make_policy(spec: Spec, config: PolicyConfig, seed: int = 0) -> Policy:

@@ -24,7 +24,7 @@ random comes from one generator an episode, and the queue of actions belongs to 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -42,6 +42,8 @@ LOSSES: dict[str, Callable[[Tensor], Tensor]] = {"l1": torch.abs, "l2": torch.sq
 @dataclass
 class PolicyConfig:
     """What every policy can be asked for; each policy adds its own."""
+
+    ACTING: ClassVar[tuple[str, ...]] = ()  # options that an evaluation may set: no weight depends on them
 
     name: str = "???"
     obs_steps: int = 1

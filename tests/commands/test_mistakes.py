@@ -158,6 +158,7 @@ EVALUATION = {
     "folder elsewhere": (["name=../other"], ["name='../other'"]),
     "no name": (["name="], ["name=''"]),
     "unknown backend": (["backend=tensorflow"], ["unknown backend 'tensorflow'"]),
+    "option of training": (["policy.horizon=4"], ["policy.horizon cannot be changed now", "bc"]),
     "steps beyond the chunk": (["action_steps=9"], ["action_steps=9", "horizon=8"]),
     "no steps of the chunk": (["action_steps=0"], ["action_steps=0"]),
     "ensemble of several steps": (["action_steps=2", "temporal_ensemble=0.01"], ["asks after every step"]),

@@ -31,6 +31,11 @@ CASES: dict[str, tuple[str, dict[str, object]]] = {name: (name, {}) for name in 
     ),
     "bc, transformer": ("bc", {"network": "transformer_gmm", "width": 64, "dropout": 0.0}),
     "bc, 6d": ("bc", {"rotation": "6d"}),
+    "diffusion_unet, ddpm": ("diffusion_unet", {"sampler": "ddpm", "channels": [16, 32]}),
+    "diffusion_unet, epsilon": ("diffusion_unet", {"prediction": "epsilon", "channels": [16, 32]}),
+    "diffusion_unet, v": ("diffusion_unet", {"prediction": "v_prediction", "channels": [16, 32]}),
+    "flow, velocity": ("flow", {"prediction": "velocity", "channels": [16, 32]}),
+    "flow, transformer": ("flow", {"denoiser": "transformer", "width": 32}),
 }
 
 

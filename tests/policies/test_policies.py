@@ -32,7 +32,19 @@ LEARNING = {
     "bc, rnn, one action": Learning({"rnn_dim": 128, "rnn_layers": 1}, 1e-2),
     "bc, transformer": Learning({"modes": 1, "layers": 1}, 5e-3, 1500),
     "bc_paper": Learning({"dropout": 0.0, "width": 64}),
+    "diffusion_transformer": Learning({"width": 64, "layers": 2, "temperature": 0.0}, 2e-3, 2000),
     "diffusion_unet": Learning({"channels": [32, 64], "temperature": 0.0}, 3e-3, 700),
+    "flow": Learning({"channels": [32, 64], "temperature": 0.0}, 3e-3, 700),
+}
+
+
+# Networks learned by heart above; what else they are asked for has closed forms in test_generative.py.
+NOT_LEARNED = {
+    "diffusion_unet, ddpm",
+    "diffusion_unet, epsilon",
+    "diffusion_unet, v",
+    "flow, transformer",
+    "flow, velocity",
 }
 
 
@@ -115,7 +127,7 @@ def test_weights_and_statistics_survive_saving(policy: Policy) -> None:
     assert torch.equal(actual, expected)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [case for case in CASES if case not in NOT_LEARNED])
 def test_overfits_one_demonstration(case: str) -> None:
     """The windows of one smooth trajectory, learned by heart."""
     name, options = CASES[case]

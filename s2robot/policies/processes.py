@@ -1,0 +1,126 @@
+"""How chunks become noise and noise becomes chunks: diffusion (diffusers' samplers) and flow matching.
+
+A process corrupts clean chunks for training and tells the network's target; for acting it gives the
+noise levels of the denoising steps and takes them one after another. Processes are shared, and keep nothing.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Protocol
+
+import torch
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
+from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+from jaxtyping import Float
+from torch import Tensor
+
+Generators = Sequence[torch.Generator] | None
+SAMPLERS = {"ddim": DDIMScheduler, "ddpm": DDPMScheduler}
+PREDICTIONS = ("sample", "epsilon", "v_prediction")
+FLOW_PREDICTIONS = ("sample", "velocity")
+TIME_SCALE = 1000.0  # flow's noise levels, 0 to 1, as the denoisers' embeddings want them
+
+
+class Process(Protocol):
+    """The contract; chunks are normalised."""
+
+    times: Float[Tensor, "k"]  # noise levels of the denoising steps, from pure noise on
+
+    def corrupt(
+        self, actions: Float[Tensor, "b ta da"]
+    ) -> tuple[Float[Tensor, "b ta da"], Float[Tensor, "b"], Float[Tensor, "b ta da"]]:
+        """Noisy chunks, their noise levels, and what the network is to predict; global random state."""
+
+    def step(
+        self,
+        predicted: Float[Tensor, "b ta da"],
+        index: int,
+        noisy: Float[Tensor, "b ta da"],
+        generators: Generators = None,
+    ) -> Float[Tensor, "b ta da"]:
+        """The chunk after denoising step `index`."""
+
+
+class Diffusion:
+    """Denoising diffusion with the cosine schedule (arXiv 2006.11239, 2102.09672), sampled by DDPM or DDIM.
+
+    `steps` divides `train_timesteps`: then DDIM's steps are equally long, the first starts at pure noise
+    and the last ends at the clean chunk. `clip` keeps the predicted clean chunk within [-1, 1].
+    """
+
+    def __init__(
+        self, prediction: str, train_timesteps: int, sampler: str = "ddim", steps: int = 10, clip: bool = True
+    ) -> None:
+        self.prediction = prediction
+        self.sampler = SAMPLERS[sampler](
+            num_train_timesteps=train_timesteps,
+            beta_schedule="squaredcos_cap_v2",
+            prediction_type=prediction,
+            clip_sample=clip,
+            timestep_spacing="trailing",
+        )
+        self.sampler.set_timesteps(steps)
+        self.times = self.sampler.timesteps.float()
+
+    def corrupt(
+        self, actions: Float[Tensor, "b ta da"]
+    ) -> tuple[Float[Tensor, "b ta da"], Float[Tensor, "b"], Float[Tensor, "b ta da"]]:
+        noise = torch.randn_like(actions)
+        last = self.sampler.config.num_train_timesteps
+        timesteps = torch.randint(last, (len(actions),), device=actions.device)
+        noisy = self.sampler.add_noise(actions, noise, timesteps)
+        if self.prediction == "sample":
+            target = actions
+        elif self.prediction == "epsilon":
+            target = noise
+        else:
+            target = self.sampler.get_velocity(actions, noise, timesteps)
+        return noisy, timesteps.float(), target
+
+    def step(
+        self,
+        predicted: Float[Tensor, "b ta da"],
+        index: int,
+        noisy: Float[Tensor, "b ta da"],
+        generators: Generators = None,
+    ) -> Float[Tensor, "b ta da"]:
+        timestep = self.sampler.timesteps[index]  # on the CPU, as the schedule is: nothing waits for a GPU
+        generator = None if generators is None else list(generators)  # a row's noise is from its own
+        return self.sampler.step(predicted, timestep, noisy, generator=generator, return_dict=False)[0]
+
+
+class Flow:
+    """Rectified flow (arXiv 2209.03003): straight lines from noise to chunks, followed by Euler steps.
+
+    At noise level s the input is (1 - s) chunk + s noise, its velocity noise - chunk, and `steps` equal steps
+    lead from s = 1 to s = 0. The network predicts the velocity, or the chunk, from which the velocity follows
+    (arXiv 2511.13720).
+    """
+
+    def __init__(self, prediction: str, steps: int) -> None:
+        self.prediction, self.steps = prediction, steps
+        self.times = TIME_SCALE * (1 - torch.arange(steps) / steps)  # 1, .75, .5, .25 for 4 steps
+
+    def corrupt(
+        self, actions: Float[Tensor, "b ta da"]
+    ) -> tuple[Float[Tensor, "b ta da"], Float[Tensor, "b"], Float[Tensor, "b ta da"]]:
+        noise = torch.randn_like(actions)
+        level = torch.rand(len(actions), device=actions.device)
+        noisy = torch.lerp(actions, noise, level[:, None, None])
+        return noisy, TIME_SCALE * level, actions if self.prediction == "sample" else noise - actions
+
+    def step(
+        self,
+        predicted: Float[Tensor, "b ta da"],
+        index: int,
+        noisy: Float[Tensor, "b ta da"],
+        generators: Generators = None,
+    ) -> Float[Tensor, "b ta da"]:
+        if self.prediction == "sample":  # the velocity is (noisy - predicted) / s with s = left / steps
+            left = self.steps - index
+            return torch.lerp(noisy, predicted, 1 / left)
+        return noisy - predicted / self.steps
+
+
+diffusion = lru_cache(maxsize=32)(Diffusion)  # a schedule is made once for its options, not once a chunk
+flow = lru_cache(maxsize=32)(Flow)

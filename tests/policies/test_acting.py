@@ -1,0 +1,56 @@
+"""Options of acting: what an evaluation may change about a trained policy."""
+
+import pytest
+import torch
+from policy_cases import fitted, make_batch
+
+from s2robot.errors import UserError
+from s2robot.policies.acting import acting_options, set_acting_options
+
+
+def test_more_steps_change_the_actions_and_no_weight() -> None:
+    policy = fitted("diffusion_unet", channels=[16, 32]).eval()
+    obs = make_batch(policy.config).obs
+    weights = {name: value.clone() for name, value in policy.state_dict().items()}
+
+    def act() -> torch.Tensor:
+        return policy.predict(obs, None, [torch.Generator().manual_seed(i) for i in range(3)])[0]
+
+    ten = act()
+    set_acting_options(policy, {"inference_steps": 50})
+    fifty = act()
+    set_acting_options(policy, {"inference_steps": 10})
+    assert not torch.equal(ten, fifty)
+    assert torch.equal(ten, act())
+    assert all(torch.equal(value, weights[name]) for name, value in policy.state_dict().items())
+
+
+def test_options_are_typed_and_named() -> None:
+    policy = fitted("diffusion_unet", channels=[16, 32])
+    set_acting_options(policy, {"inference_steps": 20, "temperature": 1, "sampler": "ddpm"})
+    assert acting_options(policy) == {"inference_steps": 20, "temperature": 1.0, "sampler": "ddpm"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"inference_step": 100}, "unknown option .* did you mean 'inference_steps'"),
+        ({"inference_steps": "many"}, "policy.inference_steps: .*'many'"),
+        ({"inference_steps": 30}, "inference_steps=30 must divide policy.train_timesteps=100"),
+        ({"inference_steps": 0}, "inference_steps=0 must be at least 1"),
+        ({"sampler": "ddmp"}, "unknown policy.sampler 'ddmp'; did you mean"),
+        ({"temperature": float("nan")}, "temperature=nan"),
+        ({"channels": [8, 8]}, "policy.channels cannot be changed now"),
+    ],
+)
+def test_others_are_refused_and_nothing_changes(options: dict[str, object], message: str) -> None:
+    policy = fitted("diffusion_unet", channels=[16, 32])
+    before = policy.config
+    with pytest.raises(UserError, match=message):
+        set_acting_options(policy, options)
+    assert policy.config is before
+
+
+def test_policy_without_any() -> None:
+    with pytest.raises(UserError, match=r"policy.inference_steps cannot be changed now: .* bc sets none"):
+        set_acting_options(fitted("bc"), {"inference_steps": 3})
