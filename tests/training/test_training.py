@@ -101,7 +101,9 @@ def test_no_steps_leave_the_untrained_policy(demos_path: Path, tmp_path: Path) -
     fresh = make_policy(loaded.policy.spec, loaded.policy.config, seed=3)
     for name, parameter in fresh.named_parameters():
         assert torch.equal(loaded.policy.get_parameter(name), parameter), name
-    assert not torch.equal(loaded.policy.actions.scale, fresh.actions.scale)  # but normalisation is there
+    assert not torch.equal(
+        loaded.policy.actions.normalizer.scale, fresh.actions.normalizer.scale
+    )  # but normalisation is there
 
 
 def test_without_validation_the_latest_is_the_best(demos_path: Path, tmp_path: Path) -> None:
