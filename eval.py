@@ -31,7 +31,8 @@ def main(config: EvalConfig) -> None:
     env_id, env_kwargs = config.env.id or spec.env_id, {**spec.env_kwargs, **config.env.kwargs}
     check_environment(spec, env_id, env_kwargs)
     with checkpoint.reading(loaded.path):
-        encoders = CameraEncoders.from_dict(loaded.encoders, device, config.backend)
+        weights = config.weights or loaded.config["encoder"]["weights"]
+        encoders = CameraEncoders.from_dict(loaded.encoders, device, config.backend, weights)
         verify(encoders, loaded.samples)  # does it still see what it was trained on?
     seeds = evaluation_seeds(config.episodes, loaded.training_seeds, config.seed)
     workers = config.workers or default_workers()

@@ -8,13 +8,12 @@ python train.py -m policy=bc,diffusion_unet data.path=my.hdf5 run_dir='runs/${po
 import hashlib
 import sys
 from contextlib import closing
-from dataclasses import asdict
 from pathlib import Path
 
 import gymnasium
 
 from s2robot import checkpoint, run_folder
-from s2robot.config import TrainConfig
+from s2robot.config import TrainConfig, plain
 from s2robot.data.demos import Demos
 from s2robot.data.windows import Windows
 from s2robot.device import choose_device
@@ -31,7 +30,8 @@ from s2robot.trainer import Trainer
 from s2robot.training import train
 from s2robot.types import Spec, image_key
 
-NOT_DECISIVE = ("run_dir", "resume", "device")  # options that a resumed training may change
+# options that a resumed training may change
+NOT_DECISIVE = ("run_dir", "resume", "device", "features.tier")
 
 
 def main(config: TrainConfig) -> None:
@@ -41,15 +41,15 @@ def main(config: TrainConfig) -> None:
 
     demos = Demos(config.data.path)
     cameras = demos.cameras if config.data.cameras is None else config.data.cameras
-    for camera in config.encoder.camera_sizes:
-        if camera not in demos.cameras:
-            raise unknown_name("camera in encoder.camera_sizes", camera, demos.cameras)
     train_episodes, valid_episodes = demos.splits(config.data.train, config.data.valid)
     if not train_episodes:
         raise UserError(f"{config.data.path} has no demonstrations under data.train={config.data.train}")
     proprio, actions = demos.proprioception(config.data.proprio), demos.actions()
 
     encoders = CameraEncoders.from_config(config.encoder, device)
+    for camera in encoders.named_cameras:
+        if camera not in demos.cameras:
+            raise unknown_name("camera in encoder.camera_sizes or camera_grids", camera, demos.cameras)
     spec = Spec(
         env_id=demos.env_args["env_name"],
         env_kwargs=demos.env_args["env_kwargs"],
@@ -65,7 +65,7 @@ def main(config: TrainConfig) -> None:
     policy = make_policy(spec, config.policy, config.seed).to(device)
     description = {
         "spec": spec.to_dict(),
-        "config": {key: value for key, value in asdict(config).items() if key not in NOT_DECISIVE},
+        "config": plain(config, without=NOT_DECISIVE),
         "encoders": encoders.spec_dict(),
         "actions_sha256": hashlib.sha256(actions.tobytes()).hexdigest(),  # the same demonstrations to resume
         "training_seeds": sorted(demos.seeds),
@@ -75,7 +75,8 @@ def main(config: TrainConfig) -> None:
         trainer.resume()
 
     with run_folder.stage(run_dir, "features"):
-        features = {image_key(camera): place(build(demos, camera, encoders), device) for camera in cameras}
+        tables = {camera: build(demos, camera, encoders, dtype=config.features.dtype) for camera in cameras}
+        features = {image_key(c): place(table, device, config.features.tier) for c, table in tables.items()}
     trainer.samples = sample(demos, {camera: features[image_key(camera)] for camera in cameras})
     run_folder.start(run_dir, config)
     frames = demos.frames_of(train_episodes)

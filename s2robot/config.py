@@ -4,8 +4,11 @@ One dataclass for each config group. Hydra composes YAML and command line into t
 and wrong types are refused) and the program only ever sees the dataclasses.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from functools import reduce
 from inspect import signature
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +25,24 @@ class EncoderConfig:
     """The frozen eyes: which encoder, looking at which image sizes (S2) of each camera."""
 
     name: str = "lite0"
+    weights: str | None = None  # a checkpoint file; None: the encoder's own
     sizes: list[int] = field(default_factory=lambda: [224, 448])
     camera_sizes: dict[str, list[int]] = field(default_factory=dict)  # cameras with sizes of their own
+    output_grid: list[int] | None = None  # cells (gh, gw) that all scales are pooled to; None: the first's
+    camera_grids: dict[str, list[int]] = field(default_factory=dict)  # cameras with grids of their own
+    merge: str = "concat"  # of the scales' channels; or: add
+    antialias: bool = True  # when frames are resized
+    layer: int | None = None  # block or stage whose map is taken; None: the last at a stride of 16
+    precision: str = "float32"  # of the arithmetic; or: float16, bfloat16
     backend: str = "auto"  # auto, torch, openvino
+
+
+@dataclass
+class FeaturesConfig:
+    """How the features are stored, and where they live while training."""
+
+    dtype: str = "float16"  # or: float32
+    tier: str = "auto"  # device, ram, disk; auto: the fastest that has room
 
 
 @dataclass
@@ -70,6 +88,7 @@ class TrainConfig:
     resume: bool = False
     device: str = "auto"  # auto, cpu, cuda, cuda:1
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
     data: DataConfig = field(default_factory=DataConfig)
     policy: PolicyConfig = MISSING
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -111,6 +130,7 @@ class EvalConfig:
     workers: int | None = None
     device: str = "auto"
     backend: str = "auto"
+    weights: str | None = None  # of the encoder, where they are not where training found them
     env: EnvConfig = field(default_factory=EnvConfig)
 
     def check(self) -> None:
@@ -129,6 +149,15 @@ def _at_least(least: int, config: object, *names: str, group: str = "") -> None:
     for name in names:
         if not getattr(config, name) >= least:  # also for NaN
             raise UserError(f"{group}{name}={getattr(config, name)} must be at least {least}")
+
+
+def plain(config: TrainConfig | EvalConfig, without: Sequence[str] = ()) -> dict[str, Any]:
+    """The options as plain data, but those of these dotted names."""
+    options = asdict(config)
+    for name in without:
+        *groups, last = name.split(".")
+        del reduce(getitem, groups, options)[last]
+    return options
 
 
 def register() -> None:

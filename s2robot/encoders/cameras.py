@@ -15,18 +15,30 @@ from torch import Tensor
 from s2robot.encoders import ENCODERS, S2, NetworkEncoder
 from s2robot.errors import UserError
 
+Grid = tuple[int, int]  # rows and columns of cells
+
 
 class EncoderSettings(Protocol):
-    """The options of a configuration that choose the encoders."""
+    """The options of a configuration that choose the encoders; see `make_encoder` for what they mean."""
 
     name: str
+    weights: str | None
     sizes: list[int]
     camera_sizes: dict[str, list[int]]
+    output_grid: list[int] | None
+    camera_grids: dict[str, list[int]]
+    merge: str
+    antialias: bool
+    layer: int | None
+    precision: str
     backend: str
 
 
 class CameraEncoders:
-    """S2 encoders that share one base network: `sizes` for every camera but those in `camera_sizes`."""
+    """S2 encoders that share one base network.
+
+    `sizes` and `output_grid` hold for every camera but those in `camera_sizes` and `camera_grids`.
+    """
 
     def __init__(
         self,
@@ -41,6 +53,7 @@ class CameraEncoders:
         antialias: bool = True,
         merge: str = "concat",
         output_grid: Sequence[int] | None = None,
+        camera_grids: Mapping[str, Sequence[int]] | None = None,
         layer: int | None = None,
         max_tiles: int | None = None,
     ) -> None:
@@ -48,15 +61,23 @@ class CameraEncoders:
         self.sizes = tuple(sizes)
         self.camera_sizes = {camera: tuple(own) for camera, own in (camera_sizes or {}).items()}
         self.antialias, self.merge = antialias, merge
-        self.output_grid = None if output_grid is None else (output_grid[0], output_grid[1])
+        self.output_grid = None if output_grid is None else _grid(output_grid)
+        self.camera_grids = {camera: _grid(own) for camera, own in (camera_grids or {}).items()}
         self.base = NetworkEncoder(ENCODERS[name](weights, layer), backend, device, precision, max_tiles)
-        self._made: dict[tuple[int, ...], S2] = {}
-        for own in (self.sizes, *self.camera_sizes.values()):
-            self._make(own)  # now, so that sizes that do not fit are refused now
+        self._made: dict[tuple[tuple[int, ...], Grid | None], S2] = {}
+        self._make(self.sizes, self.output_grid)  # now, so that sizes that do not fit are refused now
+        for camera in self.named_cameras:
+            self.encoder(camera)
+
+    @property
+    def named_cameras(self) -> list[str]:
+        """The cameras that have settings of their own."""
+        return sorted({*self.camera_sizes, *self.camera_grids})
 
     def encoder(self, camera: str) -> S2:
-        """The encoder of a camera; any name is a camera, and has the default sizes unless given its own."""
-        return self._make(self.camera_sizes.get(camera, self.sizes))
+        """The encoder of a camera; any name is a camera, and has the common settings unless given its own."""
+        grid = self.camera_grids.get(camera, self.output_grid)
+        return self._make(self.camera_sizes.get(camera, self.sizes), grid)
 
     def encode(
         self, camera: str, images: UInt8[np.ndarray | Tensor, "b h w 3"]
@@ -82,13 +103,27 @@ class CameraEncoders:
             "antialias": self.antialias,
             "merge": self.merge,
             "output_grid": None if self.output_grid is None else list(self.output_grid),
+            "camera_grids": {camera: list(own) for camera, own in self.camera_grids.items()},
             "base": self.base.spec.to_dict(),
         }
 
     @classmethod
     def from_config(cls, config: EncoderSettings, device: str | torch.device | None = None) -> Self:
         """The encoders that a configuration asks for."""
-        return cls(config.name, config.sizes, config.camera_sizes, backend=config.backend, device=device)
+        return cls(
+            config.name,
+            config.sizes,
+            config.camera_sizes,
+            weights=config.weights,
+            backend=config.backend,
+            device=device,
+            precision=config.precision,
+            antialias=config.antialias,
+            merge=config.merge,
+            output_grid=config.output_grid,
+            camera_grids=config.camera_grids,
+            layer=config.layer,
+        )
 
     @classmethod
     def from_dict(
@@ -112,7 +147,13 @@ class CameraEncoders:
             )
         return encoders
 
-    def _make(self, sizes: tuple[int, ...]) -> S2:
-        if sizes not in self._made:
-            self._made[sizes] = S2(self.base, sizes, self.antialias, self.merge, self.output_grid)
-        return self._made[sizes]
+    def _make(self, sizes: tuple[int, ...], grid: Grid | None) -> S2:
+        if (sizes, grid) not in self._made:
+            self._made[sizes, grid] = S2(self.base, sizes, self.antialias, self.merge, grid)
+        return self._made[sizes, grid]
+
+
+def _grid(cells: Sequence[int]) -> Grid:
+    if len(cells) != 2:
+        raise UserError(f"an output grid is rows and columns of cells, e.g. [28,28], not {list(cells)}")
+    return cells[0], cells[1]

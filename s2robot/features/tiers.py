@@ -21,9 +21,10 @@ def choose_tier(nbytes: int, device: str | torch.device) -> str:
     return "ram" if nbytes <= RAM_SHARE * psutil.virtual_memory().available else "disk"
 
 
-def place(table: FeatureTable, device: str | torch.device, tier: str | None = None) -> FeatureTable:
-    """The table in the memory `tier`, the fastest that holds it unless given; "disk" leaves it mapped."""
-    tier = tier or choose_tier(table.nbytes, device)
+def place(table: FeatureTable, device: str | torch.device, tier: str = "auto") -> FeatureTable:
+    """The table in the memory `tier`; "auto" is the fastest that holds it, "disk" leaves it mapped."""
+    if tier == "auto":
+        tier = choose_tier(table.nbytes, device)
     if tier not in TIERS:
-        raise unknown_name("tier of features", tier, TIERS)
+        raise unknown_name("tier of features", tier, ("auto", *TIERS))
     return table if tier == "disk" else table.to(device if tier == "device" else "cpu")

@@ -13,6 +13,8 @@ from tiny_training import options, run_training
 from torch import Tensor
 
 from s2robot import checkpoint, demo, run_folder
+from s2robot.encoders.cameras import CameraEncoders
+from s2robot.features import verify
 from s2robot.trainer import Trainer
 
 
@@ -128,10 +130,14 @@ def test_sigterm_ends_a_sweep(
 
 def test_new_keys_of_free_dictionaries_need_no_plus(demos_path: Path, tmp_path: Path) -> None:
     words = ("policy.head_args.keypoints=3", "encoder.camera_sizes.agentview=[48]", "optim.steps=0")
-    run_training(demos_path, tmp_path, "bc", *words)
+    grids = ("encoder.output_grid=[4,2]", "encoder.camera_grids.agentview=[3,3]", "encoder.merge=add")
+    run_training(demos_path, tmp_path, "bc", *words, *grids)
     loaded = checkpoint.load(tmp_path / "checkpoints" / "last")
     assert loaded.policy.config.head_args == {"keypoints": 3}
     assert loaded.encoders["camera_sizes"] == {"agentview": [48]}
+    eyes = CameraEncoders.from_dict(loaded.encoders, "cpu", "torch")
+    assert verify(eyes, loaded.samples).keys() == {"agentview", "robot0_eye_in_hand"}
+    assert [shape[1:] for shape in loaded.policy.spec.features.values()] == [(3, 3), (4, 2)]
 
 
 def test_doctor_finds_nothing_missing(tmp_path: Path) -> None:

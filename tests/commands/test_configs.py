@@ -1,12 +1,13 @@
 """Every YAML file composes to options that are complete, and every choice in the code has its file."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
 import envs
-from s2robot.config import EvalConfig, TrainConfig
+from s2robot.config import EvalConfig, TrainConfig, plain
 from s2robot.encoders import ENCODERS
 from s2robot.entry import typed
 from s2robot.overrides import CONFIGS, compose
@@ -38,9 +39,23 @@ def test_every_policy_can_be_chosen() -> None:
         assert typed(compose("train", [f"policy={name}", *NEEDED["train"]])).policy.name == name
 
 
-def test_encoder_choices_are_encoders() -> None:
-    for name in (file.stem for file in CHOICES if file.parent.name == "encoder"):
-        assert typed(compose("train", [f"encoder={name}", *NEEDED["train"]])).encoder.name in ENCODERS
+def test_every_encoder_can_be_chosen_at_sizes_that_it_takes() -> None:
+    assert {file.stem for file in CHOICES if file.parent.name == "encoder"} == set(ENCODERS)
+    for name in ENCODERS:
+        encoder = typed(compose("train", [f"encoder={name}", *NEEDED["train"]])).encoder
+        spec = ENCODERS[name].untrained().spec
+        assert encoder.name == name
+        assert encoder.sizes == [spec.tile, 2 * spec.tile]  # the second in native pixels, cut in four
+        assert spec.grid(*encoder.sizes) is not None
+
+
+def test_options_of_the_eyes_and_of_the_store() -> None:
+    words = ["encoder.output_grid=[28,28]", "encoder.weights=w.pth", "encoder.layer=-2", "features.tier=disk"]
+    config = typed(compose("train", [*words, *NEEDED["train"]]))
+    assert config.encoder.output_grid == [28, 28] and config.encoder.layer == -2
+    decisive = plain(config, without=["run_dir", "features.tier"])
+    assert "run_dir" not in decisive
+    assert decisive["features"].keys() == asdict(config.features).keys() - {"tier"}
 
 
 def test_environment_choices_are_environments() -> None:

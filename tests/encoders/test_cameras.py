@@ -23,6 +23,16 @@ def test_sizes_are_each_cameras_own(cameras: CameraEncoders) -> None:
     assert torch.equal(cameras.encode("wrist", FRAMES), cameras.encode("front", FRAMES)[:, :112])
 
 
+def test_grids_are_each_cameras_own() -> None:
+    own = CameraEncoders("lite0", (32, 64), device="cpu", output_grid=[4, 4], camera_grids={"wrist": [1, 2]})
+    assert own.feature_shape("front", (64, 64)) == (224, 4, 4)
+    assert own.feature_shape("wrist", (64, 64)) == (224, 1, 2)
+    again = CameraEncoders.from_dict(json.loads(json.dumps(own.spec_dict())), device="cpu")
+    assert again.spec_dict() == own.spec_dict() and again.named_cameras == ["wrist"]
+    with pytest.raises(UserError, match=r"rows and columns of cells, e.g. \[28,28\], not \[28\]"):
+        CameraEncoders("lite0", (32, 64), device="cpu", output_grid=[28])
+
+
 def test_weights_are_shared(cameras: CameraEncoders) -> None:
     assert cameras.encoder("front").backend is cameras.encoder("wrist").backend
     assert cameras.encoder("front") is cameras.encoder("any other camera")
