@@ -61,7 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     features.add_argument("--grid", type=_numbers, metavar="GH,GW", help="cells (default: of the first size)")
     features.add_argument("--dtype", default="float16", help="float16 (default) or float32")
     features.add_argument("--weights", type=Path, help="a file instead of the encoder's own weights")
-    features.add_argument("--backend", default="auto", help="auto, torch or openvino")
+    features.add_argument("--backend", default="auto", help="auto, torch, openvino or compile")
     features.add_argument("--device", default="auto")
     features.add_argument("--root", type=Path, help="folder of the stores (default: in the cache)")
     form = features.add_mutually_exclusive_group()

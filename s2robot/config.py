@@ -34,7 +34,7 @@ class EncoderConfig:
     antialias: bool = True  # when frames are resized
     layer: int | None = None  # block or stage whose map is taken; None: the last at a stride of 16
     precision: str = "float32"  # of the arithmetic; or: float16, bfloat16
-    backend: str = "auto"  # auto, torch, openvino
+    backend: str = "auto"  # auto (measured once), torch, openvino, compile
 
 
 @dataclass

@@ -12,6 +12,7 @@ import imageio_ffmpeg
 import torch
 
 from s2robot.encoders.allocator import keep_freed_memory
+from s2robot.encoders.backends import remembered
 from s2robot.environment import check_rendering
 from s2robot.errors import UserError
 
@@ -26,6 +27,7 @@ def diagnose() -> list[tuple[str, bool, str]]:
         ("processor", True, f"{os.cpu_count()} cores, {torch.get_num_threads()} torch threads"),
         ("GPU", True, torch.cuda.get_device_name() if torch.cuda.is_available() else "none: the CPU is used"),
         _openvino(),
+        *_backends(),
         ("memory", True, _memory()),
         _rendering(),
         _video(),
@@ -43,6 +45,15 @@ def _openvino() -> tuple[str, bool, str]:
     if importlib.util.find_spec("openvino") is None:
         return "OpenVINO", True, "none: encoding on a CPU takes twice the time (pip install openvino)"
     return "OpenVINO", True, importlib.metadata.version("openvino")
+
+
+def _backends() -> list[tuple[str, bool, str]]:
+    """What `backend=auto` has measured on this machine so far."""
+    rows = []
+    for key, tile_ms in remembered().items():
+        times = ", ".join(f"{name} {tile_ms[name]:.1f}" for name in sorted(tile_ms, key=tile_ms.__getitem__))
+        rows.append(("backend", True, f"{key.split(maxsplit=1)[0]}: {times} ms a tile (the first is chosen)"))
+    return rows
 
 
 def _memory() -> str:

@@ -45,12 +45,13 @@ def make_encoder(
 ) -> S2:
     """The frozen encoder `name` of `ENCODERS` looking at `sizes` (side in pixels of each scale).
 
-    `weights`: a checkpoint file instead of the encoder's own weights. `backend`: "auto", "torch" or
-    "openvino". `precision`: "float32", or "float16" and "bfloat16", faster on GPUs and some thousandths off,
-    so they are other features to a store. `merge`: "concat" the scales' channels or "add" them.
-    `output_grid`: cells (gh, gw), the first scale's unless given. `layer`: the block or stage whose map is
-    taken (negative from the end), the last one at a stride of 16 unless given. `max_tiles`: of one batch,
-    the memory budget. Raises UserError in one line for names, files and sizes that do not fit.
+    `weights`: a checkpoint file instead of the encoder's own weights. `backend`: "torch", "openvino",
+    "compile", or "auto", the fastest (see `s2robot.encoders.backends`). `precision`: "float32", or "float16"
+    and "bfloat16", faster on GPUs and some thousandths off, so they are other features to a store. `merge`:
+    "concat" the scales' channels or "add" them. `output_grid`: cells (gh, gw), the first scale's unless
+    given. `layer`: the block or stage whose map is taken (negative from the end), the last one at a stride
+    of 16 unless given. `max_tiles`: of one batch, the memory budget. Raises UserError in one line for names,
+    files and sizes that do not fit.
     """
     base = NetworkEncoder(ENCODERS[name](weights, layer), backend, device, precision, max_tiles)
     return S2(base, sizes, antialias, merge, output_grid)

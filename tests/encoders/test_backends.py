@@ -1,5 +1,6 @@
 """PyTorch and OpenVINO give the same features; the choice between them."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,8 @@ from skimage import data
 from tiny_pretrained import tiny_pretrained
 
 from s2robot.encoders import S2, NetworkEncoder, make_encoder
-from s2robot.encoders.backends import OpenVinoBackend, TorchBackend, make_backend
+from s2robot.encoders.backends import BACKENDS, make_backend, remembered
+from s2robot.encoders.backends.choice import FastestBackend
 from s2robot.errors import UserError
 
 FRAMES = np.stack([data.astronaut()[:448, :448], data.astronaut()[60:508, 60:508]])
@@ -58,10 +60,43 @@ def test_random_weights_are_not_kept(monkeypatch, tmp_path) -> None:
     assert not (tmp_path / "openvino").exists()
 
 
-def test_auto_is_openvino_on_the_cpu() -> None:
+def test_auto_measures_once_and_remembers(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("S2ROBOT_CACHE", str(tmp_path))
     pretrained = tiny_pretrained()
-    assert isinstance(make_backend("auto", pretrained.spec, pretrained.build, "cpu"), OpenVinoBackend)
-    assert isinstance(make_backend("torch", pretrained.spec, pretrained.build, "cpu"), TorchBackend)
+    backend = make_backend("auto", pretrained.spec, pretrained.build, "cpu")
+    assert not remembered()  # nothing is measured, or built, before it is needed
+    assert len(backend.map([torch.rand(3, 3, 32, 32)])[0].map) == 3
+    ((key, tile_ms),) = remembered().items()
+    assert key.startswith(pretrained.spec.name) and tile_ms.keys() == {"openvino", "torch"}
+    assert backend.name == min(tile_ms, key=tile_ms.__getitem__)
+
+    (tmp_path / "backends.json").write_text(json.dumps({key: {"openvino": 2.0, "torch": 1.0}}))
+    assert make_backend("auto", pretrained.spec, pretrained.build, "cpu").name == "torch"
+    (tmp_path / "backends.json").write_text("cut o")
+    assert make_backend("auto", pretrained.spec, pretrained.build, "cpu").name in tile_ms
+
+
+def test_auto_has_no_choice_in_half_precision() -> None:
+    pretrained = tiny_pretrained()
+    spec = replace(pretrained.spec, precision="bfloat16")
+    assert make_backend("auto", spec, pretrained.build, "cpu").name == "torch"
+    assert isinstance(make_backend("auto", pretrained.spec, pretrained.build, "cpu"), FastestBackend)
+
+
+def test_compiled_network_gives_the_same_features() -> None:
+    pretrained = tiny_pretrained()
+    tiles = torch.rand(8, 3, 32, 32) * 255  # a full batch of 6, and one that is filled up
+    (expected,) = make_backend("torch", pretrained.spec, pretrained.build, "cpu").map([tiles])
+    (actual,) = make_backend("compile", pretrained.spec, pretrained.build, "cpu").map([tiles])
+    torch.testing.assert_close(actual.map, expected.map, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(actual.prefix, expected.prefix, rtol=1e-4, atol=1e-5)
+
+
+def test_without_a_compiler_one_line_says_so(monkeypatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    pretrained = tiny_pretrained()
+    with pytest.raises(UserError, match=r"needs a C.. compiler and 'no-such-compiler' is not here"):
+        BACKENDS["compile"](pretrained.spec, pretrained.build, torch.device("cpu"))
 
 
 def test_half_precision_is_close_and_another_spec() -> None:
