@@ -1,14 +1,17 @@
 """Frames a second of the frozen encoder, of a feature build and of what a user has today, in one run.
 
-    python benchmarks/encode.py [--encoder lite0] [--frames 64] [--turns 3]
-    python benchmarks/encode.py --encoder deit3_s --frames 8    # random weights where they are not here
+    python benchmarks/encode.py                                     # lite0 and a ViT-S/16
+    python benchmarks/encode.py --encoders lite0 --frames 64 --turns 3 --compile
 
 Every contender runs in a process of its own, in turns, and the best of its turns counts: other work on
-the machine only ever makes a turn slower.
+the machine only ever makes a turn slower. Random weights where an encoder's own are not here: as fast.
 
     s2wrapper            `s2wrapper.forward` over the same eager network on frames that are already normalised
     s2wrapper, tuned     the same with our allocator settings
-    torch, openvino      our encoder, from uint8 frames
+    torch, openvino      our encoder, from uint8 frames; `difference` is that of its features, without
+                         antialiasing as in the reference, from those of s2wrapper, relative to the largest
+    build                the features of an HDF5 file, beside the encoder alone in the same process
+    training step        of the default `bc` with features out of the store, beside one that encodes them
 """
 
 import argparse
@@ -16,21 +19,30 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import h5py
 import numpy as np
 import torch
 
+from s2robot.config import OptimConfig
+from s2robot.data.loader import batches
+from s2robot.data.windows import Windows
 from s2robot.encoders import ENCODERS, S2, NetworkEncoder, Pretrained
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.encoders.costs import weights_here
-from s2robot.features import build_with_report
-from s2robot.types import image_key
+from s2robot.features import build, build_with_report
+from s2robot.policies import make_policy
+from s2robot.policies.bc import BCConfig
+from s2robot.policies.observation import Statistics
+from s2robot.trainer import Trainer
+from s2robot.types import Batch, Spec, image_key
 
 SIZES = (224, 448)
 TURNS = 3
+STEPS = 20  # of training, timed
 BATCH_FRAMES = 8  # what a user would choose for the reference; ours chooses for itself
 
 
@@ -53,31 +65,52 @@ def pretrained(name: str) -> Pretrained:
     return ENCODERS[name]() if weights_here(name) else ENCODERS[name].untrained()
 
 
-def time_ours(name: str, backend: str, count: int) -> float:
-    encoder = S2(NetworkEncoder(pretrained(name), backend, "cpu"), SIZES)
+def time_ours(name: str, backend: str, count: int) -> tuple[float, float]:
+    """Seconds a frame, and the largest difference from s2wrapper's features relative to the largest one."""
+    torch.manual_seed(0)
+    weights = pretrained(name)
+    encoder = S2(NetworkEncoder(weights, backend, "cpu"), SIZES)
     frames = frames_of(count)
     encoder.encode(frames[:2])
-    return seconds(lambda: encoder.encode(frames)) / count
+    frame_s = seconds(lambda: encoder.encode(frames)) / count
+    torch.manual_seed(0)
+    exact = S2(NetworkEncoder(weights, backend, "cpu"), SIZES, antialias=False).encode(frames[:2]).map
+    torch.manual_seed(0)  # random weights, where the encoder's are not here, are the same in both
+    expected = reference(weights)(normalised(weights, frames[:2]))
+    return frame_s, float((exact - expected).abs().max() / expected.abs().max())
 
 
-def time_reference(name: str, tuned: bool, count: int) -> float:
+def normalised(weights: Pretrained, frames: np.ndarray) -> torch.Tensor:
+    mean, std = (torch.tensor(values)[:, None, None] for values in (weights.spec.mean, weights.spec.std))
+    return (torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255 - mean) / std
+
+
+def reference(weights: Pretrained) -> Callable[[torch.Tensor], torch.Tensor]:
+    """`s2wrapper.forward` over the eager network."""
     import s2wrapper
 
-    if tuned:
-        keep_freed_memory()
-    network = pretrained(name).build().eval()
-    pixels = torch.from_numpy(frames_of(count)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    network = weights.build().eval()
 
     def maps(tiles: torch.Tensor) -> torch.Tensor:
         out = network(tiles)
         return out[0] if isinstance(out, tuple) else out
 
-    def encode(batch: torch.Tensor) -> None:
-        s2wrapper.forward(maps, batch, img_sizes=list(SIZES), max_split_size=SIZES[0], output_shape="bchw")
+    @torch.no_grad()
+    def encode(batch: torch.Tensor) -> torch.Tensor:
+        return s2wrapper.forward(
+            maps, batch, img_sizes=list(SIZES), max_split_size=SIZES[0], output_shape="bchw"
+        )
 
-    with torch.no_grad():
-        encode(pixels[:2])
-        return seconds(lambda: [encode(batch) for batch in pixels.split(BATCH_FRAMES)]) / count
+    return encode
+
+
+def time_reference(name: str, tuned: bool, count: int) -> float:
+    if tuned:
+        keep_freed_memory()
+    weights = pretrained(name)
+    encode, pixels = reference(weights), normalised(weights, frames_of(count))
+    encode(pixels[:2])
+    return seconds(lambda: [encode(batch) for batch in pixels.split(BATCH_FRAMES)]) / count
 
 
 class DemoFile:
@@ -102,70 +135,129 @@ class DemoFile:
         return 448, 448
 
     def read_frames(self, episode: str, camera: str) -> np.ndarray:
-        return self._file[f"data/{episode}/obs/{image_key(camera)}"][:]
+        return self._file[f"data/{episode}/obs/{image_key('agentview')}"][:]
 
 
-def time_build(name: str, count: int) -> tuple[float, float, float]:
-    """Seconds a frame of a build end to end, of the encoder alone in the same process, and of a gather."""
+def time_build(name: str, count: int) -> tuple[float, float]:
+    """Seconds a frame of a build end to end, and of the encoder alone in the same process."""
     with tempfile.TemporaryDirectory() as folder:
         source = DemoFile(f"{folder}/demos.hdf5", 4, count // 4)
         encoders = CameraEncoders(name, SIZES, device="cpu")
         encoders.encode("agentview", frames_of(2))
         frames = np.concatenate([source.read_frames(episode, "agentview") for episode in source.episodes])
         alone = seconds(lambda: encoders.encode("agentview", frames)) / count
-        table, report = build_with_report(source, "agentview", encoders, folder, progress=False)
+        _, report = build_with_report(source, "agentview", encoders, folder, progress=False)
         assert report.frames_encoded == count
-        table = table.to("cpu")
-        indices = [torch.randint(0, count, (64, 2)) for _ in range(20)]
-        gather = seconds(lambda: [table.gather(index) for index in indices]) / len(indices)
-        return report.seconds / count, alone, gather
+        return report.seconds / count, alone
 
 
-CONTENDERS: dict[str, Callable[[str, int], object]] = {
+def time_step(name: str, count: int) -> tuple[float, float]:
+    """Seconds of a training step of the default `bc`, two cameras, from the store, and of one that encodes."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = DemoFile(f"{folder}/demos.hdf5", 4, count // 4)
+        encoders = CameraEncoders(name, SIZES, device="cpu")
+        table = build(source, "agentview", encoders, folder, progress=False).to("cpu")
+        tables = {image_key(camera): table for camera in ("agentview", "robot0_eye_in_hand")}
+        rng = np.random.default_rng(0)
+        actions = rng.uniform(-1, 1, (len(table), 7)).astype(np.float32)
+        spec = Spec(
+            env_id="",
+            env_kwargs={},
+            action_dim=7,
+            proprio={},
+            images=dict.fromkeys(tables, (448, 448)),
+            features=dict.fromkeys(tables, table.shape),
+            scales=dict.fromkeys(tables, len(SIZES)),
+        )
+        policy = make_policy(spec, BCConfig())
+        policy.fit(Statistics({key: table.channel_stats() for key in tables}, {}, actions))
+        optim = OptimConfig()
+        trainer = Trainer(policy.train(), optim, Path(folder), {})
+        windows = Windows(tables, {}, actions, table.offsets, range(4), 1, policy.config.horizon)
+        frames = np.concatenate([source.read_frames(episode, "agentview") for episode in source.episodes])
+
+        def step(batch: Batch) -> None:
+            trainer.update(policy.loss(batch)[0])
+
+        def encoding_step(batch: Batch) -> None:
+            seen = frames[batch.windows.numpy()]  # a window is a frame here
+            for key in tables:
+                batch.obs[key] = encoders.encode("agentview", seen)[:, None]
+            step(batch)
+
+        ready = batches(windows, optim.batch_size, 0, range(STEPS + 3), torch.device("cpu"))
+        for _ in range(3):
+            step(next(ready))
+        start = time.perf_counter()
+        for batch in ready:
+            step(batch)
+        stored = (time.perf_counter() - start) / STEPS
+        (batch,) = batches(windows, optim.batch_size, 0, range(1), torch.device("cpu"))
+        return stored, seconds(lambda: encoding_step(batch))
+
+
+CONTENDERS: dict[str, Callable[[str, int], float | tuple[float, float]]] = {
     "s2wrapper": lambda name, count: time_reference(name, False, count),
     "s2wrapper, tuned": lambda name, count: time_reference(name, True, count),
     "torch": lambda name, count: time_ours(name, "torch", count),
     "openvino": lambda name, count: time_ours(name, "openvino", count),
+    "compile": lambda name, count: time_ours(name, "compile", count),
     "build": time_build,
+    "training step": time_step,
 }
+RATES = ("s2wrapper", "s2wrapper, tuned", "torch", "openvino", "compile")
 
 
 def measured(contender: str, encoder: str, frames: int) -> list[float]:
-    command = [sys.executable, "-W", "ignore", __file__, "--encoder", encoder, "--frames", str(frames)]
+    command = [sys.executable, "-W", "ignore", __file__, "--encoders", encoder, "--frames", str(frames)]
     output = subprocess.run([*command, "--one", contender], capture_output=True, text=True, check=True).stdout
-    return [float(word) for word in output.split()]
+    return [float(word) for word in output.splitlines()[-1].split()]
+
+
+def report(encoder: str, contenders: Sequence[str], frames: int, turns: int) -> None:
+    runs = [{c: measured(c, encoder, frames) for c in contenders} for _ in range(turns)]
+    best = {c: min((run[c] for run in runs), key=lambda numbers: numbers[0]) for c in contenders}
+    tiles = sum((size // SIZES[0]) ** 2 for size in SIZES)
+    weights = "" if weights_here(encoder) else ", random weights"
+    print(f"{encoder} at {' + '.join(map(str, SIZES))}{weights}, {frames} frames, best of {turns} turns")
+    print(
+        f"{'':18}{'ms/frame':>10}{'ms/tile':>9}{'frames/s':>10}{'s2wrapper':>11}{'tuned':>8}{'difference':>12}"
+    )
+    today, tuned = best["s2wrapper"][0], best["s2wrapper, tuned"][0]
+    for contender in (c for c in RATES if c in contenders):
+        spent, *difference = best[contender]
+        print(
+            f"{contender:18}{spent * 1e3:10.2f}{spent * 1e3 / tiles:9.2f}{1 / spent:10.1f}"
+            f"{today / spent:10.1f}x{tuned / spent:7.1f}x" + "".join(f"{d:12.1e}" for d in difference)
+        )
+    if "build" in contenders:
+        built, alone = best["build"]
+        print(f"build at {alone / built:.0%} of the encoder's own rate in the same process")
+        stored, encoding = best["training step"]
+        print(
+            f"training step from the store {stored * 1e3:.1f} ms, one that encodes its frames "
+            f"{encoding * 1e3:.0f} ms: {encoding / stored:.0f}x"
+        )
+    print(flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--encoder", default="lite0")
-    parser.add_argument("--frames", type=int, default=64)
+    parser.add_argument("--encoders", nargs="+", default=["lite0", "deit3_s"])
+    parser.add_argument("--frames", type=int, default=64, help="of lite0; a transformer gets an eighth")
     parser.add_argument("--turns", type=int, default=TURNS)
+    parser.add_argument("--compile", action="store_true", help="time torch.compile too: minutes more")
     parser.add_argument("--one", choices=CONTENDERS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        result = CONTENDERS[args.one](args.encoder, args.frames)
+        result = CONTENDERS[args.one](args.encoders[0], args.frames)
         print(*(result if isinstance(result, tuple) else (result,)))
         return
-
-    contenders = [c for c in CONTENDERS if c != "build" or weights_here(args.encoder)]
-    turns = [{c: measured(c, args.encoder, args.frames) for c in contenders} for _ in range(args.turns)]
-    best = {c: [min(values) for values in zip(*(turn[c] for turn in turns), strict=True)] for c in contenders}
-    today, tiles = best["s2wrapper"][0], sum((size // SIZES[0]) ** 2 for size in SIZES)
-    print(
-        f"{args.encoder} at {' + '.join(map(str, SIZES))}, {args.frames} frames, best of {args.turns} turns"
-    )
-    print(f"{'':22}{'ms/frame':>10}{'ms/tile':>10}{'frames/s':>10}{'speed-up':>10}")
-    for contender in contenders:
-        spent = best[contender][0]
-        columns = f"{spent * 1e3:10.2f}{spent * 1e3 / tiles:10.2f}{1 / spent:10.1f}{today / spent:9.1f}x"
-        print(f"{contender:22}{columns}")
-    if "build" not in contenders:
-        print(f"the weights of {args.encoder} are not here: random ones, and no build")
-        return
-    built, alone, gather = min((turn["build"] for turn in turns), key=lambda times: times[0])
-    print(f"build at {alone / built:.0%} of the encoder's own rate in the same process")
-    print(f"gather of 64 x 2 frames from RAM: {gather * 1e3:.2f} ms")
+    for encoder in args.encoders:
+        here = weights_here(encoder)
+        contenders = [c for c in CONTENDERS if c != "compile" or args.compile]
+        contenders = [c for c in contenders if here or c not in ("build", "training step")]
+        report(encoder, contenders, args.frames if here else max(8, args.frames // 8), args.turns)
 
 
 if __name__ == "__main__":
