@@ -39,12 +39,13 @@ class Trainer:
         self.parameters = {name: p for name, p in policy.named_parameters() if p.requires_grad}
         self.device = next(iter(self.parameters.values())).device
         self.optimizer = torch.optim.AdamW(
-            self.parameters.values(), lr=optim.learning_rate, weight_decay=optim.weight_decay
+            self.parameters.values(), lr=optim.learning_rate, weight_decay=optim.weight_decay, fused=True
         )
         for parameter in self.parameters.values():  # as its first step would, so that it can be restored
             zeros = (torch.zeros_like(parameter, memory_format=torch.preserve_format) for _ in range(2))
             moments = dict(zip(("exp_avg", "exp_avg_sq"), zeros, strict=True))
-            self.optimizer.state[parameter] = {"step": torch.tensor(0.0), **moments}
+            step = torch.zeros((), device=parameter.device)
+            self.optimizer.state[parameter] = {"step": step, **moments}
         schedule = get_cosine_schedule_with_warmup(self.optimizer, optim.warmup_steps, optim.steps)
         self.rate_at: Callable[[int], float] = schedule.lr_lambdas[0]  # a function of the step: no state
         self.ema = EMAModel(

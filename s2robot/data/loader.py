@@ -1,4 +1,4 @@
-"""The order in which windows are trained on, and batches gathered one ahead of the step."""
+"""The order in which windows are trained on, and their batches, prepared one ahead of the step."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,18 +33,32 @@ def _shuffle(count: int, seed: int, epoch: int) -> Int[Tensor, "count"]:
 def batches(
     windows: Windows, batch_size: int, seed: int, steps: range, device: torch.device
 ) -> Iterator[Batch]:
-    """The batch of each step, on `device`; the next one is gathered while this one is trained on."""
+    """The batch of each step, on `device`; what the next one needs is on its way meanwhile.
+
+    On a CPU the disk is told what will be read, and batches are copied between the steps: a thread of their
+    own would take a core from the training and cost more than it hides. For a GPU a thread gathers the next
+    batch into page-locked memory while this one is trained on.
+    """
+
+    def order(step: int) -> Int[Tensor, "b"]:
+        return windows_of_step(len(windows), batch_size, seed, step)
+
+    if device.type == "cpu":
+        for step in steps:
+            batch = windows.batch(order(step))
+            if step + 1 in steps:
+                windows.read_ahead(order(step + 1))
+            yield batch
+        return
 
     def gather(step: int) -> Batch:
-        batch = windows.batch(windows_of_step(len(windows), batch_size, seed, step))
-        if device.type == "cuda" and batch.actions.device.type == "cpu":
-            batch = batch.pin_memory()
-        return batch.to(device)
+        batch = windows.batch(order(step))
+        return (batch.pin_memory() if batch.actions.device.type == "cpu" else batch).to(device)
 
     with ThreadPoolExecutor(1, thread_name_prefix="gather") as thread:
-        ahead = thread.submit(gather, steps[0]) if steps else None
+        ahead = [thread.submit(gather, step) for step in steps[:1]]
         for step in steps:
-            assert ahead is not None
-            batch = ahead.result()
-            ahead = thread.submit(gather, step + 1) if step + 1 in steps else None
+            batch = ahead.pop().result()
+            if step + 1 in steps:
+                ahead.append(thread.submit(gather, step + 1))
             yield batch

@@ -26,6 +26,8 @@ class FeatureGather(Protocol):
 
     def gather(self, frames: Int[Tensor, "b to"]) -> Tensor: ...
 
+    def read_ahead(self, frames: Int[Tensor, "b to"]) -> None: ...
+
 
 class Windows:
     """All windows of the given episodes: one for each frame that can be "now"."""
@@ -66,10 +68,15 @@ class Windows:
         """The frame that is "now" in a window, counted through the dataset."""
         return int(self._now[window])
 
+    def read_ahead(self, windows: Int[Tensor, "b"]) -> None:
+        """Let the features of these windows be read from the disk, without waiting for them."""
+        for table in self.features.values():
+            table.read_ahead(self._seen(windows))
+
     def batch(self, windows: Int[Tensor, "b"]) -> Batch:
         """Gather a batch. Nothing is shared with the dataset: the batch may be moved and kept."""
         now, start, end = self._now[windows], self._start[windows], self._end[windows]
-        seen = torch.maximum(now[:, None] + self._back, start[:, None])  # b to
+        seen = self._seen(windows)  # b to
         ahead = now[:, None] + self._ahead  # b ta
         obs = {key: table.gather(seen) for key, table in self.features.items()}
         obs |= {key: values[seen] for key, values in self.proprio.items()}
@@ -83,3 +90,7 @@ class Windows:
             past_actions=self.actions[torch.maximum(past, start[:, None])] * past_mask[..., None],
             past_mask=past_mask,
         )
+
+    def _seen(self, windows: Int[Tensor, "b"]) -> Int[Tensor, "b to"]:
+        """The frames that are observed; at the start of an episode its first one is repeated."""
+        return torch.maximum(self._now[windows][:, None] + self._back, self._start[windows][:, None])

@@ -71,7 +71,7 @@ def build_with_report(
             rows = _store_frames(source, camera, encoders, writer, progress)
             encoded = len(store) - before
             save_manifest(store, source, camera, rows)
-    table = FeatureTable(store.rows(), torch.from_numpy(rows), source.lengths)
+    table = FeatureTable(store.rows(), torch.from_numpy(rows), source.lengths, store.rows_file)
     report = BuildReport(
         frames_encoded=encoded,
         frames_found=len(rows) - encoded,

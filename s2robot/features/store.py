@@ -69,14 +69,14 @@ class FeatureStore:
         key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
         self.folder = Path(root or cache_root() / "features").expanduser() / f"{spec.name}-{key}"
         self.manifests = self.folder / "manifests"
-        self._index_file, self._rows_file = self.folder / "index.bin", self.folder / "rows.bin"
+        self._index_file, self.rows_file = self.folder / "index.bin", self.folder / "rows.bin"
         self._check_settings(settings)
 
     def __len__(self) -> int:
         """Rows that are valid now."""
         count = _size(self._index_file) // RECORD.itemsize
-        if _size(self._rows_file) < count * self.row_bytes:
-            there = _size(self._rows_file) // self.row_bytes
+        if _size(self.rows_file) < count * self.row_bytes:
+            there = _size(self.rows_file) // self.row_bytes
             raise UserError(
                 f"feature store {self.folder} is damaged: {count} rows are listed and {there} are there; "
                 f"delete the folder to encode them again"
@@ -89,7 +89,7 @@ class FeatureStore:
         if count == 0:
             return torch.empty(0, *self.shape, dtype=self.dtype)
         size = count * self.row_bytes // self.dtype.itemsize
-        flat = torch.from_file(str(self._rows_file), shared=False, size=size, dtype=self.dtype)
+        flat = torch.from_file(str(self.rows_file), shared=False, size=size, dtype=self.dtype)
         return flat.view(count, *self.shape)
 
     def index(self, count: int) -> np.ndarray:
@@ -149,7 +149,7 @@ class Writer:
         self.store = store
         committed = len(store)
         # unbuffered, so that nothing is left to be written, and to fail, when they are closed
-        self._rows = open(store._rows_file, "ab", buffering=0)  # noqa: SIM115
+        self._rows = open(store.rows_file, "ab", buffering=0)  # noqa: SIM115
         self._index = open(store._index_file, "ab", buffering=0)  # noqa: SIM115
         self._rows.truncate(committed * store.row_bytes)  # what a killed build left half done
         self._index.truncate(committed * RECORD.itemsize)

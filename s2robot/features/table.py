@@ -1,6 +1,8 @@
 """The features of a dataset's frames, gathered by frame number, whatever memory they are in."""
 
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -23,8 +25,9 @@ class FeatureTable:
         data: Float[Tensor, "r c gh gw"],
         rows: Int[Tensor, "n"],  # row of `data` of each frame; frames that look the same share one
         lengths: Sequence[int],
+        file: Path | None = None,  # that `data` is mapped from
     ) -> None:
-        self._data, self._rows = data, rows
+        self._data, self._rows, self._file = data, rows, file
         self.offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
     def __len__(self) -> int:
@@ -59,10 +62,25 @@ class FeatureTable:
         rows = self._rows[frames.to(self._rows.device)]
         return _rows_of(self._data, rows.flatten()).unflatten(0, tuple(rows.shape))
 
-    def to(self, device: str | torch.device) -> "FeatureTable":
-        """A table with only this dataset's rows, in the memory of `device` ("cpu" is RAM, not the disk)."""
+    def read_ahead(self, frames: Int[Tensor, "b to"]) -> None:
+        """Have the kernel read these frames' features from the disk, without waiting for it.
+
+        A table in memory has nothing to read, and systems without `posix_fadvise` read when asked to gather.
+        """
+        if self._file is None or not hasattr(os, "posix_fadvise"):
+            return
+        row_bytes = self._data[0].nbytes
+        with self._file.open("rb") as file:
+            for row in self._rows[frames.flatten()].tolist():
+                os.posix_fadvise(file.fileno(), row * row_bytes, row_bytes, os.POSIX_FADV_WILLNEED)
+
+    def to(self, device: str | torch.device, pin_memory: bool = False) -> "FeatureTable":
+        """A table with only this dataset's rows, in the memory of `device` ("cpu" is RAM, not the disk).
+
+        `pin_memory`: in page-locked RAM, from where a GPU copies without a detour.
+        """
         used, rows = self._rows.unique(return_inverse=True)
-        data = torch.empty(len(used), *self.shape, dtype=self.dtype, device=device)
+        data = torch.empty(len(used), *self.shape, dtype=self.dtype, device=device, pin_memory=pin_memory)
         for at, part in zip(data.split(CHUNK_ROWS), used.split(CHUNK_ROWS), strict=True):
             at.copy_(_rows_of(self._data, part))
         lengths = np.diff(self.offsets).tolist()

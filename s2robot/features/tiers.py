@@ -22,9 +22,16 @@ def choose_tier(nbytes: int, device: str | torch.device) -> str:
 
 
 def place(table: FeatureTable, device: str | torch.device, tier: str = "auto") -> FeatureTable:
-    """The table in the memory `tier`; "auto" is the fastest that holds it, "disk" leaves it mapped."""
+    """The table in the memory `tier`; "auto" is the fastest that holds it, "disk" leaves it mapped.
+
+    RAM is page-locked where a GPU is trained on.
+    """
     if tier == "auto":
         tier = choose_tier(table.nbytes, device)
     if tier not in TIERS:
         raise unknown_name("tier of features", tier, ("auto", *TIERS))
-    return table if tier == "disk" else table.to(device if tier == "device" else "cpu")
+    if tier == "disk":
+        return table
+    if tier == "device":
+        return table.to(device)
+    return table.to("cpu", pin_memory=torch.device(device).type == "cuda")

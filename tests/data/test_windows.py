@@ -14,6 +14,9 @@ class FrameNumbers:
     def gather(self, frames: Tensor) -> Tensor:
         return frames[..., None, None, None].float()
 
+    def read_ahead(self, frames: Tensor) -> None:
+        """Nothing is on a disk."""
+
 
 def make_windows(episodes: list[int], obs_steps: int = 2, horizon: int = 3, stride: int = 1) -> Windows:
     """Two episodes of four and five frames; the action of frame i is i."""

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 import torch
 
@@ -64,3 +66,19 @@ def test_channel_stats_are_those_of_the_frames(table) -> None:
     mean, deviation = table.channel_stats()
     torch.testing.assert_close(mean.double(), values.mean(1), atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(deviation.double(), values.std(1, correction=0), atol=1e-6, rtol=1e-5)
+
+
+def test_the_disk_is_told_what_will_be_read(features, tmp_path, monkeypatch) -> None:
+    file = tmp_path / "rows.bin"
+    features.numpy().tofile(file)
+    mapped = torch.from_file(str(file), size=features.numel(), dtype=torch.float16).view_as(features)
+    told = []
+    monkeypatch.setattr(
+        os, "posix_fadvise", lambda fd, start, size, advice: told.append((start, size, advice))
+    )
+    table = FeatureTable(mapped, torch.tensor([7, 7, 2, 0, 9]), [2, 3], file)
+    table.read_ahead(torch.tensor([[1, 2]]))
+    assert told == [(7 * 48, 48, os.POSIX_FADV_WILLNEED), (2 * 48, 48, os.POSIX_FADV_WILLNEED)]
+    told.clear()
+    table.to("cpu").read_ahead(torch.tensor([[1, 2]]))  # in memory there is nothing to read
+    assert not told

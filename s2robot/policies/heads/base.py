@@ -55,6 +55,12 @@ class Head(nn.Module):
         least = (SMALLEST_RATIO * mean.abs()).clamp(min=SMALLEST_DEVIATION)
         self.normalizer.load_state_dict({"offset": mean, "scale": deviation.maximum(least)})
 
-    def cells(self, linear: nn.Linear, features: Float[Tensor, "b c gh gw"]) -> Float[Tensor, "b k n"]:
-        """`linear` applied to the standardised features of each of the gh gw = n cells."""
-        return standardized_linear(linear, self.normalizer.offset, self.normalizer.scale, features.flatten(2))
+    def cells(
+        self,
+        linear: nn.Linear,
+        features: Float[Tensor, "b c gh gw"],
+        gain: Float[Tensor, "k 1"] | None = None,
+    ) -> Float[Tensor, "b k n"]:
+        """`linear` of the standardised features of each of the gh gw = n cells, times `gain`."""
+        mean, deviation = self.normalizer.offset, self.normalizer.scale
+        return standardized_linear(linear, mean, deviation, features.flatten(2), gain)

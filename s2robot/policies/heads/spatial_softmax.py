@@ -31,6 +31,6 @@ class SpatialSoftmax(Head):
         prefix: Float[Tensor, "b p c"] | None = None,
         proprio: Float[Tensor, "b d"] | None = None,
     ) -> Float[Tensor, "b d"]:
-        scores = self.cells(self.score, features)  # b k n
-        attention = F.softmax(scores * self.log_temperature.exp(), dim=-1)
+        scores = self.cells(self.score, features, self.log_temperature.exp())  # b k n
+        attention = F.softmax(scores, dim=-1)
         return (attention @ self.grid).flatten(1)  # b k 2 -> b d

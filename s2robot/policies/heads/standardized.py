@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-BLOCK = 2_500_000  # numbers of a map's rows that are float32 at a time, on a CPU: 10 MB
+BLOCK = 1_250_000  # numbers of a map's rows that are float32 at a time, on a CPU: 5 MB
 
 
 def standardized_linear(
@@ -23,13 +23,16 @@ def standardized_linear(
     mean: Float[Tensor, "c"],
     deviation: Float[Tensor, "c"],
     maps: Float[Tensor, "b c n"],
+    gain: Float[Tensor, "k 1"] | None = None,
 ) -> Float[Tensor, "b k n"]:
-    """`linear` over the channels of standardised maps, in float32. No gradient goes to the maps."""
+    """`linear` over the channels of standardised maps, in float32, times `gain`; the maps get no gradient."""
     assert isinstance(linear, nn.Linear)
     # float16 has no room for weights divided by small deviations, so autocast does not apply here
     with torch.autocast(maps.device.type, enabled=False):
         weight = linear.weight / deviation  # k c
         bias = linear.bias - weight @ mean  # k
+        if gain is not None:
+            weight, bias = gain * weight, gain[:, 0] * bias
         result: Tensor = _CellLinear.apply(maps, weight, bias)
     return result
 
