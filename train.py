@@ -22,7 +22,7 @@ from s2robot.encoders.cameras import CameraEncoders
 from s2robot.entry import run
 from s2robot.environment import check_environment
 from s2robot.errors import UserError, unknown_name
-from s2robot.features import build, place, sample
+from s2robot.features import Views, build, place, sample
 from s2robot.metrics import MetricsLog
 from s2robot.policies import make_policy
 from s2robot.policies.observation import Statistics
@@ -39,6 +39,8 @@ def main(config: TrainConfig) -> None:
     run_folder.check(run_dir)
     keep_freed_memory()
 
+    stored = config.features
+    views = Views(stored.views, stored.view_shift, stored.view_colour)
     demos = Demos(config.data.path)
     cameras = demos.cameras if config.data.cameras is None else config.data.cameras
     train_episodes, valid_episodes = demos.splits(config.data.train, config.data.valid)
@@ -75,8 +77,8 @@ def main(config: TrainConfig) -> None:
         trainer.resume()
 
     with run_folder.stage(run_dir, "features"):
-        tables = {camera: build(demos, camera, encoders, dtype=config.features.dtype) for camera in cameras}
-        features = {image_key(c): place(table, device, config.features.tier) for c, table in tables.items()}
+        tables = {c: build(demos, c, encoders, dtype=stored.dtype, views=views) for c in cameras}
+        features = {image_key(c): place(table, device, stored.tier) for c, table in tables.items()}
     trainer.samples = sample(demos, {camera: features[image_key(camera)] for camera in cameras})
     run_folder.start(run_dir, config)
     frames = demos.frames_of(train_episodes)

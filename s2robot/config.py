@@ -42,6 +42,9 @@ class FeaturesConfig:
     """How the features are stored, and where they live while training."""
 
     dtype: str = "float16"  # or: float32
+    views: int = 1  # of each frame, one drawn for each sample in training; 1: only the frame as it is
+    view_shift: float = 0.05  # of the other views: at most, of the height and of the width
+    view_colour: float = 0.2  # of the other views: brightness, contrast, saturation times 1 -+ this
     tier: str = "auto"  # device, ram, disk; auto: the fastest that has room
 
 

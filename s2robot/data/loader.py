@@ -12,6 +12,8 @@ from s2robot.data.windows import Windows
 from s2robot.seeding import mixed_seed
 from s2robot.types import Batch
 
+VIEWS = 1  # sets the seed of the views apart from others of the same step
+
 
 def windows_of_step(count: int, batch_size: int, seed: int, step: int) -> Int[Tensor, "b"]:
     """The windows of training step `step`: a function of its arguments, so resuming needs no state.
@@ -23,6 +25,12 @@ def windows_of_step(count: int, batch_size: int, seed: int, step: int) -> Int[Te
     epoch, place = position // count, position % count
     parts = [_shuffle(count, seed, e)[place[epoch == e]] for e in epoch.unique().tolist()]
     return torch.cat(parts)
+
+
+def views_of_step(count: int, batch_size: int, seed: int, step: int) -> Int[Tensor, "b"]:
+    """Which of `count` views each sample of training step `step` is seen in: a function of its arguments."""
+    generator = torch.Generator().manual_seed(mixed_seed(seed, step, VIEWS))
+    return torch.randint(count, (batch_size,), generator=generator)
 
 
 @lru_cache(maxsize=2)
@@ -40,19 +48,20 @@ def batches(
     batch into page-locked memory while this one is trained on.
     """
 
-    def order(step: int) -> Int[Tensor, "b"]:
-        return windows_of_step(len(windows), batch_size, seed, step)
+    def order(step: int) -> tuple[Int[Tensor, "b"], Int[Tensor, "b"]]:
+        chosen = windows_of_step(len(windows), batch_size, seed, step)
+        return chosen, views_of_step(windows.views, batch_size, seed, step)
 
     if device.type == "cpu":
         for step in steps:
-            batch = windows.batch(order(step))
+            batch = windows.batch(*order(step))
             if step + 1 in steps:
-                windows.read_ahead(order(step + 1))
+                windows.read_ahead(*order(step + 1))
             yield batch
         return
 
     def gather(step: int) -> Batch:
-        batch = windows.batch(order(step))
+        batch = windows.batch(*order(step))
         return (batch.pin_memory() if batch.actions.device.type == "cpu" else batch).to(device)
 
     with ThreadPoolExecutor(1, thread_name_prefix="gather") as thread:

@@ -24,9 +24,12 @@ from s2robot.types import Batch
 class FeatureGather(Protocol):
     """The part of a feature table that windows read."""
 
-    def gather(self, frames: Int[Tensor, "b to"]) -> Tensor: ...
+    @property
+    def views(self) -> int: ...
 
-    def read_ahead(self, frames: Int[Tensor, "b to"]) -> None: ...
+    def gather(self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None) -> Tensor: ...
+
+    def read_ahead(self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None) -> None: ...
 
 
 class Windows:
@@ -68,17 +71,25 @@ class Windows:
         """The frame that is "now" in a window, counted through the dataset."""
         return int(self._now[window])
 
-    def read_ahead(self, windows: Int[Tensor, "b"]) -> None:
+    @property
+    def views(self) -> int:
+        """How many views there are of every camera's frames."""
+        return min((table.views for table in self.features.values()), default=1)
+
+    def read_ahead(self, windows: Int[Tensor, "b"], views: Int[Tensor, "b"] | None = None) -> None:
         """Let the features of these windows be read from the disk, without waiting for them."""
         for table in self.features.values():
-            table.read_ahead(self._seen(windows))
+            table.read_ahead(self._seen(windows), views)
 
-    def batch(self, windows: Int[Tensor, "b"]) -> Batch:
-        """Gather a batch. Nothing is shared with the dataset: the batch may be moved and kept."""
+    def batch(self, windows: Int[Tensor, "b"], views: Int[Tensor, "b"] | None = None) -> Batch:
+        """Gather a batch, with the frames of each window in its view (0 unless given).
+
+        Nothing is shared with the dataset: the batch may be moved and kept.
+        """
         now, start, end = self._now[windows], self._start[windows], self._end[windows]
         seen = self._seen(windows)  # b to
         ahead = now[:, None] + self._ahead  # b ta
-        obs = {key: table.gather(seen) for key, table in self.features.items()}
+        obs = {key: table.gather(seen, views) for key, table in self.features.items()}
         obs |= {key: values[seen] for key, values in self.proprio.items()}
         past = now[:, None] + self._past  # b tp
         past_mask = past >= start[:, None]

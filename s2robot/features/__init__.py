@@ -6,12 +6,14 @@ from s2robot.features.plan import Plan, make_plan
 from s2robot.features.store import FeatureStore
 from s2robot.features.table import FeatureTable
 from s2robot.features.tiers import place
+from s2robot.features.views import Views
 
 __all__ = [
     "BuildReport",
     "FeatureStore",
     "FeatureTable",
     "Plan",
+    "Views",
     "build",
     "build_with_report",
     "make_plan",

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Int
 
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
 from s2robot.features.manifest import load_manifest, save_manifest
 from s2robot.features.store import FeatureStore, Writer, frame_hash
 from s2robot.features.table import FeatureTable
+from s2robot.features.views import AS_IT_IS, Views
 from s2robot.progress import progress as shown
 from s2robot.types import FrameSource
 
@@ -25,7 +27,7 @@ EpisodeFrames = tuple[str, np.ndarray, list[bytes]]  # episode, uint8 "t h w 3",
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a build did."""
+    """What a build did; each view of a frame counts as a frame."""
 
     frames_encoded: int
     frames_found: int  # already stored, or the same as another frame
@@ -41,6 +43,7 @@ def build(
     root: str | Path | None = None,
     progress: bool = True,
     dtype: str = "float16",
+    views: Views = AS_IT_IS,
 ) -> FeatureTable:
     """The features of all frames of a dataset's camera, encoded where they are not stored yet.
 
@@ -48,7 +51,7 @@ def build(
     prints a line at the end. Raises UserError for frames that the encoder cannot take (named by episode),
     features that are not finite, a full disk or a damaged store.
     """
-    return build_with_report(source, camera, encoders, root, progress, dtype)[0]
+    return build_with_report(source, camera, encoders, root, progress, dtype, views)[0]
 
 
 def build_with_report(
@@ -58,23 +61,24 @@ def build_with_report(
     root: str | Path | None = None,
     progress: bool = True,
     dtype: str = "float16",
+    views: Views = AS_IT_IS,
 ) -> tuple[FeatureTable, BuildReport]:
     """`build`, and what it did."""
     start = time.monotonic()
     shape = encoders.feature_shape(camera, source.image_size(camera))
-    store = FeatureStore(encoders.encoder(camera).spec, shape, dtype, root)
+    store = FeatureStore(encoders.encoder(camera).spec, shape, dtype, root, views)
     rows = load_manifest(store, source, camera)
     encoded = 0
     if rows is None:
         with store.writer() as writer:
             before = len(store)
-            rows = _store_frames(source, camera, encoders, writer, progress)
+            rows = _store_frames(source, camera, encoders, views, writer, progress)
             encoded = len(store) - before
             save_manifest(store, source, camera, rows)
     table = FeatureTable(store.rows(), torch.from_numpy(rows), source.lengths, store.rows_file)
     report = BuildReport(
         frames_encoded=encoded,
-        frames_found=len(rows) - encoded,
+        frames_found=rows.size - encoded,
         bytes=len(np.unique(rows)) * store.row_bytes,
         seconds=time.monotonic() - start,
         folder=store.folder,
@@ -88,26 +92,34 @@ def build_with_report(
 
 
 def _store_frames(
-    source: FrameSource, camera: str, encoders: CameraEncoders, writer: Writer, progress: bool
-) -> np.ndarray:
-    """Encode and store what is new; the row of every frame."""
+    source: FrameSource,
+    camera: str,
+    encoders: CameraEncoders,
+    views: Views,
+    writer: Writer,
+    progress: bool,
+) -> Int[np.ndarray, "n k"]:
+    """Encode and store what is new; the row of every view of every frame."""
     rows = []
     committed = time.monotonic()
     episodes = frames_ahead(source, camera)
     if progress:
         episodes = shown(episodes, len(source.episodes), f"features of {camera} (episodes)")
     for episode, frames, hashes in episodes:
-        new = list({h: i for i, h in enumerate(hashes) if writer.find(h) is None}.values())
+        keys = [views.keys(h) for h in hashes]
+        every = {key: (i, view) for i, own in enumerate(keys) for view, key in enumerate(own)}
+        new = [key for key in every if writer.find(key) is None]
         for part in (new[i : i + BATCH_FRAMES] for i in range(0, len(new), BATCH_FRAMES)):
-            features = encoders.encode(camera, frames[part]).to(writer.store.dtype)
+            pixels = [views.draw(frames[i], hashes[i], view) for i, view in map(every.__getitem__, part)]
+            features = encoders.encode(camera, np.stack(pixels)).to(writer.store.dtype)
             finite = features.isfinite().flatten(1).all(1)
             if not finite.all():
-                frame = part[int(finite.int().argmin())]
+                frame, _ = every[part[int(finite.int().argmin())]]
                 raise UserError(
                     f"features of {camera}, {episode}, frame {frame} are not finite in {features.dtype}"
                 )
-            writer.append([hashes[i] for i in part], features)
-        rows += [writer.find(h) for h in hashes]
+            writer.append(part, features)
+        rows += [[writer.find(key) for key in own] for own in keys]
         if time.monotonic() - committed > COMMIT_INTERVAL_S:
             writer.commit()
             committed = time.monotonic()

@@ -21,6 +21,7 @@ from s2robot.features.plan import Plan, make_plan
 from s2robot.features.store import FeatureStore
 from s2robot.features.table import FeatureTable
 from s2robot.features.tiers import choose_tier
+from s2robot.features.views import Views
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Job:
     source: Demos
     cameras: list[str]
     encoders: CameraEncoders
+    views: Views
     device: torch.device
     asked: argparse.Namespace
 
@@ -83,15 +85,16 @@ def _job(asked: argparse.Namespace) -> Job:
         device=device,
         output_grid=asked.grid,
     )
-    return Job(source, cameras, encoders, device, asked)
+    views = Views(asked.views, asked.view_shift, asked.view_colour)
+    return Job(source, cameras, encoders, views, device, asked)
 
 
 def _build(job: Job) -> Summary:
     asked = job.asked
     reports = {
-        camera: build_with_report(job.source, camera, job.encoders, asked.root, not asked.json, asked.dtype)[
-            1
-        ]
+        camera: build_with_report(
+            job.source, camera, job.encoders, asked.root, not asked.json, asked.dtype, job.views
+        )[1]
         for camera in job.cameras
     }
     return Summary(
@@ -104,11 +107,13 @@ def _build(job: Job) -> Summary:
 
 
 def _plan(job: Job) -> Summary:
-    plan = make_plan(job.source, job.cameras, job.encoders, job.asked.root, job.asked.dtype, job.device)
+    plan = make_plan(
+        job.source, job.cameras, job.encoders, job.asked.root, job.asked.dtype, job.device, job.views
+    )
     if not job.asked.json:
         _print_plan(plan, job.asked.dtype)
     new = sum(camera.frames_to_encode for camera in plan.cameras)
-    found = sum(camera.frames for camera in plan.cameras) - new
+    found = sum(camera.frames * camera.views for camera in plan.cameras) - new
     return Summary(new, found, plan.bytes, plan.seconds, {"plan": asdict(plan)})
 
 
@@ -126,7 +131,7 @@ def _guard(job: Job) -> Summary:
         for what, values in details.items():
             for camera, value in values.items():
                 print(f"{camera}: {what.replace('_', ' ')} {value:.3g}")
-    found = sum(len(table) for table in tables.values())
+    found = sum(table.rows.numel() for table in tables.values())
     return Summary(0, found, sum(table.nbytes for table in tables.values()), 0.0, details)
 
 
@@ -134,7 +139,8 @@ def _stored(job: Job, camera: str) -> tuple[FeatureStore, FeatureTable]:
     """A camera's features as they are; UserError if they were not built."""
     source = job.source
     shape = job.encoders.feature_shape(camera, source.image_size(camera))
-    store = FeatureStore(job.encoders.encoder(camera).spec, shape, job.asked.dtype, job.asked.root)
+    spec = job.encoders.encoder(camera).spec
+    store = FeatureStore(spec, shape, job.asked.dtype, job.asked.root, job.views)
     rows = load_manifest(store, source, camera)
     if rows is None:
         raise UserError(
@@ -149,7 +155,7 @@ def _verify(source: Demos, camera: str, store: FeatureStore, table: FeatureTable
     used = np.unique(table.rows.numpy())
     damaged = store.damaged_rows(used.tolist())
     if damaged:
-        frame = int(np.isin(table.rows.numpy(), damaged).argmax())
+        frame = int(np.isin(table.rows.numpy(), damaged).any(1).argmax())
         episode = int(np.searchsorted(table.offsets, frame, side="right")) - 1
         raise UserError(
             f"feature store {store.folder} is damaged: {len(damaged)} of {len(used)} rows of {camera} have "
@@ -163,6 +169,7 @@ def _print_plan(plan: Plan, dtype: str) -> None:
     for camera in plan.cameras:
         print(
             f"{camera.camera}: {camera.frames} frames, {camera.different_frames} different, "
+            f"{'' if camera.views == 1 else f'{camera.views} views of each, '}"
             f"{camera.frames_to_encode} to encode at {camera.frame_s * 1e3:.1f} ms each"
         )
         for option in camera.options:

@@ -14,8 +14,10 @@ from s2robot.features.store import FeatureStore
 from s2robot.types import FrameSource
 
 
-def save_manifest(store: FeatureStore, source: FrameSource, camera: str, rows: Int[np.ndarray, "n"]) -> None:
-    """Remember the rows of all frames of a dataset's camera, under the dataset's identity."""
+def save_manifest(
+    store: FeatureStore, source: FrameSource, camera: str, rows: Int[np.ndarray, "n k"]
+) -> None:
+    """Remember the rows of all views of all frames of a dataset's camera, under the dataset's identity."""
     known = len(store)
     metadata = {
         "dataset": source.identity,
@@ -30,7 +32,7 @@ def save_manifest(store: FeatureStore, source: FrameSource, camera: str, rows: I
     scratch.replace(file)
 
 
-def load_manifest(store: FeatureStore, source: FrameSource, camera: str) -> Int[np.ndarray, "n"] | None:
+def load_manifest(store: FeatureStore, source: FrameSource, camera: str) -> Int[np.ndarray, "n k"] | None:
     """The rows of a dataset's camera; None if it was never seen, or if the store's rows changed."""
     file = _file(store, source, camera)
     if not file.exists():
@@ -43,7 +45,7 @@ def load_manifest(store: FeatureStore, source: FrameSource, camera: str) -> Int[
     known = int(metadata["known"])
     same_rows = known <= len(store) and metadata["index"] == _index_digest(store, known)
     same_frames = metadata["lengths"] == json.dumps(list(source.lengths))
-    return rows if same_rows and same_frames else None
+    return rows.reshape(len(rows), -1) if same_rows and same_frames else None
 
 
 def _file(store: FeatureStore, source: FrameSource, camera: str) -> Path:

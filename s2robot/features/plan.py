@@ -13,6 +13,7 @@ from s2robot.features.builder import frames_ahead
 from s2robot.features.manifest import load_manifest
 from s2robot.features.store import DTYPES, FeatureStore
 from s2robot.features.tiers import choose_tier
+from s2robot.features.views import AS_IT_IS, Views
 from s2robot.types import FrameSource
 
 WARM_UP_FRAMES = 2
@@ -26,7 +27,7 @@ class Option:
     grid: tuple[int, int]
     dtype: str
     row_bytes: int
-    bytes: int  # of all different frames
+    bytes: int  # of all views of all different frames
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,9 @@ class CameraPlan:
 
     camera: str
     frames: int
+    views: int  # of each frame
     different_frames: int
-    frames_to_encode: int
+    frames_to_encode: int  # each view counts
     frame_s: float  # measured time to encode one; 0 where none is to be encoded
     seconds: float
     shape: tuple[int, int, int]
@@ -62,28 +64,34 @@ def make_plan(
     root: str | Path | None = None,
     dtype: str = "float16",
     device: str | torch.device = "cpu",
+    views: Views = AS_IT_IS,
 ) -> Plan:
     """Plan the features of a dataset.
 
     Every frame of a dataset that was not seen before is read once, to count those that differ and those
     that are stored already; a few are encoded to measure the time. Raises UserError as `build` does.
     """
-    plans = [_plan_camera(source, camera, encoders, root, dtype) for camera in cameras]
+    plans = [_plan_camera(source, camera, encoders, root, dtype, views) for camera in cameras]
     nbytes = sum(plan.bytes for plan in plans)
     return Plan(plans, nbytes, sum(plan.seconds for plan in plans), choose_tier(nbytes, device))
 
 
 def _plan_camera(
-    source: FrameSource, camera: str, encoders: CameraEncoders, root: str | Path | None, dtype: str
+    source: FrameSource,
+    camera: str,
+    encoders: CameraEncoders,
+    root: str | Path | None,
+    dtype: str,
+    views: Views,
 ) -> CameraPlan:
     image_size = source.image_size(camera)
     shape = encoders.feature_shape(camera, image_size)
     spec = encoders.encoder(camera).spec
-    store = FeatureStore(spec, shape, dtype, root)
+    store = FeatureStore(spec, shape, dtype, root, views)
     rows = load_manifest(store, source, camera)
     frame_s = reading_s = 0.0
     if rows is not None:
-        different, new = len(np.unique(rows)), 0
+        different, new = len(np.unique(rows[:, 0])), 0
     else:
         stored = {bytes(frame) for frame in store.index(len(store))["frame"]}
         seen: set[bytes] = set()
@@ -91,7 +99,8 @@ def _plan_camera(
         for _, _, hashes in frames_ahead(source, camera):
             seen.update(hashes)
         reading_s = time.monotonic() - start
-        different, new = len(seen), len(seen - stored)
+        different = len(seen)
+        new = sum(key not in stored for frame in seen for key in views.keys(frame))
         if new:
             frame_s = _time_a_frame(source, camera, encoders)
     grids = dict.fromkeys([shape[1:], *spec.scale_grids(*image_size)])
@@ -99,17 +108,18 @@ def _plan_camera(
     for grid in grids:
         for name, torch_dtype in DTYPES.items():
             row_bytes = shape[0] * grid[0] * grid[1] * torch_dtype.itemsize
-            options.append(Option(grid, name, row_bytes, row_bytes * different))
+            options.append(Option(grid, name, row_bytes, row_bytes * different * views.count))
     return CameraPlan(
         camera=camera,
         frames=sum(source.lengths),
+        views=views.count,
         different_frames=different,
         frames_to_encode=new,
         frame_s=frame_s,
         seconds=max(reading_s, new * frame_s),  # a build reads ahead while it encodes
         shape=shape,
         row_bytes=store.row_bytes,
-        bytes=store.row_bytes * different,
+        bytes=store.row_bytes * different * views.count,
         options=options,
     )
 

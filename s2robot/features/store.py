@@ -1,9 +1,9 @@
-"""The feature store on disk: one folder for each way of encoding, one row for each different frame.
+"""The feature store on disk: one folder for each way of encoding, one row for each different frame (or view).
 
     <root>/<encoder>-<key>/
         settings.json     all that decides the numbers; its hash is the key
         rows.bin          the features, row after row, only ever appended to
-        index.bin         a record for each row: hash of the frame, checksum of the row
+        index.bin         a record for each row: hash of the frame (or view), checksum of the row
         manifests/        datasets seen before: which rows their frames are
         lock              held by whoever appends
 
@@ -31,6 +31,7 @@ from torch import Tensor
 from s2robot.cache import cache_root
 from s2robot.encoders.base import EncoderSpec
 from s2robot.errors import UserError
+from s2robot.features.views import AS_IT_IS, Views
 
 FORMAT = 1
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
@@ -60,12 +61,14 @@ class FeatureStore:
         shape: tuple[int, int, int],
         dtype: str = "float16",
         root: str | Path | None = None,
+        views: Views = AS_IT_IS,
     ) -> None:
         if dtype not in DTYPES:
             raise UserError(f"features are stored as {' or '.join(DTYPES)}, not as {dtype!r}")
         self.shape, self.dtype = shape, DTYPES[dtype]
         self.row_bytes = int(np.prod(shape)) * self.dtype.itemsize
         settings = {"format": FORMAT, "dtype": dtype, "shape": list(shape), "encoder": spec.to_dict()}
+        settings |= views.settings()
         key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
         self.folder = Path(root or cache_root() / "features").expanduser() / f"{spec.name}-{key}"
         self.manifests = self.folder / "manifests"

@@ -16,6 +16,7 @@ CHUNK_ROWS = 256
 class FeatureTable:
     """Frames are numbered through all episodes of a dataset, in its order.
 
+    Frames that look the same share their rows. View 0 of a frame is the frame as it is.
     `shape` is (c, gh, gw) of a frame, `offsets` the first frame of each episode and, last, their number.
     Read from the disk as it is, with the page cache in between; `to` moves it into memory or onto a GPU.
     """
@@ -23,11 +24,11 @@ class FeatureTable:
     def __init__(
         self,
         data: Float[Tensor, "r c gh gw"],
-        rows: Int[Tensor, "n"],  # row of `data` of each frame; frames that look the same share one
+        rows: Int[Tensor, "n"] | Int[Tensor, "n k"],  # of `data`, of each frame or each of its views
         lengths: Sequence[int],
         file: Path | None = None,  # that `data` is mapped from
     ) -> None:
-        self._data, self._rows, self._file = data, rows, file
+        self._data, self._rows, self._file = data, rows.view(len(rows), -1), file
         self.offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
     def __len__(self) -> int:
@@ -47,9 +48,14 @@ class FeatureTable:
         return self._data.device
 
     @property
-    def rows(self) -> Int[Tensor, "n"]:
-        """Row of the store of each frame."""
+    def rows(self) -> Int[Tensor, "n k"]:
+        """Row of the store of each view of each frame."""
         return self._rows
+
+    @property
+    def views(self) -> int:
+        """Views of each frame."""
+        return self._rows.shape[1]
 
     @property
     def nbytes(self) -> int:
@@ -57,12 +63,17 @@ class FeatureTable:
         c, gh, gw = self.shape
         return len(self._rows.unique()) * c * gh * gw * self.dtype.itemsize
 
-    def gather(self, frames: Int[Tensor, "b to"]) -> Float[Tensor, "b to c gh gw"]:
-        """A copy of these frames' features, on the table's device and in its dtype."""
-        rows = self._rows[frames.to(self._rows.device)]
+    def gather(
+        self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None
+    ) -> Float[Tensor, "b to c gh gw"]:
+        """A copy of these frames' features, on the table's device and in its dtype.
+
+        `views` is the view of each sample's frames, 0 unless given.
+        """
+        rows = self._rows_of_views(frames, views)
         return _rows_of(self._data, rows.flatten()).unflatten(0, tuple(rows.shape))
 
-    def read_ahead(self, frames: Int[Tensor, "b to"]) -> None:
+    def read_ahead(self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None) -> None:
         """Have the kernel read these frames' features from the disk, without waiting for it.
 
         A table in memory has nothing to read, and systems without `posix_fadvise` read when asked to gather.
@@ -71,7 +82,7 @@ class FeatureTable:
             return
         row_bytes = self._data[0].nbytes
         with self._file.open("rb") as file:
-            for row in self._rows[frames.flatten()].tolist():
+            for row in self._rows_of_views(frames, views).flatten().tolist():
                 os.posix_fadvise(file.fileno(), row * row_bytes, row_bytes, os.POSIX_FADV_WILLNEED)
 
     def to(self, device: str | torch.device, pin_memory: bool = False) -> "FeatureTable":
@@ -104,6 +115,14 @@ class FeatureTable:
         mean = total / cells
         deviation = (squares / cells - mean.square()).clamp(min=0).sqrt()
         return mean.float().cpu(), deviation.float().cpu()
+
+    def _rows_of_views(
+        self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None
+    ) -> Int[Tensor, "b to"]:
+        device = self._rows.device
+        if views is None:
+            return self._rows[frames.to(device), 0]
+        return self._rows[frames.to(device), views.to(device)[:, None]]
 
 
 def _rows_of(data: Float[Tensor, "r c gh gw"], rows: Int[Tensor, "n"]) -> Float[Tensor, "n c gh gw"]:

@@ -9,12 +9,16 @@ from s2robot.data.windows import Windows
 
 
 class FrameNumbers:
-    """A feature table whose feature is the number of the frame."""
+    """A feature table whose feature is the number of the frame, and 100 more for each view."""
 
-    def gather(self, frames: Tensor) -> Tensor:
-        return frames[..., None, None, None].float()
+    def __init__(self, views: int = 1) -> None:
+        self.views = views
 
-    def read_ahead(self, frames: Tensor) -> None:
+    def gather(self, frames: Tensor, views: Tensor | None = None) -> Tensor:
+        shift = 0 if views is None else 100 * views[:, None]
+        return (frames + shift)[..., None, None, None].float()
+
+    def read_ahead(self, frames: Tensor, views: Tensor | None = None) -> None:
         """Nothing is on a disk."""
 
 
@@ -72,3 +76,21 @@ def test_gathering_ahead_changes_nothing() -> None:
         expected = windows.batch(windows_of_step(9, 4, 0, step))
         assert torch.equal(batch.actions, expected.actions)
         assert torch.equal(batch.obs["a_image"], expected.obs["a_image"])
+
+
+def test_a_view_for_each_sample_is_decided_by_seed_and_step() -> None:
+    windows = make_windows([0, 1])
+    windows.features = {"a_image": FrameNumbers(views=3)}
+    device = torch.device("cpu")
+
+    def views(steps: range, seed: int = 0) -> list[list[int]]:
+        """Of each batch's samples; the same in all steps of a sample."""
+        seen = [batch.obs["a_image"].flatten(1) // 100 for batch in batches(windows, 8, seed, steps, device)]
+        assert all((view == view[:, :1]).all() for view in seen)
+        return [view[:, 0].int().tolist() for view in seen]
+
+    every = views(range(12))
+    assert {view for batch in every for view in batch} == {0, 1, 2}
+    assert views(range(5, 12)) == every[5:]  # resumed
+    assert views(range(12), seed=1) != every and every[0] != every[1]
+    assert windows.batch(torch.arange(9)).obs["a_image"].max() < 100  # validation

@@ -68,6 +68,19 @@ def test_a_finer_grid_is_another_store(features) -> None:
     assert "--grid is rows and columns" in features("--grid", "4")[1]
 
 
+def test_views_of_each_frame(features, tmp_path) -> None:
+    views = ("--cameras", "agentview", "--views", "2")
+    assert "2 views of each" in features(*views, "--plan")[0]
+    plan, built = (json.loads(features(*views, *form, "--json")[0]) for form in (["--plan"], []))
+    plain = json.loads(features("--cameras", "agentview", "--json")[0])
+    assert built["bytes"] == plan["bytes"] == 2 * plain["bytes"]
+    assert built["frames_encoded"] == plan["frames_encoded"] == 2 * plain["frames_encoded"]
+    assert built["folders"] != plain["folders"]
+    verified = json.loads(features(*views, "--verify", "--json")[0])
+    assert verified["verified_rows"]["agentview"] == built["frames_encoded"]
+    assert json.loads(features(*views, "--check", "3", "--json")[0])["largest_difference"]["agentview"] < 2e-3
+
+
 def test_build_then_verify_then_check(features) -> None:
     out, _ = features("--camera-sizes", "robot0_eye_in_hand=32")
     assert "frames encoded, " in out.splitlines()[-1]
@@ -101,6 +114,7 @@ def test_mistakes_are_one_line(features, tmp_path, demos_path) -> None:
         (["--dtype", "int8"], "float16 or float32, not as 'int8'"),
         (["--sizes", "32,x"], "argument --sizes"),
         (["--check", "0"], "are not stored"),
+        (["--views", "0"], "a frame has 1 view or more, not 0"),
     ):
         _, err = features(*options)
         assert message in err and err.count("\n") == 1

@@ -1,0 +1,77 @@
+"""Stored views: augmented copies of every frame, encoded once beside it, so that training needs no pixels.
+
+View 0 is the frame as it is. The others are shifted (edges repeated, as the random shift of DrQ,
+https://arxiv.org/abs/2004.13649) and changed in brightness, contrast and saturation. All that is random
+about a view comes from the frame's hash and the view's number, so it can be made again at any time.
+"""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from s2robot.errors import UserError
+
+GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, of red, green and blue
+
+
+@dataclass(frozen=True)
+class Views:
+    """`count` views of each frame; raises UserError for numbers that cannot be."""
+
+    count: int = 1
+    shift: float = 0.05  # at most, of the height and of the width
+    colour: float = 0.2  # brightness, contrast and saturation times 1 - colour to 1 + colour
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise UserError(f"a frame has 1 view or more, not {self.count}")
+        for name, value in (("shift", self.shift), ("colour", self.colour)):
+            if not 0 <= value < 1:
+                raise UserError(f"{name} of views is at least 0 and below 1, not {value}")
+        if self.count > 1 and not (self.shift or self.colour):
+            raise UserError(f"{self.count} views without shift and colour would all be the same")
+
+    def settings(self) -> dict[str, Any]:
+        """Their part of a store's key; nothing where frames are stored as they are."""
+        return {"views": asdict(self)} if self.count > 1 else {}
+
+    def keys(self, frame: bytes) -> list[bytes]:
+        """What each view of the frame with this hash is stored under; view 0 under the frame's own hash."""
+        views = (_digest(frame, view, len(frame)) for view in range(1, self.count))
+        return [frame, *views]
+
+    def draw(self, pixels: UInt8[np.ndarray, "h w 3"], frame: bytes, view: int) -> UInt8[np.ndarray, "h w 3"]:
+        """A view of the frame with these pixels and this hash."""
+        if view == 0:
+            return pixels
+        words = np.frombuffer(_digest(frame, view, 40), "<u8")
+        down, right, brightness, contrast, saturation = words / 2**63 - 1  # each -1 to 1
+        h, w = pixels.shape[:2]
+        rows = np.clip(np.arange(h) + round(down * self.shift * h), 0, h - 1)
+        columns = np.clip(np.arange(w) + round(right * self.shift * w), 0, w - 1)
+        shifted = pixels[rows[:, None], columns]
+        if not self.colour:
+            return shifted
+        factors = 1 + self.colour * np.array([brightness, contrast, saturation], np.float32)
+        return _coloured(shifted, *factors)
+
+
+AS_IT_IS = Views()
+
+
+def _coloured(
+    pixels: UInt8[np.ndarray, "h w 3"], brightness: float, contrast: float, saturation: float
+) -> UInt8[np.ndarray, "h w 3"]:
+    image: Float[np.ndarray, "h w 3"] = pixels * np.float32(brightness)
+    mean = (image @ GREY).mean()
+    image = mean + contrast * (image - mean)
+    grey = (image @ GREY)[..., None]
+    image = grey + saturation * (image - grey)
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+def _digest(frame: bytes, view: int, size: int) -> bytes:
+    return hashlib.blake2b(frame + view.to_bytes(4, "little"), digest_size=size).digest()

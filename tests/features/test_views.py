@@ -1,0 +1,120 @@
+"""Views of a frame: always the same, stored once each, gathered by number."""
+
+import numpy as np
+import pytest
+import torch
+from frame_cases import CountingEncoders, Frames, random_frames
+
+from s2robot.errors import UserError
+from s2robot.features import Views, build, build_with_report, builder, make_plan, place, sample
+from s2robot.features.store import frame_hash
+
+THREE = Views(3)
+
+
+def gathered(table, view: int) -> torch.Tensor:
+    n = len(table)
+    return table.gather(torch.arange(n)[:, None], torch.full((n,), view))[:, 0]
+
+
+def drawn(episodes: dict[str, np.ndarray], view: int) -> np.ndarray:
+    frames = np.concatenate(list(episodes.values()))
+    return np.stack([THREE.draw(frame, frame_hash(frame), view) for frame in frames])
+
+
+def test_a_view_is_decided_by_frame_number_and_settings() -> None:
+    frame, other = random_frames(2, seed=0)
+    first, second = frame_hash(frame), frame_hash(other)
+    assert np.array_equal(THREE.draw(frame, first, 0), frame)
+    views = [THREE.draw(frame, first, view) for view in (1, 2)]
+    assert not np.array_equal(*views) and not any(np.array_equal(view, frame) for view in views)
+    assert np.array_equal(views[0], Views(8).draw(frame, first, 1))  # however many there are
+    assert not np.array_equal(views[0], THREE.draw(frame, second, 1))
+    assert len({*THREE.keys(first), *THREE.keys(second)}) == 6 and THREE.keys(first)[0] == first
+
+
+def test_a_shift_moves_the_frame_and_repeats_its_edge() -> None:
+    frame = np.broadcast_to(np.arange(100, dtype=np.uint8)[:, None, None], (100, 100, 3)).copy()
+    shifts = set()
+    for number in range(40):
+        column = Views(2, shift=0.05, colour=0).draw(frame, bytes([number]) * 16, 1)[:, 50, 0].astype(int)
+        shift = int(column[50]) - 50
+        assert np.array_equal(column, np.clip(np.arange(100) + shift, 0, 99))
+        shifts.add(shift)
+    assert min(shifts) == -5 and max(shifts) == 5
+
+
+def test_colour_stays_within_its_strength() -> None:
+    grey = np.full((8, 8, 3), 100, np.uint8)  # contrast and saturation change nothing about it
+    levels = [int(Views(2, 0, 0.2).draw(grey, bytes([n]) * 16, 1)[0, 0, 0]) for n in range(40)]
+    assert 80 <= min(levels) < 90 and 110 < max(levels) <= 120
+    red = np.zeros((8, 8, 3), np.uint8)
+    red[..., 0] = 200
+    changed = [Views(2, 0, 0.2).draw(red, bytes([n]) * 16, 1)[0, 0].astype(int) for n in range(40)]
+    spread = [int(pixel.max() - pixel.min()) for pixel in changed]
+    assert min(spread) < 190 and max(spread) > 200
+
+
+def test_numbers_that_cannot_be_are_refused() -> None:
+    for arguments, message in (
+        ((0,), "1 view or more, not 0"),
+        ((2, -0.1), "shift of views"),
+        ((2, 0.1, 1.0), "colour of views"),
+        ((2, 0, 0), "would all be the same"),
+    ):
+        with pytest.raises(UserError, match=message):
+            Views(*arguments)
+
+
+def test_each_view_is_stored_and_gathered_on_every_tier(tmp_path, episodes, encoders) -> None:
+    source = Frames(episodes, "a")
+    plan = make_plan(source, ["cam"], encoders, tmp_path, views=THREE)
+    encoders.frames_encoded = 0
+    table, report = build_with_report(source, "cam", encoders, tmp_path, views=THREE)
+    assert encoders.frames_encoded == report.frames_encoded == plan.cameras[0].frames_to_encode == 54
+    assert report.bytes == plan.bytes == table.nbytes == (report.folder / "rows.bin").stat().st_size
+    assert table.views == 3
+    for view in range(3):
+        expected = encoders.encoder("cam").encode(drawn(episodes, view)).map
+        torch.testing.assert_close(gathered(table, view).float(), expected, rtol=1e-3, atol=1e-3)
+    mixed = torch.tensor([[0, 1], [5, 6], [17, 17]]), torch.tensor([2, 0, 1])
+    for tier in ("device", "ram", "disk"):
+        assert torch.equal(place(table, "cpu", tier).gather(*mixed), table.gather(*mixed))
+    assert torch.equal(table.gather(mixed[0]), table.gather(mixed[0], torch.zeros(3, dtype=torch.long)))
+    samples = sample(source, {"cam": table})  # what checks and checkpoints see is the frame as it is
+    again = encoders.encode("cam", samples["frames.cam"].numpy())
+    torch.testing.assert_close(samples["features.cam"].float(), again, rtol=1e-3, atol=1e-3)
+
+
+def test_views_are_found_again_and_make_a_store_of_their_own(tmp_path, episodes, encoders) -> None:
+    plain = build_with_report(Frames(episodes, "a"), "cam", encoders, tmp_path)[1].folder
+    folders = {plain}
+    for views in (THREE, Views(3, shift=0.1), Views(3, colour=0.1), Views(4)):
+        report = build_with_report(Frames(episodes, "a"), "cam", encoders, tmp_path, views=views)[1]
+        folders.add(report.folder)
+    assert len(folders) == 5
+    same = build_with_report(Frames(episodes, "a"), "cam", encoders, tmp_path, views=Views(1, 0.3, 0.1))[1]
+    assert same.folder == plain and same.frames_encoded == 0
+
+    source = Frames({f"demo_{9 - i}": frames for i, frames in enumerate(episodes.values())}, "b")
+    encoders.frames_encoded = 0
+    again, report = build_with_report(source, "cam", encoders, tmp_path, views=THREE)
+    assert encoders.frames_encoded == 0 and (report.frames_encoded, report.frames_found) == (0, 54)
+    plan = make_plan(source, ["cam"], encoders, tmp_path, views=THREE)
+    assert plan.bytes == again.nbytes and plan.cameras[0].frames_to_encode == 0
+
+
+def test_a_build_that_was_killed_between_views_goes_on(tmp_path, encoders, monkeypatch) -> None:
+    monkeypatch.setattr(builder, "COMMIT_INTERVAL_S", 0)
+    monkeypatch.setattr(builder, "BATCH_FRAMES", 4)
+    still = np.repeat(random_frames(1, seed=9), 2, axis=0)  # one frame, three views
+    episodes = {"demo_0": random_frames(2, seed=0), "demo_1": still, "demo_2": random_frames(2, seed=1)}
+    encoders.fails_after = 8  # 6 of demo_0, the 3 of demo_1 are encoded but not demo_2
+    with pytest.raises(KeyboardInterrupt):
+        build(Frames(episodes, "a"), "cam", encoders, tmp_path, views=THREE)
+    encoders.fails_after, encoders.frames_encoded = None, 0
+    table = build(Frames(episodes, "a"), "cam", encoders, tmp_path, views=THREE)
+    assert encoders.frames_encoded == 6
+    for view in range(3):
+        expected = CountingEncoders.encoder(encoders, "cam").encode(drawn(episodes, view)).map
+        torch.testing.assert_close(gathered(table, view).float(), expected, rtol=1e-3, atol=1e-3)
