@@ -10,8 +10,6 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
-import gymnasium
-
 from s2robot import checkpoint, run_folder
 from s2robot.config import TrainConfig, plain
 from s2robot.data.demos import Demos
@@ -20,7 +18,7 @@ from s2robot.device import choose_device
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.entry import run
-from s2robot.environment import check_environment
+from s2robot.environment import check_environment, environment_of, is_installed
 from s2robot.errors import UserError, unknown_name
 from s2robot.features import Views, build, place, sample
 from s2robot.metrics import MetricsLog
@@ -52,16 +50,17 @@ def main(config: TrainConfig) -> None:
     for camera in encoders.named_cameras:
         if camera not in demos.cameras:
             raise unknown_name("camera in encoder.camera_sizes or camera_grids", camera, demos.cameras)
+    env_id, env_kwargs = environment_of(demos.env_args)
     spec = Spec(
-        env_id=demos.env_args["env_name"],
-        env_kwargs=demos.env_args["env_kwargs"],
+        env_id=env_id,
+        env_kwargs=env_kwargs,
         action_dim=actions.shape[1],
         proprio={key: values.shape[1] for key, values in proprio.items()},
         images={image_key(camera): demos.image_size(camera) for camera in cameras},
         features={image_key(c): encoders.feature_shape(c, demos.image_size(c)) for c in cameras},
         scales={image_key(c): encoders.scales(c) for c in cameras},
     )
-    if spec.env_id in gymnasium.registry:  # demonstrations may come from elsewhere
+    if is_installed(spec.env_id):  # demonstrations may come from elsewhere
         check_environment(spec, spec.env_id, spec.env_kwargs)
 
     policy = make_policy(spec, config.policy, config.seed).to(device)

@@ -12,12 +12,15 @@ import difflib  # noqa: E402
 
 import gymnasium  # noqa: E402
 
+from envs import robosuite  # noqa: E402
 from envs.base import Expert, Task  # noqa: E402
 from envs.tasks import TASKS  # noqa: E402
 
-__all__ = ["TASKS", "Expert", "Task", "make_expert"]
+__all__ = ["KNOWN", "TASKS", "Expert", "Task", "make_expert"]
 
-for _id, _task in TASKS.items():
+KNOWN: dict[str, Task] = {**TASKS, **robosuite.TASKS}  # those of robosuite need a package of their own
+
+for _id, _task in KNOWN.items():
     gymnasium.register(
         _id,
         entry_point=f"{_task.env.__module__}:{_task.env.__qualname__}",
@@ -32,8 +35,8 @@ def make_expert(env_id: str, seed: int = 0) -> Expert:
     `seed` draws its style (pace). Raises ValueError for an unknown id.
     """
     name = env_id.removeprefix("envs:")
-    if name not in TASKS:
-        near = difflib.get_close_matches(name, TASKS, n=1)
+    if name not in KNOWN:
+        near = difflib.get_close_matches(name, KNOWN, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"unknown environment {env_id!r}; {hint}known: {', '.join(sorted(TASKS))}")
-    return TASKS[name].expert(seed)
+        raise ValueError(f"unknown environment {env_id!r}; {hint}known: {', '.join(sorted(KNOWN))}")
+    return KNOWN[name].expert(seed)

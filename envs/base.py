@@ -52,7 +52,7 @@ class Task:
     how likely a push off course begins in a step.
     """
 
-    env: "type[TabletopEnv]"
+    env: type[gymnasium.Env]
     expert: Callable[[int], Expert]  # seed -> expert
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     max_episode_steps: int = MAX_EPISODE_STEPS
@@ -134,7 +134,7 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         if reward_type not in ("sparse", "dense"):
             raise ValueError(f"reward_type is {reward_type!r}; it must be 'sparse' or 'dense'")
         self.reward_type = reward_type
-        self.image_size = _height_width(image_size)
+        self.image_size = height_width(image_size)
         spec = mujoco.MjSpec.from_file(str(ASSETS / self.scene))
         _edit_cameras(spec, camera_distance, wrist_camera)
         self.edit_scene(spec)
@@ -147,7 +147,7 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         self.model.vis.global_.offheight, self.model.vis.global_.offwidth = self.image_size
 
         in_scene = tuple(self.model.camera(i).name for i in range(self.model.ncam))
-        self.camera_names = in_scene if cameras is None else _known_cameras(cameras, in_scene)
+        self.camera_names = in_scene if cameras is None else known_cameras(cameras, in_scene)
         self._substeps = _substeps(control_freq, self.model.opt.timestep)
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode is {render_mode!r}; it must be None or 'rgb_array'")
@@ -245,7 +245,7 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
 
         Raises ValueError for a camera this environment was not made with.
         """
-        cameras = self.camera_names if cameras is None else _known_cameras(cameras, self.camera_names)
+        cameras = self.camera_names if cameras is None else known_cameras(cameras, self.camera_names)
         position, _ = self.panda.pose(self.data)
         return {
             **{f"{name}_image": self._image(name) for name in cameras},
@@ -260,6 +260,10 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         physics = np.empty(mujoco.mj_stateSize(self.model, _STATE))
         mujoco.mj_getState(self.model, self.data, physics, _STATE)
         return np.concatenate([physics, self.panda.target, [self._success_steps]])
+
+    def stored_state(self) -> np.ndarray:
+        """What datasets keep of a state: all of it."""
+        return self.get_state()
 
     def set_state(self, state: np.ndarray) -> None:
         """Goes back to a state from `get_state`; the simulation then goes on bit for bit as it did.
@@ -329,7 +333,7 @@ def check_metres(name: str, value: float, low: float, high: float) -> None:
         raise ValueError(f"{name} is {value!r}; it must be {low} to {high} m")
 
 
-def _known_cameras(cameras: Sequence[str], known: tuple[str, ...]) -> tuple[str, ...]:
+def known_cameras(cameras: Sequence[str], known: tuple[str, ...]) -> tuple[str, ...]:
     cameras = (cameras,) if isinstance(cameras, str) else tuple(cameras)
     for name in cameras:
         if name not in known:
@@ -337,7 +341,7 @@ def _known_cameras(cameras: Sequence[str], known: tuple[str, ...]) -> tuple[str,
     return cameras
 
 
-def _height_width(image_size: int | tuple[int, int]) -> tuple[int, int]:
+def height_width(image_size: int | tuple[int, int]) -> tuple[int, int]:
     pair: Any = (image_size, image_size) if isinstance(image_size, Integral) else image_size
     if not isinstance(pair, Sequence) or len(pair) != 2 or not all(_is_positive(n) for n in pair):
         raise ValueError(f"image_size is {image_size!r}; it must be a positive integer or (height, width)")

@@ -50,6 +50,13 @@ def build_parser() -> argparse.ArgumentParser:
     collect.add_argument("--keep-failures", action="store_true")
     collect.set_defaults(run=_collect)
 
+    render = commands.add_parser("render", help="a dataset with images rendered anew from its states")
+    render.add_argument("data", type=Path, help="robomimic HDF5 file with states")
+    render.add_argument("--size", type=int, nargs="+", required=True, metavar="N", help="pixels: N or H W")
+    render.add_argument("--cameras", type=lambda text: text.split(","), help="names (default: the file's)")
+    render.add_argument("--out", type=Path, required=True, help="HDF5 file to write")
+    render.set_defaults(run=_render)
+
     features = commands.add_parser("features", help="features of a dataset's frames, computed once")
     features.add_argument("data", type=Path, help="robomimic HDF5 file")
     features.add_argument("--encoder", default="lite0")
@@ -140,6 +147,18 @@ def _collect(arguments: argparse.Namespace) -> None:
     outcome = "wrote" if collect(collection, arguments.out, arguments.workers) else "found"
     size_mb = arguments.out.stat().st_size / 1e6
     print(f"{outcome} {arguments.out}: {arguments.episodes} demonstrations, {size_mb:.0f} MB")
+
+
+def _render(arguments: argparse.Namespace) -> None:
+    from s2robot.data.render import render
+    from s2robot.environment import check_rendering
+
+    check_rendering()
+    if len(arguments.size) > 2:
+        raise UserError("--size takes N or H W")
+    size = (arguments.size[0], arguments.size[-1])
+    frames = render(arguments.data, arguments.out, size, arguments.cameras)
+    print(f"wrote {arguments.out}: {frames} frames of {size[0]}x{size[1]}")
 
 
 def _features(arguments: argparse.Namespace) -> None:

@@ -11,6 +11,7 @@ import gymnasium
 import imageio_ffmpeg
 import torch
 
+from envs import robosuite
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.backends import remembered
 from s2robot.environment import check_rendering
@@ -27,6 +28,7 @@ def diagnose() -> list[tuple[str, bool, str]]:
         ("processor", True, f"{os.cpu_count()} cores, {torch.get_num_threads()} torch threads"),
         ("GPU", True, torch.cuda.get_device_name() if torch.cuda.is_available() else "none: the CPU is used"),
         _openvino(),
+        _robosuite(),
         *_backends(),
         ("memory", True, _memory()),
         _rendering(),
@@ -45,6 +47,12 @@ def _openvino() -> tuple[str, bool, str]:
     if importlib.util.find_spec("openvino") is None:
         return "OpenVINO", True, "none: encoding on a CPU takes twice the time (pip install openvino)"
     return "OpenVINO", True, importlib.metadata.version("openvino")
+
+
+def _robosuite() -> tuple[str, bool, str]:
+    if not robosuite.is_installed():
+        return "robosuite", True, "none: its tasks need it (pip install 's2robot[robosuite]')"
+    return "robosuite", True, importlib.metadata.version("robosuite")
 
 
 def _backends() -> list[tuple[str, bool, str]]:

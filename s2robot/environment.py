@@ -6,9 +6,12 @@ from typing import Any
 import gymnasium
 
 import envs
-from envs import opengl
+from envs import opengl, robosuite
+from envs.robosuite import environment_of
 from s2robot.errors import UserError, unknown_name
 from s2robot.types import Spec
+
+__all__ = ["check_environment", "check_rendering", "environment_of", "is_installed"]
 
 
 def check_rendering() -> None:
@@ -17,10 +20,15 @@ def check_rendering() -> None:
         raise UserError(opengl.MISSING)
 
 
+def is_installed(env_id: str) -> bool:
+    """Whether an environment can be made here: it is registered, and so is the package it comes from."""
+    return env_id in gymnasium.registry and (env_id not in robosuite.TASKS or robosuite.is_installed())
+
+
 def check_environment(spec: Spec, env_id: str, env_kwargs: Mapping[str, Any]) -> None:
     """Build the environment once and compare its spaces with `spec`. Raises `UserError` in one line."""
     if env_id not in gymnasium.registry:
-        raise unknown_name("environment", env_id, envs.TASKS)
+        raise unknown_name("environment", env_id, envs.KNOWN)
     try:
         env = gymnasium.make(env_id, **env_kwargs)
     except (ValueError, TypeError) as error:

@@ -27,13 +27,14 @@ import h5py
 import numpy as np
 
 import envs
-from envs.base import TabletopEnv
+from envs.robosuite import RobosuiteEnv, to_env_args
 from s2robot.data.writer import Episode, assemble, is_kept, write_part
 from s2robot.errors import UserError, unknown_name
 from s2robot.progress import progress
 
 SEEDS_PER_COLLECTION = 1_000_000  # so that collections with other seeds share no episode
 HOPELESS_AFTER = 50  # attempts without a single success
+ROBOSUITE_SETTINGS = ("reward_type", "shadows", "samples", "env_kwargs")
 STEP_KEYS = ("states", "actions", "actions_executed", "rewards", "dones")
 
 
@@ -81,7 +82,7 @@ def collect(collection: Collection, out: Path, workers: int | None = None) -> bo
         pass
     chosen = _first_kept(done, collection.episodes)
     assert chosen is not None
-    env_args = {"env_name": collection.env_id, "env_kwargs": collection.env_kwargs}
+    env_args = to_env_args(collection.env_id, collection.env_kwargs)
     assemble([_part(parts, k) for k in chosen], out, env_args, {"collection": settings})
     shutil.rmtree(parts)
     return True
@@ -92,26 +93,28 @@ def resolve(collection: Collection) -> Collection:
 
     Raises `UserError` for settings that cannot be carried out.
     """
-    if collection.env_id not in envs.TASKS:
-        raise unknown_name("environment", collection.env_id, envs.TASKS)
+    if collection.env_id not in envs.KNOWN:
+        raise unknown_name("environment", collection.env_id, envs.KNOWN)
     if collection.episodes < 1:
         raise UserError(f"--episodes {collection.episodes}: at least one demonstration is wanted")
     if collection.seed < 0:
         raise UserError(f"--seed {collection.seed}: seeds start at 0")
     try:
+        envs.make_expert(collection.env_id)
         env = gymnasium.make(collection.env_id, **collection.env_kwargs)
     except (ValueError, TypeError) as error:
         raise UserError(f"{collection.env_id}: {error}") from error
-    scene = env.unwrapped
+    scene: Any = env.unwrapped
     env.close()
-    assert isinstance(scene, TabletopEnv)
     env_kwargs = {
         **collection.env_kwargs,
         "image_size": list(scene.image_size),
         "cameras": list(scene.camera_names),
         "control_freq": scene.metadata["render_fps"],
     }
-    task = envs.TASKS[collection.env_id]
+    if isinstance(scene, RobosuiteEnv):
+        env_kwargs |= {name: getattr(scene, name) for name in ROBOSUITE_SETTINGS}
+    task = envs.KNOWN[collection.env_id]
     noise = task.noise if collection.noise is None else collection.noise
     pushes = task.push_probability if collection.push_probability is None else collection.push_probability
     return replace(collection, env_kwargs=env_kwargs, noise=noise, push_probability=pushes)
@@ -148,7 +151,7 @@ def run_attempt(collection: Collection, attempt: int, env: gymnasium.Env) -> Epi
     push = np.zeros(3)
     success = done = False
     while not done:
-        state = env.unwrapped.get_state()  # type: ignore[attr-defined]
+        state = env.unwrapped.stored_state()  # type: ignore[attr-defined]
         action = np.asarray(expert(env), dtype=np.float32)
         executed, push = disturb(action, push, rng, collection.noise, collection.push_probability)
         for key, value in obs.items():

@@ -43,7 +43,7 @@ def write_part(path: Path, episode: Episode, keep: bool) -> None:
             for key, values in episode.arrays.items():
                 demo[key] = values
             for key, values in episode.obs.items():
-                _write_obs(demo.require_group("obs"), key, values)
+                write_obs(demo.require_group("obs"), key, values)
     os.replace(partial, path)
 
 
@@ -72,8 +72,9 @@ def assemble(parts: Sequence[Path], out: Path, env_args: dict[str, Any], attribu
     os.replace(partial, out)
 
 
-def _write_obs(group: h5py.Group, key: str, values: np.ndarray) -> None:
-    if values.dtype == np.uint8 and values.ndim == 4:  # frames: a chunk each, compressed without loss
+def write_obs(group: h5py.Group, key: str, values: np.ndarray) -> None:
+    """Write one observation over an episode, "t ..."; frames are compressed, each in a chunk of its own."""
+    if values.dtype == np.uint8 and values.ndim == 4:
         frame = (1, *values.shape[1:])
         group.create_dataset(key, data=values, chunks=frame, compression="gzip", compression_opts=1)
     else:

@@ -1,0 +1,97 @@
+"""`s2robot render`: the frames of states, as they were recorded or of another size and other cameras."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import gymnasium
+import h5py
+import numpy as np
+import pytest
+
+import envs
+from s2robot.data.demos import Demos
+from s2robot.data.render import render
+from s2robot.errors import UserError
+
+
+def test_own_size_gives_the_recorded_frames(demos_path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "again.hdf5"
+    render(demos_path, out, (64, 64))
+    with h5py.File(demos_path) as recorded, h5py.File(out) as rendered:
+        assert recorded["mask"].keys() == rendered["mask"].keys()
+        for name, demo in recorded["data"].items():
+            other = rendered["data"][name]
+            assert dict(demo.attrs) == dict(other.attrs)
+            for key in demo["obs"]:
+                np.testing.assert_array_equal(demo["obs"][key][:], other["obs"][key][:], err_msg=key)
+            np.testing.assert_array_equal(demo["actions"][:], other["actions"][:])
+    assert [path.name for path in tmp_path.iterdir()] == ["again.hdf5"]
+
+
+def test_command_renders_another_size_that_the_environment_then_has(demos_path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "wide.hdf5"
+    words = ["render", str(demos_path), "--size", "32", "48", "--cameras", "agentview", "--out", str(out)]
+    told = subprocess.run(
+        [sys.executable, "-m", "s2robot", *words], capture_output=True, text=True, check=True
+    )
+    assert f"wrote {out}" in told.stdout
+    demos = Demos(out)
+    assert demos.cameras == ["agentview"]
+    assert demos.image_size("agentview") == (32, 48)
+    env = gymnasium.make(demos.env_args["env_name"], **demos.env_args["env_kwargs"])
+    assert env.observation_space["agentview_image"].shape == (32, 48, 3)
+    env.close()
+
+
+def changed(source: Path, target: Path, change) -> Path:
+    with h5py.File(source) as old, h5py.File(target, "w") as new:
+        old.copy("data", new)
+        change(new["data"])
+    return target
+
+
+def without_states(data: h5py.Group) -> None:
+    del data["demo_1"]["states"]
+
+
+def of_another_task(data: h5py.Group) -> None:
+    data.attrs["env_args"] = json.dumps({"env_name": "Door", "type": 1, "env_kwargs": {}})
+
+
+def of_robosuite(data: h5py.Group) -> None:
+    data.attrs["env_args"] = json.dumps({"env_name": "Lift", "type": 1, "env_kwargs": {}})
+
+
+@pytest.mark.parametrize(
+    ("change", "cameras", "message"),
+    [
+        (without_states, None, "demo_1 has no states"),
+        (of_another_task, None, "unknown environment .*robosuite-Door-v0"),
+        (of_robosuite, None, r"pip install 's2robot\[robosuite\]'"),
+        (lambda data: None, ["agentvue"], "did you mean 'agentview'"),
+    ],
+)
+def test_mistakes_leave_nothing(change, cameras, message: str, demos_path: Path, tmp_path: Path) -> None:
+    data = changed(demos_path, tmp_path / "data.hdf5", change)
+    with pytest.raises(UserError, match=message):
+        render(data, tmp_path / "out.hdf5", (32, 32), cameras)
+    assert [path.name for path in tmp_path.iterdir()] == ["data.hdf5"]
+
+
+def test_nothing_is_overwritten(demos_path: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the dataset itself"):
+        render(demos_path, demos_path, (32, 32))
+    (tmp_path / "there.hdf5").touch()
+    with pytest.raises(UserError, match="exists"):
+        render(demos_path, tmp_path / "there.hdf5", (32, 32))
+
+
+def test_without_robosuite_its_tasks_name_the_extra() -> None:
+    with pytest.raises(gymnasium.error.DependencyNotInstalled, match=r"pip install 's2robot\[robosuite\]'"):
+        gymnasium.make("s2robot/robosuite-Lift-v0")
+    assert set(envs.KNOWN) - set(envs.TASKS) == {
+        *("s2robot/robosuite-Lift-v0", "s2robot/robosuite-NutAssemblySquare-v0"),
+        "s2robot/robosuite-PickPlaceCan-v0",
+    }
