@@ -34,7 +34,7 @@ def main(config: EvalConfig) -> None:
         weights = config.weights or loaded.config["encoder"]["weights"]
         encoders = CameraEncoders.from_dict(loaded.encoders, device, config.backend, weights)
         verify(encoders, loaded.samples)  # does it still see what it was trained on?
-    seeds = evaluation_seeds(config.episodes, loaded.training_seeds, config.seed)
+    seeds = evaluation_seeds(config.episodes, loaded.training_seeds | loaded.selection_seeds, config.seed)
     workers = config.workers or default_workers()
     action_steps = config.action_steps if config.temporal_ensemble is None else 1
     agent: Actor = Agent(loaded.policy, encoders, device, action_steps)

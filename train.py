@@ -3,38 +3,39 @@
 python train.py experiment=demo
 python train.py data.path=my.hdf5 run_dir=runs/my policy=diffusion_unet encoder.sizes=[224,448]
 python train.py -m policy=bc,diffusion_unet data.path=my.hdf5 run_dir='runs/${policy.name}'
+torchrun --nproc-per-node 4 train.py policy=flow data.path=my.hdf5 run_dir=runs/flow
 """
 
 import hashlib
 import sys
-from contextlib import closing
 from pathlib import Path
 
-from s2robot import checkpoint, run_folder
+from s2robot import checkpoint, parallel, run_folder
 from s2robot.config import TrainConfig, plain
 from s2robot.data.demos import Demos
 from s2robot.data.windows import Windows
-from s2robot.device import choose_device
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.entry import run
 from s2robot.environment import check_environment, environment_of, is_installed
 from s2robot.errors import UserError, unknown_name
 from s2robot.features import Views, build, place, sample
-from s2robot.metrics import MetricsLog
+from s2robot.metrics import check_wandb, open_log
 from s2robot.policies import make_policy
 from s2robot.policies.observation import Statistics
+from s2robot.selection import selection_seeds, success_rate
 from s2robot.trainer import Trainer
 from s2robot.training import train
 from s2robot.types import Spec, image_key
 
 # options that a resumed training may change
-NOT_DECISIVE = ("run_dir", "resume", "device", "features.tier")
+NOT_DECISIVE = ("run_dir", "resume", "device", "features.tier", "wandb", "wandb_project")
 
 
 def main(config: TrainConfig) -> None:
-    run_dir, device = Path(config.run_dir), choose_device(config.device)
+    run_dir, device = Path(config.run_dir), parallel.join(config.device)
     run_folder.check(run_dir)
+    check_wandb(config)
     keep_freed_memory()
 
     stored = config.features
@@ -62,6 +63,7 @@ def main(config: TrainConfig) -> None:
     )
     if is_installed(spec.env_id):  # demonstrations may come from elsewhere
         check_environment(spec, spec.env_id, spec.env_kwargs)
+    seeds = selection_seeds(config.rollout, spec, demos.seeds)  # of the rollouts that choose a checkpoint
 
     policy = make_policy(spec, config.policy, config.seed).to(device)
     description = {
@@ -70,13 +72,15 @@ def main(config: TrainConfig) -> None:
         "encoders": encoders.spec_dict(),
         "actions_sha256": hashlib.sha256(actions.tobytes()).hexdigest(),  # the same demonstrations to resume
         "training_seeds": sorted(demos.seeds),
+        "selection_seeds": seeds,
     }
     trainer = Trainer(policy, config.optim, run_dir / checkpoint.FOLDER, description)
     if config.resume:
         trainer.resume()
 
-    with run_folder.stage(run_dir, "features"):
-        tables = {c: build(demos, c, encoders, dtype=stored.dtype, views=views) for c in cameras}
+    with run_folder.stage(run_dir, "features"), parallel.main_first():
+        dtype, shown = stored.dtype, parallel.is_main()
+        tables = {c: build(demos, c, encoders, dtype=dtype, views=views, progress=shown) for c in cameras}
         features = {image_key(c): place(table, device, stored.tier) for c, table in tables.items()}
     trainer.samples = sample(demos, {camera: features[image_key(camera)] for camera in cameras})
     run_folder.start(run_dir, config)
@@ -95,9 +99,12 @@ def main(config: TrainConfig) -> None:
         )
         for episodes in (train_episodes, valid_episodes)
     )
-    with run_folder.stage(run_dir, "train"), closing(MetricsLog(run_dir, trainer.step)) as log:
-        finished = train(trainer, windows, valid, demos, config.seed, log)
+    evaluate = success_rate(policy, encoders, device, seeds) if seeds else None
+    with run_folder.stage(run_dir, "train"), open_log(run_dir, trainer.step, config) as log:
+        finished = train(trainer, windows, valid, demos, config.seed, log, evaluate, config.rollout.every)
 
+    if not parallel.is_main():
+        return
     numbers = ", ".join(f"{name} {value:.4f}" for name, value in trainer.metrics.items())
     outcome = "trained to" if finished else "stopped by SIGTERM, saved at"
     print(f"{outcome} step {trainer.step} ({numbers or 'not validated'}): {trainer.folder / 'last'}")

@@ -43,6 +43,7 @@ class Checkpoint:
     config: dict[str, Any]  # the training configuration, as plain data
     encoders: dict[str, Any]  # as `CameraEncoders.spec_dict` gave it
     training_seeds: set[int]  # reset seeds of the demonstrations
+    selection_seeds: set[int]  # of the rollouts that chose `best`
     metrics: dict[str, float]
     samples: dict[str, Tensor]  # a few frames with the features that were trained on
     sha256: str  # of the weights
@@ -60,7 +61,7 @@ def save(
     """Write a checkpoint under `folder` and point `links` at it; older unlinked ones are removed.
 
     `samples` are frames with their features (`s2robot.features.sample`), `description` is JSON data kept
-    beside the weights: spec, config, encoders, training_seeds, metrics.
+    beside the weights: spec, config, encoders, training_seeds, selection_seeds, metrics.
     Raises `UserError` when it cannot be written; the earlier checkpoints are as they were then.
     """
     name = f"step_{step:08d}"
@@ -105,6 +106,7 @@ def load(path: str | Path) -> Checkpoint:
             config=dict(description["config"]),
             encoders=dict(description["encoders"]),
             training_seeds={int(seed) for seed in description["training_seeds"]},
+            selection_seeds={int(seed) for seed in description["selection_seeds"]},
             metrics=dict(description["metrics"]),
             samples=_load_tensors(path / "samples.safetensors"),
             sha256=hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest(),

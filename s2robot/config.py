@@ -19,6 +19,8 @@ from s2robot.errors import UserError, unknown_name
 from s2robot.policies import POLICIES, PolicyConfig
 from s2robot.policies.heads import HEADS
 
+PRECISIONS = ("fp32", "bf16", "fp16")
+
 
 @dataclass
 class EncoderConfig:
@@ -66,11 +68,12 @@ class OptimConfig:
     """The training loop."""
 
     steps: int = 3000
-    batch_size: int = 64
+    batch_size: int = 64  # of all processes together
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
     warmup_steps: int = 100
-    gradient_clip: float = 10.0
+    gradient_clip: float = 10.0  # largest norm
+    precision: str = "fp32"  # of forward and backward: fp32, bf16, fp16 (loss scaled)
     ema_max_decay: float = 0.9999
     log_every: int = 50
     valid_every: int = 500
@@ -80,6 +83,22 @@ class OptimConfig:
         """Raise `UserError` for a number that cannot be."""
         _at_least(1, self, "batch_size", "log_every", "valid_every", "checkpoint_every", group="optim.")
         _at_least(0, self, "steps", "warmup_steps", "learning_rate", "weight_decay", group="optim.")
+        if self.precision not in PRECISIONS:
+            raise unknown_name("optim.precision", self.precision, PRECISIONS)
+
+
+@dataclass
+class RolloutConfig:
+    """Rollouts while training: their success rate chooses the checkpoint `best`."""
+
+    every: int = 0  # steps; 0: none, and the action error in validation chooses
+    episodes: int = 20
+    seed: int = 50_000  # reset seed of the first one; eval.py's are others
+
+    def check(self) -> None:
+        """Raise `UserError` for a number that cannot be."""
+        _at_least(0, self, "every", "seed", group="rollout.")
+        _at_least(1, self, "episodes", group="rollout.")
 
 
 @dataclass
@@ -90,16 +109,20 @@ class TrainConfig:
     seed: int = 0
     resume: bool = False
     device: str = "auto"  # auto, cpu, cuda, cuda:1
+    wandb: bool = False  # log to Weights & Biases as well
+    wandb_project: str = "s2robot"
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     data: DataConfig = field(default_factory=DataConfig)
     policy: PolicyConfig = MISSING
     optim: OptimConfig = field(default_factory=OptimConfig)
+    rollout: RolloutConfig = field(default_factory=RolloutConfig)
 
     def check(self) -> None:
         """Raise `UserError` for options that cannot be."""
         _at_least(0, self, "seed")
         self.optim.check()
+        self.rollout.check()
         if not isinstance(self.policy, POLICIES[self.policy.name][1]):
             raise UserError(
                 f"policy.name={self.policy.name} has other options; say policy={self.policy.name}"

@@ -56,13 +56,13 @@ def wilson_interval(successes: int, episodes: int, confidence: float = 0.95) -> 
 
 
 def evaluation_seeds(episodes: int, training: Collection[int] = (), start: int = FIRST_SEED) -> list[int]:
-    """`episodes` seeds from `start` on; raises `UserError` if one of them made a training episode."""
+    """`episodes` seeds from `start` on; raises `UserError` if one of them was used in training."""
     seeds = list(range(start, start + episodes))
     shared = sorted(set(seeds).intersection(training))
     if shared:
         raise UserError(
-            f"{len(shared)} evaluation seeds were trained on (the first is {shared[0]});"
-            f" start above {max(training)}"
+            f"{len(shared)} evaluation seeds were trained on or chose the checkpoint"
+            f" (the first is {shared[0]}); start above {max(training)}"
         )
     return seeds
 

@@ -1,11 +1,24 @@
-"""The numbers of a run: `metrics.jsonl` for reports, TensorBoard events for watching."""
+"""The numbers of a run: `metrics.jsonl` for reports, TensorBoard and Weights & Biases for watching."""
 
+import importlib.util
 import json
 import os
-from collections.abc import Mapping
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any, Protocol
 
 from torch.utils.tensorboard import SummaryWriter
+
+from s2robot import parallel
+from s2robot.config import TrainConfig, plain
+from s2robot.errors import UserError
+
+
+class Log(Protocol):
+    def write(self, step: int, values: Mapping[str, float]) -> None: ...
+    def close(self) -> None: ...
 
 
 class MetricsLog:
@@ -31,6 +44,64 @@ class MetricsLog:
 
     def close(self) -> None:
         self._board.close()
+
+
+class WandbLog:
+    """The same numbers at Weights & Biases; a resumed training goes on in the run it began there."""
+
+    def __init__(self, run_dir: Path, project: str, config: Mapping[str, Any]) -> None:
+        import wandb
+
+        id_file = run_dir / "wandb_id"
+        if not id_file.exists():
+            id_file.write_text(secrets.token_hex(4))
+        self._run = wandb.init(
+            project=project,
+            id=id_file.read_text(),
+            name=str(run_dir),
+            dir=str(run_dir),
+            config=dict(config),
+            resume="allow",
+        )
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        self._run.log(dict(values), step=step)
+
+    def close(self) -> None:
+        self._run.finish()
+
+
+class Logs:
+    """Writes to each of several logs, or to none."""
+
+    def __init__(self, *logs: Log) -> None:
+        self._logs = logs
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        for log in self._logs:
+            log.write(step, values)
+
+    def close(self) -> None:
+        for log in self._logs:
+            log.close()
+
+
+def check_wandb(config: TrainConfig) -> None:
+    """Raise `UserError` if Weights & Biases is asked for and not installed."""
+    if config.wandb and importlib.util.find_spec("wandb") is None:
+        raise UserError("wandb=true: Weights & Biases is not installed; pip install wandb, or wandb=false")
+
+
+@contextmanager
+def open_log(run_dir: Path, resumed_step: int, config: TrainConfig) -> Iterator[Log]:
+    """The log of a run; only the main process of several writes."""
+    logs: list[Log] = []
+    if parallel.is_main():
+        logs.append(MetricsLog(run_dir, resumed_step))
+        if config.wandb:
+            logs.append(WandbLog(run_dir, config.wandb_project, plain(config)))
+    with closing(Logs(*logs)) as log:
+        yield log
 
 
 def read(run_dir: Path) -> list[dict[str, float]]:

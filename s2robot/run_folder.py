@@ -21,11 +21,12 @@ from pathlib import Path
 
 import yaml
 
+from s2robot import parallel
 from s2robot.config import TrainConfig
 from s2robot.errors import UserError
 
 KIB_PER_GIB = 1024**2
-OF_A_TRAINING = ("checkpoints", "tensorboard", "metrics.jsonl", "eval", "report.html")
+OF_A_TRAINING = ("checkpoints", "tensorboard", "metrics.jsonl", "eval", "report.html", "wandb_id")
 
 
 def check(run_dir: Path) -> None:
@@ -41,6 +42,8 @@ def start(run_dir: Path, config: TrainConfig) -> None:
 
     Without `resume` an earlier training there is replaced, and with it what was evaluated of it.
     """
+    if not parallel.is_main():
+        return
     run_dir.mkdir(parents=True, exist_ok=True)
     if not config.resume and (run_dir / "checkpoints").exists():
         print(f"{run_dir}: training anew, the earlier training is replaced (resume=true goes on with it)")
@@ -55,6 +58,8 @@ def stage(run_dir: Path, name: str) -> Iterator[None]:
     """Measure what happens inside as stage `name` of the run; nothing is recorded when it fails."""
     started = time.perf_counter()
     yield
+    if not parallel.is_main():
+        return
     run_dir.mkdir(parents=True, exist_ok=True)
     record_stage(run_dir, name, time.perf_counter() - started)
 

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from s2robot import parallel
 from s2robot.data.windows import Windows
 from s2robot.seeding import mixed_seed
 from s2robot.types import Batch
@@ -41,7 +42,9 @@ def _shuffle(count: int, seed: int, epoch: int) -> Int[Tensor, "count"]:
 def batches(
     windows: Windows, batch_size: int, seed: int, steps: range, device: torch.device
 ) -> Iterator[Batch]:
-    """The batch of each step, on `device`; what the next one needs is on its way meanwhile.
+    """The batch of each step, on `device`: this process's share of `batch_size` windows.
+
+    What the next one needs is on its way meanwhile.
 
     On a CPU the disk is told what will be read, and batches are copied between the steps: a thread of their
     own would take a core from the training and cost more than it hides. For a GPU a thread gathers the next
@@ -50,7 +53,7 @@ def batches(
 
     def order(step: int) -> tuple[Int[Tensor, "b"], Int[Tensor, "b"]]:
         chosen = windows_of_step(len(windows), batch_size, seed, step)
-        return chosen, views_of_step(windows.views, batch_size, seed, step)
+        return parallel.share(chosen), parallel.share(views_of_step(windows.views, batch_size, seed, step))
 
     if device.type == "cpu":
         for step in steps:

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from s2robot.parallel import mean_size
 from s2robot.policies.base import Policy, PolicyConfig, check_attention, masked_mean
 from s2robot.types import Batch, Spec
 
@@ -66,7 +67,7 @@ class ACT(Policy):
         mean, log_variance = self._style(batch, target)
         z = mean + (log_variance / 2).exp() * torch.randn_like(mean)
         l1 = masked_mean((self._chunk(batch.obs, z) - target).abs(), batch.mask)
-        kl = (mean.square() + log_variance.exp() - log_variance - 1).sum(-1).mean() / 2
+        kl = (mean.square() + log_variance.exp() - log_variance - 1).sum() / mean_size(len(mean)) / 2
         return l1 + self.config.kl_weight * kl, {"l1": l1.detach(), "kl": kl.detach()}
 
     @torch.no_grad()

@@ -32,6 +32,7 @@ from torch import Tensor, nn
 
 from s2robot.errors import UserError, unknown_name
 from s2robot.normalizer import MODES
+from s2robot.parallel import mean_size
 from s2robot.policies.actions import Actions
 from s2robot.policies.observation import ObservationEncoder, Statistics
 from s2robot.types import Batch, Spec
@@ -103,7 +104,11 @@ class Policy(nn.Module):
         self.actions.fit(torch.from_numpy(statistics.actions), self.config.action_norm)
 
     def loss(self, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        """Mean loss over the unmasked action steps, and detached metrics. The batch is not changed."""
+        """Mean loss over the unmasked action steps, and detached metrics. The batch is not changed.
+
+        Means are taken with `masked_mean`, or divide a sum by `s2robot.parallel.mean_size`, so that they are
+        right when several processes share a batch.
+        """
         raise NotImplementedError
 
     def predict(
@@ -133,8 +138,8 @@ def check_attention(width: int, heads: int) -> None:
 
 
 def masked_mean(error: Float[Tensor, "b ta da"], mask: Tensor) -> Float[Tensor, ""]:
-    """Mean over the entries whose step is inside the episode."""
-    return (error * mask[..., None]).sum() / (mask.sum() * error.shape[-1])
+    """Mean over the entries whose step is inside the episode; see `mean_size` for several processes."""
+    return (error * mask[..., None]).sum() / (mean_size(mask.sum()) * error.shape[-1])
 
 
 @torch.no_grad()

@@ -13,6 +13,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from s2robot.parallel import mean_size
+
 with contextlib.redirect_stdout(io.StringIO()):  # the banner about a private macro file
     import robomimic.utils.obs_utils as obs_utils
     from robomimic.models import policy_nets
@@ -58,7 +60,7 @@ def mixture_nll(
     inside = mask.repeat_interleave(actions.shape[-1], dim=-1)[..., None, :]
     chosen = mixture.mixture_distribution.logits.log_softmax(-1)  # ... m
     likelihood = torch.logsumexp((each * inside).sum(-1) + chosen, dim=-1)
-    return -likelihood.sum() / (mask.sum() * actions.shape[-1])
+    return -likelihood.sum() / (mean_size(mask.sum()) * actions.shape[-1])
 
 
 def likeliest(mixture: Mixture) -> Float[Tensor, "... d"]:

@@ -37,6 +37,7 @@ def save(folder: Path, step: int, policy: Policy | None = None, links: tuple[str
         "config": {"policy": vars(policy.config)},
         "encoders": {},
         "training_seeds": [3, 1],
+        "selection_seeds": [50],
         "metrics": {"valid/loss": 0.5},
     }
     return checkpoint.save(

@@ -1,0 +1,75 @@
+"""Training in half precision: it learns, goes on where it stopped, and survives an overflow."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from policy_cases import fitted, make_batch
+from tiny_training import run_training, weights
+
+from s2robot import checkpoint, metrics
+from s2robot.config import OptimConfig
+from s2robot.trainer import Trainer
+
+HALF = ["bf16", "fp16"]
+
+
+@pytest.mark.parametrize("precision", HALF)
+def test_computes_in_half_and_keeps_weights_whole(precision: str) -> None:
+    policy = fitted("bc")
+    batch = make_batch(policy.config)
+    losses = {
+        name: Trainer(policy, OptimConfig(precision=name), Path(), {}).loss(batch)
+        for name in ("fp32", precision)
+    }
+    assert 0 < abs(losses[precision] - losses["fp32"]) < 0.01 * losses["fp32"]
+    trainer = Trainer(policy, OptimConfig(precision=precision), Path(), {})
+    trainer.update(trainer.loss(batch))
+    assert all(p.dtype == p.grad.dtype == torch.float32 for p in trainer.parameters.values())
+
+
+@pytest.mark.parametrize("precision", HALF)
+def test_learns_and_resumes_bit_equal(precision: str, demos_path: Path, tmp_path: Path, monkeypatch) -> None:
+    said = f"optim.precision={precision}"
+    run_training(demos_path, tmp_path / "whole", "bc", said)
+    losses = [line["train/loss"] for line in metrics.read(tmp_path / "whole") if "train/loss" in line]
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]
+
+    update = Trainer.update
+
+    def killed(trainer: Trainer, loss: torch.Tensor):
+        if trainer.step == 7:
+            raise KeyboardInterrupt
+        return update(trainer, loss)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "update", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_training(demos_path, tmp_path / "killed", "bc", said)
+    run_training(demos_path, tmp_path / "killed", "bc", said, "resume=true")
+    assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
+
+
+def test_step_that_overflows_in_fp16_is_left_out(tmp_path: Path) -> None:
+    policy = fitted("bc")
+    trainer = Trainer(policy, OptimConfig(precision="fp16"), tmp_path, {})
+    batch = make_batch(policy.config)
+    trainer.update(trainer.loss(batch))  # the scale is there from now on
+    before = {name: p.detach().clone() for name, p in trainer.parameters.items()}
+    scale = trainer.scaler.get_scale()
+
+    _, norm = trainer.update(trainer.loss(batch) * 1e36)
+
+    assert norm == 0
+    assert trainer.scaler.get_scale() == scale / 2
+    assert all(torch.equal(p, before[name]) for name, p in trainer.parameters.items())
+    trainer.update(trainer.loss(batch))
+    assert any(not torch.equal(p, before[name]) for name, p in trainer.parameters.items())
+
+
+def test_checkpoint_acts_in_whole_precision(demos_path: Path, tmp_path: Path) -> None:
+    run_training(demos_path, tmp_path, "bc", "optim.precision=bf16", "optim.steps=2")
+    loaded = checkpoint.load(tmp_path / "checkpoints" / "last")
+    assert all(p.dtype == torch.float32 for p in loaded.policy.parameters())
