@@ -1,0 +1,80 @@
+"""Every policy on PickCube: trained as it comes, 100 episodes on seeds that none was trained on.
+
+    python benchmarks/policies.py                              # all of configs/policy
+    python benchmarks/policies.py bc flow --out runs/policies
+    python benchmarks/policies.py --steps-ablation             # few sampling steps beside 100, 400 seeds
+
+`seconds` are those of the training's steps on this machine, validation and checkpoints included; the features
+are there before. A training that took longer than five minutes is marked with `!`.
+"""
+
+import argparse
+from pathlib import Path
+
+import common
+
+from s2robot import checkpoint
+from s2robot.comparison import compare_folders, table
+
+ENV_ID = "s2robot/PickCube-v0"
+PRESETS = sorted(file.stem for file in (common.ROOT / "configs" / "policy").glob("*.yaml"))
+ABLATED = {"flow": 4, "diffusion_unet": 10, "diffusion_transformer": 10}  # steps that they act with
+MANY_STEPS = 100
+LIMIT_S = 300
+
+
+def train(name: str, arguments: argparse.Namespace) -> tuple[Path, float]:
+    """The run folder of a policy, and the seconds that training took."""
+    run_dir = arguments.out / name
+    options = ["experiment=demo", f"policy={name}", f"data.path={arguments.data}", f"seed={arguments.seed}"]
+    return run_dir, common.trained(run_dir, *options, *arguments.options)
+
+
+def success_table(arguments: argparse.Namespace) -> list[str]:
+    rows = [f"{'policy':24}{'parameters':>12}{'steps':>7}{'seconds':>9}  success [95% interval]"]
+    for name in arguments.policies:
+        run_dir, seconds = train(name, arguments)
+        results = common.evaluated(run_dir, "default", arguments.episodes)
+        loaded = checkpoint.load(run_dir / "checkpoints" / "last")
+        parameters = sum(p.numel() for p in loaded.policy.parameters())
+        late = "!" if seconds > LIMIT_S else " "
+        columns = f"{parameters:12,}{loaded.step:7}{seconds:8.0f}{late}"
+        rows.append(f"{name:24}{columns}  {common.rate(results)}")
+        common.say(rows[-1])
+    return rows
+
+
+def steps_table(arguments: argparse.Namespace) -> list[str]:
+    rows = []
+    for name in (policy for policy in arguments.policies if policy in ABLATED):
+        run_dir, _ = train(name, arguments)
+        names = [f"{steps} steps" for steps in (ABLATED[name], MANY_STEPS)]
+        for steps, folder in zip((ABLATED[name], MANY_STEPS), names, strict=True):
+            option = f"policy.inference_steps={steps}"
+            common.evaluated(run_dir, folder.replace(" ", "_"), arguments.episodes, option)
+        few, many = (run_dir / "eval" / folder.replace(" ", "_") for folder in names)
+        rows += [f"\n{name}", *table(compare_folders(few, many), *names)]
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("policies", nargs="*", default=PRESETS, help="of configs/policy (default: all)")
+    parser.add_argument("--steps-ablation", action="store_true")
+    parser.add_argument("--episodes", type=int, help="default: 100, of --steps-ablation 400")
+    parser.add_argument("--seed", type=int, default=0, help="of training")
+    parser.add_argument("--data", type=Path, default=Path("runs/demo/demos.hdf5"), help="made if missing")
+    parser.add_argument("--out", type=Path, default=Path("runs/policies"))
+    parser.add_argument("--options", nargs="+", default=[], help="more for train.py, e.g. optim.steps=500")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.policies) - set(PRESETS):
+        parser.error(f"unknown policy {', '.join(unknown)}; known: {', '.join(PRESETS)}")
+    arguments.episodes = arguments.episodes or (400 if arguments.steps_ablation else 100)
+    arguments.data, arguments.out = (path.resolve() for path in (arguments.data, arguments.out))
+    common.demonstrations(arguments.data, ENV_ID)
+    rows = steps_table(arguments) if arguments.steps_ablation else success_table(arguments)
+    print("", *rows, sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""Samples a second in training: cached features beside a ResNet-18 trained end to end on the same frames.
+
+    python benchmarks/throughput.py [--policy diffusion_unet] [--batch-size 16] [--turns 2]
+
+Both are the same policy with the same optimiser, batches and action chunks; only its eyes differ. `store`:
+the frozen encoder's feature grid out of the store, with the policy's default head. `end to end`: robomimic's
+`VisualCore` for each camera (ResNet-18, spatial softmax, a linear layer to as many numbers as the head
+gives), trained with the policy on frames that are decoded and in RAM, the best that can be done for it. It is
+timed on the frames as they were recorded and on the same frames shrunk to 84 pixels, robomimic's usual size.
+They take turns, and the best turn of each counts: other work on the machine only ever makes a turn slower.
+"""
+
+import argparse
+import copy
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from s2robot.config import DataConfig, OptimConfig
+from s2robot.data.collect import Collection, collect
+from s2robot.data.demos import Demos
+from s2robot.data.loader import batches
+from s2robot.data.windows import FeatureGather, Windows
+from s2robot.encoders.allocator import keep_freed_memory
+from s2robot.encoders.cameras import CameraEncoders
+from s2robot.features import build, place
+from s2robot.policies import POLICIES, Policy, make_policy
+from s2robot.policies import robomimic_nets as _quiet_robomimic  # noqa: F401 (it prints when imported otherwise)
+from s2robot.policies.heads import CameraShape, Head
+from s2robot.policies.observation import Statistics
+from s2robot.trainer import Trainer
+from s2robot.types import Spec, image_key
+
+SIZES, CAMERA_SIZES = (224, 448), {"robot0_eye_in_hand": (224,)}  # as `make demo` does
+ROBOMIMIC_SIZE = 84
+CPU = torch.device("cpu")
+
+
+class ResNetHead(Head):
+    """robomimic's visual encoder in the place of a head: pixels in, a vector out, everything trained."""
+
+    def __init__(self, size: tuple[int, int], dim: int) -> None:
+        from robomimic.models.obs_core import VisualCore
+
+        super().__init__(CameraShape(channels=3, grid=size))
+        self.dim = dim
+        self.core = VisualCore(
+            input_shape=[3, *size],
+            backbone_class="ResNet18Conv",
+            backbone_kwargs={"pretrained": False},
+            pool_class="SpatialSoftmax",
+            pool_kwargs={"num_kp": 32},
+            feature_dimension=dim,
+        )
+
+    def forward(
+        self, features: Tensor, prefix: Tensor | None = None, proprio: Tensor | None = None
+    ) -> Float[Tensor, "b dim"]:
+        return self.core(features.float() / 255)
+
+
+@dataclass
+class Frames:
+    """A camera's frames where windows expect a feature table."""
+
+    pixels: UInt8[Tensor, "n 3 h w"]
+    views: int = 1
+
+    def gather(self, frames: Int[Tensor, "b to"], views: Tensor | None = None) -> UInt8[Tensor, "b to 3 h w"]:
+        return self.pixels[frames]
+
+    def read_ahead(self, frames: Int[Tensor, "b to"], views: Tensor | None = None) -> None: ...
+
+
+class Contender:
+    """A policy in training on some observations; `turn` says how many samples it learns from in a second."""
+
+    def __init__(
+        self, policy: Policy, seen: Mapping[str, FeatureGather], demos: Demos, batch_size: int, steps: int
+    ) -> None:
+        config, episodes = policy.config, range(len(demos.episodes))
+        proprio, actions = demos.proprioception(DataConfig().proprio), demos.actions()
+        self.windows = Windows(
+            seen,
+            proprio,
+            actions,
+            demos.offsets,
+            episodes,
+            config.obs_steps,
+            config.horizon,
+            obs_stride=config.obs_stride,
+        )
+        self.trainer = Trainer(policy.train(), OptimConfig(batch_size=batch_size), Path(), {})
+        self.batch_size, self.steps = batch_size, steps
+        self.parameters = sum(p.numel() for p in self.trainer.parameters.values())
+
+    def turn(self) -> float:
+        warm_up = max(1, self.steps // 10)
+        todo = range(warm_up + self.steps)
+        for step, batch in zip(todo, batches(self.windows, self.batch_size, 0, todo, CPU), strict=True):
+            if step == warm_up:
+                start = time.perf_counter()
+            self.trainer.update(self.trainer.loss(batch))
+        return self.batch_size * self.steps / (time.perf_counter() - start)
+
+
+def frames_of(demos: Demos, camera: str, size: int | None) -> Frames:
+    """All frames of a camera, decoded, in RAM, shrunk to `size` pixels if it is not None."""
+    frames = np.concatenate([demos.read_frames(episode, camera) for episode in demos.episodes])
+    pixels = torch.from_numpy(frames).permute(0, 3, 1, 2)
+    if size is None:
+        return Frames(pixels.contiguous())
+    small = interpolate(pixels.float(), (size, size), mode="bilinear", antialias=True)
+    return Frames(small.round().to(torch.uint8))
+
+
+def stored_policy(name: str, demos: Demos) -> tuple[Policy, dict[str, FeatureGather]]:
+    """A policy that reads cached features, and the features."""
+    encoders = CameraEncoders("lite0", SIZES, CAMERA_SIZES)
+    tables = {image_key(c): place(build(demos, c, encoders), CPU) for c in demos.cameras}
+    proprio, actions = demos.proprioception(DataConfig().proprio), demos.actions()
+    spec = Spec(
+        env_id=demos.env_args["env_name"],
+        env_kwargs={},
+        action_dim=actions.shape[1],
+        proprio={key: values.shape[1] for key, values in proprio.items()},
+        images={image_key(c): demos.image_size(c) for c in demos.cameras},
+        features={key: table.shape for key, table in tables.items()},
+        scales={image_key(c): encoders.scales(c) for c in demos.cameras},
+    )
+    policy = make_policy(spec, POLICIES[name][1]())
+    statistics = {key: table.channel_stats() for key, table in tables.items()}
+    policy.fit(Statistics(statistics, proprio, actions))
+    return policy, dict(tables)
+
+
+def seeing_pixels(policy: Policy, demos: Demos, size: int | None) -> tuple[Policy, dict[str, FeatureGather]]:
+    """The same policy with a ResNet-18 for each camera, and the frames."""
+    frames = {image_key(c): frames_of(demos, c, size) for c in demos.cameras}
+    policy = copy.deepcopy(policy)
+    for key, seen in frames.items():
+        h, w = seen.pixels.shape[2:]
+        policy.observe.heads[key] = ResNetHead((h, w), policy.observe.heads[key].dim)
+    return policy, dict(frames)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--policy", default="diffusion_unet", choices=sorted(POLICIES))
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--demonstrations", type=int, default=6, help="of PickCube, to be collected")
+    parser.add_argument("--size", type=int, default=448, help="of the recorded frames, in pixels")
+    parser.add_argument("--turns", type=int, default=2)
+    parser.add_argument("--steps", type=int, nargs=3, default=[200, 2, 10], help="timed, of each")
+    arguments = parser.parse_args()
+
+    keep_freed_memory()  # as train.py does
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "demos.hdf5")
+        task = {"image_size": arguments.size}
+        collect(Collection("s2robot/PickCube-v0", arguments.demonstrations, env_kwargs=task), path)
+        demos = Demos(path)
+        policy, tables = stored_policy(arguments.policy, demos)
+        made = {
+            "store": (policy, tables),
+            f"end to end, {arguments.size} pixels": seeing_pixels(policy, demos, None),
+            f"end to end, {ROBOMIMIC_SIZE} pixels": seeing_pixels(policy, demos, ROBOMIMIC_SIZE),
+        }
+        contenders = {
+            name: Contender(policy, seen, demos, arguments.batch_size, steps)
+            for (name, (policy, seen)), steps in zip(made.items(), arguments.steps, strict=True)
+        }
+        turns = [{name: each.turn() for name, each in contenders.items()} for _ in range(arguments.turns)]
+
+    best = {name: max(turn[name] for turn in turns) for name in contenders}
+    print(
+        f"\n{arguments.policy}, batches of {arguments.batch_size}, {len(demos.cameras)} cameras at "
+        f"{arguments.size} pixels, {torch.get_num_threads()} threads, best of {arguments.turns} turns"
+    )
+    print(f"{'':26}{'samples/s':>10}{'ms/step':>10}{'trained':>12}{'store is':>10}")
+    for name, samples in best.items():
+        ms = 1e3 * arguments.batch_size / samples
+        times = "" if name == "store" else f"{best['store'] / samples:9.1f}x"
+        print(f"{name:26}{samples:10.1f}{ms:10.1f}{contenders[name].parameters:12,}{times}")
+
+
+if __name__ == "__main__":
+    main()
