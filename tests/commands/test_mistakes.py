@@ -32,6 +32,12 @@ ON_THE_COMMAND_LINE = {
     "unknown option of Hydra": (["hydra.foo=1"], ["hydra.foo"]),
     "negative seed": (["seed=-1"], ["seed=-1 must be at least 0"]),
     "never logging": (["optim.log_every=0"], ["optim.log_every=0 must be at least 1"]),
+    "unknown precision": (["optim.precision=bf61"], ["'bf61'", "did you mean 'bf16'?"]),
+    "rollouts on eval.py's seeds": (
+        ["rollout.every=5", "rollout.seed=99999"],
+        ["rollout.seed=99999", "100000 and on are eval.py's"],
+    ),
+    "rollout option": (["rollout.evry=5"], ["did you mean 'rollout.every'?"]),
     "name of another policy": (["policy.name=diffusion_unet"], ["say policy=diffusion_unet"]),
     "no such GPU": (["device=cuda:99"], ["'cuda:99'", "device=auto"]),
     "unknown device": (["device=gpu"], ["unknown device 'gpu'", "auto, cpu, cuda"]),
