@@ -1,0 +1,154 @@
+"""A store of a million frames: opening it, gathering from it, and training from the disk.
+
+    python benchmarks/store.py [--frames 1000000] [--batch 256] [--folder DIR]
+
+Random features of 2 KB a frame, made as a build would leave them (2 GB in DIR, removed at the end). The plain
+read is `rows[indices]` on a NumPy memory map of the same file, in turns with ours, with the same indices.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from s2robot.config import OptimConfig
+from s2robot.data.loader import batches
+from s2robot.data.windows import Windows
+from s2robot.encoders import make_encoder
+from s2robot.encoders.allocator import keep_freed_memory
+from s2robot.features import FeatureStore, FeatureTable, place
+from s2robot.features.manifest import load_manifest, save_manifest
+from s2robot.features.store import RECORD
+from s2robot.policies import make_policy
+from s2robot.policies.bc import BCConfig
+from s2robot.policies.observation import Statistics
+from s2robot.trainer import Trainer
+from s2robot.types import Spec, image_key
+
+SHAPE, LENGTH = (16, 8, 8), 100  # of a frame's features, and of an episode
+TURNS, BATCHES, STEPS = 9, 50, 200
+
+
+class Source:
+    """A dataset of which only the lengths are known: no frame of it is ever read."""
+
+    def __init__(self, frames: int) -> None:
+        self.identity = f"{frames} random frames"
+        self.episodes = [f"demo_{i}" for i in range(frames // LENGTH)]
+        self.lengths = [LENGTH] * len(self.episodes)
+
+    def image_size(self, camera: str) -> tuple[int, int]:
+        return 32, 32
+
+    def read_frames(self, episode: str, camera: str) -> np.ndarray:
+        raise AssertionError(f"{episode} was read although its features are stored")
+
+
+def open_store(folder: str) -> FeatureStore:
+    spec = make_encoder("lite0", sizes=(32,), backend="torch", device="cpu").spec
+    return FeatureStore(spec, SHAPE, root=folder)
+
+
+def fill(folder: str, frames: int) -> None:
+    """What a build leaves: rows, their index, and the manifest of the dataset."""
+    store, rng = open_store(folder), np.random.default_rng(0)
+    with store.rows_file.open("wb") as file:
+        for start in range(0, frames, 10_000):
+            count = min(10_000, frames - start)
+            rng.standard_normal((count, *SHAPE), dtype=np.float32).astype(np.float16).tofile(file)
+    records = np.zeros(frames, RECORD)
+    records["frame"] = np.arange(2 * frames, dtype=np.uint64).view("V16")
+    records.tofile(store.folder / "index.bin")
+    save_manifest(store, Source(frames), "cam", np.arange(frames))
+
+
+def resident_mb(field: str = "VmRSS") -> float:
+    """Resident memory of this process; `RssAnon` leaves out the files that are mapped."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(field)) / 1024
+
+
+def measure(folder: str, frames: int, batch: int) -> None:
+    keep_freed_memory()
+    source = Source(frames)
+    start = time.perf_counter()
+    store = open_store(folder)
+    rows = load_manifest(store, source, "cam")
+    assert rows is not None
+    opened = FeatureTable(store.rows(), torch.from_numpy(rows), source.lengths, store.rows_file)
+    print(f"opened in {time.perf_counter() - start:.2f} s: {len(opened)} frames of {store.row_bytes} bytes")
+
+    table = place(opened, "cpu", "disk")
+    train(table)
+    gather(table, store.rows_file, batch)
+
+
+def gather(table: FeatureTable, file: Path, batch: int) -> None:
+    plain = np.memmap(file, np.float16, "r", shape=(len(table), *SHAPE))
+    generator = torch.Generator().manual_seed(0)
+    seconds: dict[str, list[float]] = {"ours": [], "plain": []}
+    for _ in range(TURNS):
+        frames = torch.randint(len(table), (BATCHES, batch, 2), generator=generator)
+        indices = frames.numpy()
+        for part in indices:  # once, so that both read from the page cache
+            plain[part]
+        start = time.perf_counter()
+        for part in frames:
+            table.gather(part)
+        seconds["ours"].append(time.perf_counter() - start)
+        start = time.perf_counter()
+        for part in indices:
+            plain[part]
+        seconds["plain"].append(time.perf_counter() - start)
+    share = statistics.median(p / o for o, p in zip(seconds["ours"], seconds["plain"], strict=True))
+    gigabytes = BATCHES * batch * 2 * int(np.prod(SHAPE)) * 2 / 1e9
+    rates = {name: gigabytes / statistics.median(values) for name, values in seconds.items()}
+    print(
+        f"gather of {batch} x 2 frames: {rates['ours']:.2f} GB/s, plain memory-mapped read "
+        f"{rates['plain']:.2f} GB/s, median ratio {share:.0%}"
+    )
+
+
+def train(table: FeatureTable) -> None:
+    key, actions = image_key("cam"), np.random.default_rng(0).uniform(-1, 1, (len(table), 7))
+    actions = actions.astype(np.float32)
+    spec = Spec("", {}, 7, {}, {key: (32, 32)}, {key: SHAPE})
+    policy = make_policy(spec, BCConfig())
+    policy.fit(Statistics({key: table.channel_stats()}, {}, actions[:1000]))
+    optim = OptimConfig()
+    trainer = Trainer(policy.train(), optim, Path(), {})
+    windows = Windows({key: table}, {}, actions, table.offsets, range(len(table.offsets) - 1), 1, 8)
+    start = time.perf_counter()
+    for batch in batches(windows, optim.batch_size, 0, range(STEPS), torch.device("cpu")):
+        trainer.update(policy.loss(batch)[0])
+    step_ms = (time.perf_counter() - start) / STEPS * 1e3
+    print(
+        f"training from the disk: {step_ms:.1f} ms a step, resident memory {resident_mb():.0f} MB "
+        f"({resident_mb('RssAnon'):.0f} MB without mapped files)"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--frames", type=int, default=1_000_000)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--folder", help="where the store is made (default: the folder for temporary files)")
+    parser.add_argument("--made", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.made:
+        measure(args.made, args.frames, args.batch)
+        return
+    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+        fill(folder, args.frames)
+        words = ["--made", folder, "--frames", str(args.frames), "--batch", str(args.batch)]
+        subprocess.run([sys.executable, __file__, *words], check=True)  # memory of a process of its own
+
+
+if __name__ == "__main__":
+    main()
