@@ -7,7 +7,8 @@ the frozen encoder's feature grid out of the store, with the policy's default he
 `VisualCore` for each camera (ResNet-18, spatial softmax, a linear layer to as many numbers as the head
 gives), trained with the policy on frames that are decoded and in RAM, the best that can be done for it. It is
 timed on the frames as they were recorded and on the same frames shrunk to 84 pixels, robomimic's usual size.
-They take turns, and the best turn of each counts: other work on the machine only ever makes a turn slower.
+They take turns, and the best turn of each counts. Needs a quiet machine: threads that wait for a busy core
+cost the small operations of `store` most (20 times as long was seen).
 """
 
 import argparse
@@ -159,7 +160,7 @@ def main() -> None:
     parser.add_argument("--demonstrations", type=int, default=6, help="of PickCube, to be collected")
     parser.add_argument("--size", type=int, default=448, help="of the recorded frames, in pixels")
     parser.add_argument("--turns", type=int, default=2)
-    parser.add_argument("--steps", type=int, nargs=3, default=[200, 2, 10], help="timed, of each")
+    parser.add_argument("--steps", type=int, nargs=3, default=[200, 1, 3], help="timed, of each")
     arguments = parser.parse_args()
 
     keep_freed_memory()  # as train.py does
@@ -179,7 +180,11 @@ def main() -> None:
             name: Contender(policy, seen, demos, arguments.batch_size, steps)
             for (name, (policy, seen)), steps in zip(made.items(), arguments.steps, strict=True)
         }
-        turns = [{name: each.turn() for name, each in contenders.items()} for _ in range(arguments.turns)]
+        turns = []
+        for number in range(arguments.turns):
+            turns.append({name: each.turn() for name, each in contenders.items()})
+            rates = ", ".join(f"{name} {samples:.1f}" for name, samples in turns[-1].items())
+            print(f"turn {number + 1}, samples/s: {rates}", flush=True)
 
     best = {name: max(turn[name] for turn in turns) for name in contenders}
     print(
