@@ -286,10 +286,11 @@ def test_an_action_that_is_not_finite_is_not_executed():
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL])
 def test_workers_end_with_the_process_and_what_is_finished_is_kept(by):
     script = f"""
-import sys; sys.path.insert(0, {os.path.dirname(__file__)!r})
+import signal, sys; sys.path.insert(0, {os.path.dirname(__file__)!r})
 from tiny_actor import TinyActor
 from tiny_env import TINY
 from s2robot.rollout import run_episodes
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are born ignoring it
 def tell(result):
     print(result.seed, flush=True)
 run_episodes(TinyActor(), TINY, range(10**5), on_result=tell, workers=2)
