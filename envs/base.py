@@ -6,7 +6,6 @@ placed (`place_objects`), described (`object_state`) and judged (`is_success`).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Integral
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -16,13 +15,14 @@ import numpy as np
 from gymnasium import spaces
 
 from envs import docs, opengl, variation
+from envs.observing import Observation, ObservingEnv, height_width, is_positive, known_cameras
 from envs.panda import HOME_QPOS, TARGET_SIZE, Panda
+from envs.sight import HAND_CAMERA, HandSight, place_agentview
 
 ASSETS = Path(__file__).parent / "assets"
 MAX_EPISODE_STEPS = 100
 SUCCESS_STEPS = 5  # a task is solved when its goal has been met for this many control steps in a row
 START_NOISE_RAD = 0.1
-FARTHEST_M = 10.0  # bound of every number observed; what falls off the table stays on the floor
 
 # What the future of the simulation depends on.
 _STATE = (
@@ -33,8 +33,6 @@ _STATE = (
     | mujoco.mjtState.mjSTATE_MOCAP_QUAT.value
     | mujoco.mjtState.mjSTATE_USERDATA.value  # what a task wants to remember, colours for one
 )
-
-Observation = dict[str, Any]  # key -> array
 
 
 class Expert(Protocol):
@@ -60,7 +58,7 @@ class Task:
     push_probability: float = 0.04
 
 
-class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
+class TabletopEnv(ObservingEnv):
     """A Panda arm at a table; the task classes say what there is to do and add to this documentation.
 
     Raises ValueError for an unknown camera and for an image size or control frequency that cannot be.
@@ -94,7 +92,8 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
     1 when the task is solved, else 0; with `reward_type="dense"` up to 0.9 on the way there.
 
     ## Starting state
-    Arm joints uniformly within 0.1 rad of home (gripper pointing down, 25 cm above the table), gripper open.
+    Arm joints uniformly within 0.1 rad of home (gripper pointing down, 25 cm above the table) where the
+    hand's camera sees the object, gripper open.
 
     ## Episode end
     Terminates when solved (`info["success"]`), which must last for 5 control steps in a row.
@@ -112,6 +111,7 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
     """
 
     scene: ClassVar[str]
+    farthest = 10.0  # m; what falls off the table stays on the floor
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
 
     def __init_subclass__(cls) -> None:
@@ -136,18 +136,23 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         self.reward_type = reward_type
         self.image_size = height_width(image_size)
         spec = mujoco.MjSpec.from_file(str(ASSETS / self.scene))
-        _edit_cameras(spec, camera_distance, wrist_camera)
+        if camera_distance is not None:
+            place_agentview(spec, camera_distance)
         self.edit_scene(spec)
         if vary_scene:
             variation.edit_scene(spec)
         self.model = spec.compile()
+        self._hand_sight = HandSight(self.model)
+        if not wrist_camera:
+            spec.delete(spec.camera(HAND_CAMERA))
+            self.model = spec.compile()
         self._variation = variation.Variation(self.model) if vary_scene else None
         self.data = mujoco.MjData(self.model)
         self._xml = spec.to_xml()
         self.model.vis.global_.offheight, self.model.vis.global_.offwidth = self.image_size
 
         in_scene = tuple(self.model.camera(i).name for i in range(self.model.ncam))
-        self.camera_names = in_scene if cameras is None else known_cameras(cameras, in_scene)
+        self.camera_names = known_cameras(cameras, in_scene)
         self._substeps = _substeps(control_freq, self.model.opt.timestep)
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode is {render_mode!r}; it must be None or 'rgb_array'")
@@ -158,10 +163,9 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         self._pads = [self.model.geom(f"pad_{side}").id for side in ("left", "right")]
         self._renderer: mujoco.Renderer | None = None
         self._success_steps = 0
-        self._images_in_step = True
         self.action_space = spaces.Box(-1.0, 1.0, (7,), np.float32)
         mujoco.mj_forward(self.model, self.data)
-        self.observation_space = self._space()
+        self.observation_space = self.observed_space()
 
     # What a task gives.
 
@@ -173,7 +177,7 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         raise NotImplementedError
 
     def object_state(self) -> np.ndarray:
-        """The privileged state, observed under `object`."""
+        """The privileged state, observed under `object`; it starts with the object's position (3,) m."""
         raise NotImplementedError
 
     def is_success(self) -> bool:
@@ -196,15 +200,18 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
     ) -> tuple[Observation, dict[str, Any]]:
         super().reset(seed=seed)
         mujoco.mj_resetData(self.model, self.data)
-        noise = self.np_random.uniform(-START_NOISE_RAD, START_NOISE_RAD, size=HOME_QPOS.size)
-        self.panda.reset(self.data, HOME_QPOS + noise)
+        self._move_arm_to_start()
         self.place_objects(self.np_random)
+        mujoco.mj_kinematics(self.model, self.data)
+        while not self._hand_sight.sees(self.data, self.object_state()[:3]):
+            self._move_arm_to_start()
+            mujoco.mj_kinematics(self.model, self.data)
         if self._variation is not None:
             self.data.userdata[-variation.SIZE :] = self._variation.draw(self.np_random)
         self.restore_look()
         mujoco.mj_forward(self.model, self.data)
         self._success_steps = 0
-        return self._step_observation(), self._info()
+        return self.step_observation(), self._info()
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         action = np.asarray(action, dtype=np.float64)
@@ -215,7 +222,7 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         self._success_steps = self._success_steps + 1 if self.is_success() else 0
         info = self._info()
         reward = self.progress() if self.reward_type == "dense" and not info["success"] else info["success"]
-        return self._step_observation(), float(reward), info["success"], False, info
+        return self.step_observation(), float(reward), info["success"], False, info
 
     def render(self) -> np.ndarray | None:
         """The first camera's image, uint8 (h, w, 3), top row first."""
@@ -230,22 +237,8 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
 
     # Beyond Gymnasium: observing on demand, saving and restoring.
 
-    @property
-    def images_in_step(self) -> bool:
-        """Whether `reset` and `step` render; if not, observations and their space have no images."""
-        return self._images_in_step
-
-    @images_in_step.setter
-    def images_in_step(self, on: bool) -> None:
-        self._images_in_step = on
-        self.observation_space = self._space()
-
     def observe(self, cameras: tuple[str, ...] | None = None) -> Observation:
-        """The current state as observed: everything low-dimensional and images of `cameras` (None: all).
-
-        Raises ValueError for a camera this environment was not made with.
-        """
-        cameras = self.camera_names if cameras is None else known_cameras(cameras, self.camera_names)
+        cameras = known_cameras(cameras, self.camera_names)
         position, _ = self.panda.pose(self.data)
         return {
             **{f"{name}_image": self._image(name) for name in cameras},
@@ -292,20 +285,12 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         """The compiled scene as one self-contained MJCF document."""
         return self._xml
 
+    def _move_arm_to_start(self) -> None:
+        noise = self.np_random.uniform(-START_NOISE_RAD, START_NOISE_RAD, size=HOME_QPOS.size)
+        self.panda.reset(self.data, HOME_QPOS + noise)
+
     def _info(self) -> dict[str, Any]:
         return {"success": self._success_steps >= SUCCESS_STEPS}
-
-    def _step_observation(self) -> Observation:
-        return self.observe(None if self._images_in_step else ())
-
-    def _space(self) -> spaces.Dict:
-        image = spaces.Box(0, 255, (*self.image_size, 3), np.uint8)
-        images = {f"{name}_image": image for name in self.camera_names if self._images_in_step}
-        vectors = {
-            key: spaces.Box(-FARTHEST_M, FARTHEST_M, value.shape, np.float64)
-            for key, value in self.observe(cameras=()).items()
-        }
-        return spaces.Dict({**images, **vectors})
 
     def _image(self, camera: str) -> np.ndarray:
         if self._renderer is None:
@@ -317,43 +302,14 @@ class TabletopEnv(gymnasium.Env[Observation, np.ndarray]):
         return self._renderer.render()
 
 
-def _edit_cameras(spec: mujoco.MjSpec, distance_m: float | None, wrist: bool) -> None:
-    """Moves agentview to a distance from the workspace (None: as it is); drops the wrist camera if asked."""
-    if distance_m is not None:
-        camera, middle = spec.camera("agentview"), spec.body("workspace").pos
-        sight = camera.pos - middle
-        camera.pos = middle + sight * distance_m / np.linalg.norm(sight)
-    if not wrist:
-        spec.delete(spec.camera("robot0_eye_in_hand"))
-
-
 def check_metres(name: str, value: float, low: float, high: float) -> None:
     """Raises ValueError naming the argument unless it is from `low` to `high`."""
     if not low <= value <= high:
         raise ValueError(f"{name} is {value!r}; it must be {low} to {high} m")
 
 
-def known_cameras(cameras: Sequence[str], known: tuple[str, ...]) -> tuple[str, ...]:
-    cameras = (cameras,) if isinstance(cameras, str) else tuple(cameras)
-    for name in cameras:
-        if name not in known:
-            raise ValueError(f"unknown camera {name!r}; known: {', '.join(known)}")
-    return cameras
-
-
-def height_width(image_size: int | tuple[int, int]) -> tuple[int, int]:
-    pair: Any = (image_size, image_size) if isinstance(image_size, Integral) else image_size
-    if not isinstance(pair, Sequence) or len(pair) != 2 or not all(_is_positive(n) for n in pair):
-        raise ValueError(f"image_size is {image_size!r}; it must be a positive integer or (height, width)")
-    return int(pair[0]), int(pair[1])
-
-
 def _substeps(control_freq: int, timestep_s: float) -> int:
     physics_freq = round(1 / timestep_s)
-    if not _is_positive(control_freq) or physics_freq % control_freq:
+    if not is_positive(control_freq) or physics_freq % control_freq:
         raise ValueError(f"control_freq is {control_freq!r}; it must divide {physics_freq}, the physics rate")
     return physics_freq // int(control_freq)
-
-
-def _is_positive(number: object) -> bool:
-    return isinstance(number, Integral) and not isinstance(number, bool) and int(number) > 0

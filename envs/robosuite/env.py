@@ -8,7 +8,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from envs.base import Observation, height_width, known_cameras
+from envs.observing import Observation, ObservingEnv, height_width, known_cameras
 from envs.robosuite.dataset import current_controller, is_installed
 from envs.robosuite.frames import StoredScene
 
@@ -26,7 +26,7 @@ FIXED = {
 OBSOLETE = ("camera_depths", "camera_depth", "render_gpu_device_id", "camera_segmentations")
 
 
-class RobosuiteEnv(gymnasium.Env[Observation, np.ndarray]):
+class RobosuiteEnv(ObservingEnv):
     """Lift, PickPlaceCan or NutAssemblySquare of robosuite, for a Panda.
 
     Raises gymnasium's DependencyNotInstalled, naming the extra, where robosuite is not installed.
@@ -83,12 +83,11 @@ class RobosuiteEnv(gymnasium.Env[Observation, np.ndarray]):
         self._update_observables = self.sim_env._update_observables
         self.sim_env._update_observables = self._only_when_forced
         self._scene: StoredScene | None = None
-        self._images_in_step = True
         self.camera_names = CAMERAS if cameras is None else known_cameras(cameras, self._scene_cameras())
         low, high = self.sim_env.action_spec
         self._low, self._high = low, high
         self.action_space = spaces.Box(low.astype(np.float32), high.astype(np.float32))
-        self.observation_space = self._space()
+        self.observation_space = self.observed_space()
 
     def _refresh(self) -> None:
         """Bring poses up to the positions just reached; robosuite leaves them a substep behind."""
@@ -110,7 +109,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, np.ndarray]):
         self.sim_env.placement_initializer = None  # made anew, with the new generator
         self._drop_scene()
         self.sim_env.reset()
-        return self._step_observation(), self._info()
+        return self.step_observation(), self._info()
 
     def step(self, action: np.ndarray) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         action = np.asarray(action, dtype=np.float64)
@@ -119,7 +118,7 @@ class RobosuiteEnv(gymnasium.Env[Observation, np.ndarray]):
         _, reward, _, _ = self.sim_env.step(np.clip(action, self._low, self._high))
         self._refresh()
         info = self._info()
-        return self._step_observation(), float(reward), info["success"], False, info
+        return self.step_observation(), float(reward), info["success"], False, info
 
     def render(self) -> np.ndarray | None:
         """The first camera's image, uint8 (h, w, 3), top row first."""
@@ -132,19 +131,8 @@ class RobosuiteEnv(gymnasium.Env[Observation, np.ndarray]):
 
     # Beyond Gymnasium, as `TabletopEnv` has it.
 
-    @property
-    def images_in_step(self) -> bool:
-        """Whether `reset` and `step` render; if not, observations and their space have no images."""
-        return self._images_in_step
-
-    @images_in_step.setter
-    def images_in_step(self, on: bool) -> None:
-        self._images_in_step = on
-        self.observation_space = self._space()
-
     def observe(self, cameras: tuple[str, ...] | None = None) -> Observation:
-        """The current state as observed, with images of `cameras` (None: all). Raises ValueError as made."""
-        cameras = self.camera_names if cameras is None else known_cameras(cameras, self.camera_names)
+        cameras = known_cameras(cameras, self.camera_names)
         seen = self.sim_env._get_observations(force_update=True)
         robot = {
             key: np.array(value, dtype=np.float64)
@@ -196,18 +184,6 @@ class RobosuiteEnv(gymnasium.Env[Observation, np.ndarray]):
 
     def _info(self) -> dict[str, Any]:
         return {"success": bool(self.sim_env._check_success())}
-
-    def _step_observation(self) -> Observation:
-        return self.observe(None if self._images_in_step else ())
-
-    def _space(self) -> spaces.Dict:
-        image = spaces.Box(0, 255, (*self.image_size, 3), np.uint8)
-        images = {f"{name}_image": image for name in self.camera_names if self._images_in_step}
-        vectors = {
-            key: spaces.Box(-np.inf, np.inf, value.shape, np.float64)
-            for key, value in self.observe(cameras=()).items()
-        }
-        return spaces.Dict({**images, **vectors})
 
     def _scene_cameras(self) -> tuple[str, ...]:
         model = self.sim_env.sim.model._model
