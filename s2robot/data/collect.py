@@ -28,7 +28,7 @@ import numpy as np
 
 import envs
 from envs.robosuite import RobosuiteEnv, to_env_args
-from s2robot.data.writer import Episode, assemble, is_kept, write_part
+from s2robot.data.writer import Episode, assemble, claim_parts, is_kept, must_match, write_part
 from s2robot.errors import UserError, unknown_name
 from s2robot.progress import progress
 
@@ -67,15 +67,9 @@ def collect(collection: Collection, out: Path, workers: int | None = None) -> bo
     collection = resolve(collection)
     settings = json.dumps(asdict(collection), sort_keys=True)
     if out.exists():
-        _must_match(_settings_of(out), settings, out)
+        must_match(_settings_of(out), settings, out)
         return False
-    parts = out.with_name(out.name + ".parts")
-    parts.mkdir(parents=True, exist_ok=True)
-    note = parts / "collection.json"
-    if note.exists():
-        _must_match(note.read_text(), settings, parts)
-    else:
-        note.write_text(settings)
+    parts = claim_parts(out, settings)
     done = {int(part.stem): is_kept(part) for part in sorted(parts.glob("*.hdf5"))}
     attempts = _run_attempts(collection, parts, done, workers or os.cpu_count() or 1)
     for _ in progress(attempts, collection.episodes, f"collect {collection.env_id}"):
@@ -236,13 +230,3 @@ def _settings_of(out: Path) -> str:
         raise UserError(f"{out} exists and is not an HDF5 file; choose another --out")
     with h5py.File(out, "r") as file:
         return str(file["data"].attrs.get("collection", "{}")) if "data" in file else "{}"
-
-
-def _must_match(found: str, wanted: str, where: Path) -> None:
-    """Raise `UserError` naming the settings in which two collections differ."""
-    old, new = json.loads(found), json.loads(wanted)
-    differing = [f"{key} is {old.get(key)!r}, not {new[key]!r}" for key in new if old.get(key) != new[key]]
-    if differing:
-        raise UserError(
-            f"{where} holds another collection: {'; '.join(differing)}; delete it or change --out"
-        )

@@ -6,13 +6,15 @@ What is written appears under its name complete or not at all.
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+
+from s2robot.errors import UserError
 
 VALID_EVERY = 10  # every tenth demonstration is for validation
 ROBOMIMIC_GYM_TYPE = 2  # robomimic.envs.env_base.EnvType.GYM_TYPE
@@ -59,9 +61,7 @@ def assemble(parts: Sequence[Path], out: Path, env_args: dict[str, Any], attribu
     with h5py.File(partial, "w") as file:
         data = file.create_group("data")
         names = [f"demo_{i}" for i in range(len(parts))]
-        for name, part in zip(names, parts, strict=True):
-            with h5py.File(part, "r") as source:
-                source.copy("demo", data, name=name)
+        copy_parts(dict(zip(names, parts, strict=True)), data)
         data.attrs["total"] = sum(int(data[name].attrs["num_samples"]) for name in names)
         data.attrs["env_args"] = json.dumps({"type": ROBOMIMIC_GYM_TYPE, **env_args})
         data.attrs.update(attributes)
@@ -70,6 +70,36 @@ def assemble(parts: Sequence[Path], out: Path, env_args: dict[str, Any], attribu
         file["mask/train"] = np.array(train, dtype="S")
         file["mask/valid"] = np.array(valid, dtype="S")
     os.replace(partial, out)
+
+
+def copy_parts(parts: Mapping[str, Path], data: h5py.Group) -> None:
+    """Put the episode of each part into `data` under its name."""
+    for name, part in parts.items():
+        with h5py.File(part, "r") as source:
+            source.copy("demo", data, name=name)
+
+
+def claim_parts(out: Path, settings: str) -> Path:
+    """The folder for the parts of `out`, which notes the settings (a JSON object) that they are made with.
+
+    Raises `UserError` naming what differs when a killed run with other settings left it.
+    """
+    parts = out.with_name(out.name + ".parts")
+    parts.mkdir(parents=True, exist_ok=True)
+    note = parts / "settings.json"
+    if note.exists():
+        must_match(note.read_text(), settings, parts)
+    else:
+        note.write_text(settings)
+    return parts
+
+
+def must_match(found: str, wanted: str, where: Path) -> None:
+    """Raise `UserError` naming the settings in which two runs differ."""
+    old, new = json.loads(found), json.loads(wanted)
+    differing = [f"{key} is {old.get(key)!r}, not {new[key]!r}" for key in new if old.get(key) != new[key]]
+    if differing:
+        raise UserError(f"{where} was made otherwise: {'; '.join(differing)}; delete it or change --out")
 
 
 def write_obs(group: h5py.Group, key: str, values: np.ndarray) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import envs
+from s2robot.data import render as render_module
 from s2robot.data.demos import Demos
 from s2robot.data.render import render
 from s2robot.errors import UserError
@@ -43,6 +44,43 @@ def test_command_renders_another_size_that_the_environment_then_has(demos_path: 
     env = gymnasium.make(demos.env_args["env_name"], **demos.env_args["env_kwargs"])
     assert env.observation_space["agentview_image"].shape == (32, 48, 3)
     env.close()
+
+
+def test_a_killed_run_goes_on_where_it_stopped(demos_path: Path, tmp_path: Path, monkeypatch) -> None:
+    whole, out = tmp_path / "whole.hdf5", tmp_path / "out.hdf5"
+    render(demos_path, whole, (32, 32))
+    script = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from s2robot.data import render\n"
+        "add, done = render._add_frames, []\n"
+        "def dying(*arguments):\n"
+        "    if done: os.kill(os.getpid(), 9)\n"
+        "    done.append(add(*arguments))\n"
+        "render._add_frames = dying\n"
+        "render.render(Path(sys.argv[1]), Path(sys.argv[2]), (32, 32))\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, str(demos_path), str(out)], check=False)
+    assert killed.returncode == -9 and not out.exists()
+    parts = tmp_path / "out.hdf5.parts"
+    (finished,) = parts.glob("*.hdf5")
+    with pytest.raises(UserError, match=r"size is \[32, 32\], not \[16, 16\]"):
+        render(demos_path, out, (16, 16))
+
+    add, drawn = render_module._add_frames, []
+    monkeypatch.setattr(render_module, "_add_frames", lambda *a: (drawn.append(a[1]), add(*a)))
+    frames = render(demos_path, out, (32, 32))
+    with h5py.File(whole) as expected, h5py.File(out) as got:
+        names = set(expected["data"])
+        assert {where.rpartition(" ")[2] for where in drawn} == names - {finished.stem}
+        assert (
+            names == set(got["data"]) and expected["data"].attrs["env_args"] == got["data"].attrs["env_args"]
+        )
+        images = [f"data/{n}/obs/{k}" for n in names for k in got[f"data/{n}/obs"] if k.endswith("_image")]
+        for path in images:
+            np.testing.assert_array_equal(expected[path][:], got[path][:])
+        assert frames == sum(len(got[path]) for path in images)
+    assert not parts.exists()
 
 
 def changed(source: Path, target: Path, change) -> Path:
