@@ -22,11 +22,12 @@ from s2robot.errors import UserError, unknown_name
 from s2robot.features import Views, build, place, sample
 from s2robot.metrics import check_wandb, open_log
 from s2robot.policies import make_policy
+from s2robot.policies.heads import check_head
 from s2robot.policies.observation import Statistics
 from s2robot.selection import selection_seeds, success_rate
 from s2robot.trainer import Trainer
 from s2robot.training import train
-from s2robot.types import Spec, image_key
+from s2robot.types import Spec, image_key, prefix_key
 
 # options that a resumed training may change
 NOT_DECISIVE = ("run_dir", "resume", "device", "features.tier", "wandb", "wandb_project")
@@ -51,6 +52,7 @@ def main(config: TrainConfig) -> None:
     for camera in encoders.named_cameras:
         if camera not in demos.cameras:
             raise unknown_name("camera in encoder.camera_sizes or camera_grids", camera, demos.cameras)
+    check_head(config.policy.head, encoders.name, encoders.base.spec.prefix_tokens)
     env_id, env_kwargs = environment_of(demos.env_args)
     spec = Spec(
         env_id=env_id,
@@ -60,6 +62,7 @@ def main(config: TrainConfig) -> None:
         images={image_key(camera): demos.image_size(camera) for camera in cameras},
         features={image_key(c): encoders.feature_shape(c, demos.image_size(c)) for c in cameras},
         scales={image_key(c): encoders.scales(c) for c in cameras},
+        prefix={prefix_key(c): shape for c in cameras if (shape := encoders.prefix_shape(c))},
     )
     if is_installed(spec.env_id):  # demonstrations may come from elsewhere
         check_environment(spec, spec.env_id, spec.env_kwargs)
@@ -92,10 +95,18 @@ def main(config: TrainConfig) -> None:
             actions=actions[frames],
         )
     )
-    horizons = (config.policy.obs_steps, config.policy.horizon)
     windows, valid = (
         Windows(
-            features, proprio, actions, demos.offsets, episodes, *horizons, device, config.policy.obs_stride
+            features,
+            proprio,
+            actions,
+            demos.offsets,
+            episodes,
+            config.policy.obs_steps,
+            config.policy.horizon,
+            device,
+            config.policy.obs_stride,
+            config.policy.reads_prefix,
         )
         for episodes in (train_episodes, valid_episodes)
     )

@@ -184,7 +184,7 @@ def time_step(name: str, count: int) -> tuple[float, float]:
         def encoding_step(batch: Batch) -> None:
             seen = frames[batch.windows.numpy()]  # a window is a frame here
             for key in tables:
-                batch.obs[key] = encoders.encode("agentview", seen)[:, None]
+                batch.obs[key] = encoders.encode("agentview", seen).map[:, None]
             step(batch)
 
         ready = batches(windows, optim.batch_size, 0, range(STEPS + 3), torch.device("cpu"))

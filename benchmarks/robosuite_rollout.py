@@ -72,7 +72,7 @@ def robomimic_rollout(agent: Agent, episodes: int) -> tuple[float, float, float]
             seen = {key: torch.as_tensor(ob[key], dtype=torch.float32)[None] for key in spec.proprio}
             for key in spec.images:
                 camera = key.removesuffix(IMAGE_SUFFIX)
-                seen[key] = agent.encoders.encode(camera, np.ascontiguousarray(ob[key])[None])
+                seen[key] = agent.encoders.encode(camera, np.ascontiguousarray(ob[key])[None]).map
             self.history.extend([seen] * (1 if self.history else agent.obs_steps))
             if not self.actions:
                 stacked = {key: torch.stack([one[key] for one in self.history], 1) for key in seen}

@@ -94,7 +94,7 @@ def plain_episode(agent: Agent, env: Any, seed: int) -> EpisodeResult:
     def see(obs: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
         seen = {key: torch.as_tensor(obs[key], dtype=torch.float32)[None] for key in policy.spec.proprio}
         for key in policy.spec.images:
-            seen[key] = agent.encoders.encode(key.removesuffix(IMAGE_SUFFIX), obs[key][None])
+            seen[key] = agent.encoders.encode(key.removesuffix(IMAGE_SUFFIX), obs[key][None]).map
         return seen
 
     start, state, generator = time.monotonic(), None, torch.Generator().manual_seed(seed)

@@ -81,7 +81,8 @@ def measure(folder: str, frames: int, batch: int) -> None:
     store = open_store(folder)
     rows = load_manifest(store, source, "cam")
     assert rows is not None
-    opened = FeatureTable(store.rows(), torch.from_numpy(rows), source.lengths, store.rows_file)
+    frame_rows = torch.from_numpy(rows)
+    opened = FeatureTable(store.rows(), store.row, frame_rows, source.lengths, store.rows_file)
     print(f"opened in {time.perf_counter() - start:.2f} s: {len(opened)} frames of {store.row_bytes} bytes")
 
     table = place(opened, "cpu", "disk")

@@ -38,7 +38,7 @@ from s2robot.policies import robomimic_nets as _quiet_robomimic  # noqa: F401 (i
 from s2robot.policies.heads import CameraShape, Head
 from s2robot.policies.observation import Statistics
 from s2robot.trainer import Trainer
-from s2robot.types import Spec, image_key
+from s2robot.types import Features, Spec, image_key
 
 SIZES, CAMERA_SIZES = (224, 448), {"robot0_eye_in_hand": (224,)}  # as `make demo` does
 ROBOMIMIC_SIZE = 84
@@ -75,8 +75,8 @@ class Frames:
     pixels: UInt8[Tensor, "n 3 h w"]
     views: int = 1
 
-    def gather(self, frames: Int[Tensor, "b to"], views: Tensor | None = None) -> UInt8[Tensor, "b to 3 h w"]:
-        return self.pixels[frames]
+    def gather(self, frames: Int[Tensor, "b to"], views: Tensor | None = None) -> Features:
+        return Features(self.pixels[frames])
 
     def read_ahead(self, frames: Int[Tensor, "b to"], views: Tensor | None = None) -> None: ...
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.policies import Policy
 from s2robot.threads import torch_threads
-from s2robot.types import IMAGE_SUFFIX
+from s2robot.types import camera_of, prefix_key
 
 
 class Agent:
@@ -51,8 +51,10 @@ class Agent:
         for key in self.policy.spec.images:
             b, to = obs[key].shape[:2]
             frames = obs[key].reshape(b * to, *obs[key].shape[2:])
-            features = self.encoders.encode(key.removesuffix(IMAGE_SUFFIX), frames)
-            seen[key] = features.to(self.device).unflatten(0, (b, to))
+            features = self.encoders.encode(camera_of(key), frames)
+            seen[key] = features.map.to(self.device).unflatten(0, (b, to))
+            if self.policy.config.reads_prefix and features.prefix is not None:
+                seen[prefix_key(camera_of(key))] = features.prefix.to(self.device).unflatten(0, (b, to))
         for key in self.policy.spec.proprio:
             seen[key] = torch.as_tensor(np.asarray(obs[key], dtype=np.float32), device=self.device)
         # On a CPU one thread: the simulators have the other cores, and a policy's many small operations would

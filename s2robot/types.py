@@ -14,7 +14,7 @@ key `agentview_image`; in a batch that key holds the camera's *features*, never 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -33,6 +33,21 @@ def image_key(camera: str) -> str:
 def prefix_key(camera: str) -> str:
     """Key of a camera's prefix tokens in a batch: `agentview` -> `agentview_prefix`."""
     return camera + PREFIX_SUFFIX
+
+
+def camera_of(image_key: str) -> str:
+    """The camera that is observed under a key: `agentview_image` -> `agentview`."""
+    return image_key.removesuffix(IMAGE_SUFFIX)
+
+
+class Features(NamedTuple):
+    """What an encoder sees: a grid of features and, where it has them, prefix tokens (class, registers).
+
+    Gathered for training windows, "b" is "b to".
+    """
+
+    map: Float[Tensor, "b c gh gw"]
+    prefix: Float[Tensor, "b p c"] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +82,8 @@ class Spec:
 class Batch:
     """Training windows: what was seen up to now and what the expert did from now on."""
 
-    obs: dict[str, Float[Tensor, "b to ..."]]  # image key -> "b to c gh gw", proprioception -> "b to d"
+    # image key -> "b to c gh gw", proprioception -> "b to d", prefix key -> "b to p c" for heads that read it
+    obs: dict[str, Float[Tensor, "b to ..."]]
     actions: Float[Tensor, "b ta da"]
     mask: Bool[Tensor, "b ta"]  # False beyond the end of the episode
     windows: Int[Tensor, "b"]  # which windows of the dataset these are, for messages
@@ -77,7 +93,7 @@ class Batch:
 
     def pin_memory(self) -> "Batch":
         """The batch in page-locked memory, from where copies to a GPU do not block."""
-        return self._each(torch.Tensor.pin_memory)
+        return self._each(_pinned)
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on another device; `windows` stay where they are."""
@@ -92,6 +108,11 @@ class Batch:
             past_actions=move(self.past_actions),
             past_mask=move(self.past_mask),
         )
+
+
+def _pinned(values: Tensor) -> Tensor:
+    """A contiguous copy, since others block when they move on; maps gathered with prefix tokens are not."""
+    return torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values)
 
 
 class FrameSource(Protocol):

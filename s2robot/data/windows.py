@@ -18,7 +18,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from s2robot.types import Batch
+from s2robot.types import Batch, Features, camera_of, prefix_key
 
 
 class FeatureGather(Protocol):
@@ -27,7 +27,7 @@ class FeatureGather(Protocol):
     @property
     def views(self) -> int: ...
 
-    def gather(self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None) -> Tensor: ...
+    def gather(self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None) -> Features: ...
 
     def read_ahead(self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None) -> None: ...
 
@@ -46,8 +46,9 @@ class Windows:
         horizon: int,
         device: torch.device | str = "cpu",
         obs_stride: int = 1,  # environment steps from one observation to the next
+        prefix: bool = False,  # whether batches hold the prefix tokens, too
     ) -> None:
-        self.features = dict(features)
+        self.features, self.prefix = dict(features), prefix
         self.proprio = {key: torch.as_tensor(values, device=device) for key, values in proprio.items()}
         self.actions = torch.as_tensor(actions, device=device)
         now, start, end = [], [], []
@@ -89,8 +90,12 @@ class Windows:
         now, start, end = self._now[windows], self._start[windows], self._end[windows]
         seen = self._seen(windows)  # b to
         ahead = now[:, None] + self._ahead  # b ta
-        obs = {key: table.gather(seen, views) for key, table in self.features.items()}
-        obs |= {key: values[seen] for key, values in self.proprio.items()}
+        obs = {key: values[seen] for key, values in self.proprio.items()}
+        for key, table in self.features.items():
+            features = table.gather(seen, views)
+            obs[key] = features.map
+            if self.prefix and features.prefix is not None:
+                obs[prefix_key(camera_of(key))] = features.prefix
         past = now[:, None] + self._past  # b tp
         past_mask = past >= start[:, None]
         return Batch(

@@ -3,21 +3,15 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from s2robot.errors import UserError
-
-
-class Features(NamedTuple):
-    """What an encoder sees: a grid of features and, where it has them, prefix tokens (class, registers)."""
-
-    map: Float[Tensor, "b c gh gw"]
-    prefix: Float[Tensor, "b p c"] | None = None
+from s2robot.types import Features
 
 
 @dataclass(frozen=True)
@@ -44,6 +38,11 @@ class EncoderSpec:
                 f"encoder {self.name!r} takes sides that are multiples of {self.stride}, not {h}x{w}"
             )
         return h // self.stride, w // self.stride
+
+    @property
+    def prefix_shape(self) -> tuple[int, int] | None:
+        """(p, c) of the prefix tokens of an image; None of encoders that have none."""
+        return (self.prefix_tokens, self.channels) if self.prefix_tokens else None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, equal to what JSON gives back."""

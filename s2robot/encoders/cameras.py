@@ -9,11 +9,12 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 from torch import Tensor
 
 from s2robot.encoders import ENCODERS, S2, NetworkEncoder
 from s2robot.errors import UserError
+from s2robot.types import Features
 
 Grid = tuple[int, int]  # rows and columns of cells
 
@@ -79,16 +80,18 @@ class CameraEncoders:
         grid = self.camera_grids.get(camera, self.output_grid)
         return self._make(self.camera_sizes.get(camera, self.sizes), grid)
 
-    def encode(
-        self, camera: str, images: UInt8[np.ndarray | Tensor, "b h w 3"]
-    ) -> Float[Tensor, "b c gh gw"]:
-        """Feature maps (float32) of a camera's frames; raises UserError as `Encoder.encode` does."""
-        return self.encoder(camera).encode(images).map
+    def encode(self, camera: str, images: UInt8[np.ndarray | Tensor, "b h w 3"]) -> Features:
+        """Features (float32) of a camera's frames; raises UserError as `Encoder.encode` does."""
+        return self.encoder(camera).encode(images)
 
     def feature_shape(self, camera: str, image_size: tuple[int, int]) -> tuple[int, int, int]:
         """(c, gh, gw) of a camera with frames of `image_size` (h, w); UserError if they cannot be taken."""
         spec = self.encoder(camera).spec
         return (spec.channels, *spec.grid(*image_size))
+
+    def prefix_shape(self, camera: str) -> tuple[int, int] | None:
+        """(p, c) of the prefix tokens of a camera's frames; None if the base network has none."""
+        return self.encoder(camera).spec.prefix_shape
 
     def scales(self, camera: str) -> int:
         """How many scales stand one behind the other in the channels of a camera's map."""

@@ -75,7 +75,7 @@ def build_with_report(
             rows = _store_frames(source, camera, encoders, views, writer, progress)
             encoded = len(store) - before
             save_manifest(store, source, camera, rows)
-    table = FeatureTable(store.rows(), torch.from_numpy(rows), source.lengths, store.rows_file)
+    table = FeatureTable(store.rows(), store.row, torch.from_numpy(rows), source.lengths, store.rows_file)
     report = BuildReport(
         frames_encoded=encoded,
         frames_found=rows.size - encoded,
@@ -111,8 +111,8 @@ def _store_frames(
         new = [key for key in every if writer.find(key) is None]
         for part in (new[i : i + BATCH_FRAMES] for i in range(0, len(new), BATCH_FRAMES)):
             pixels = [views.draw(frames[i], hashes[i], view) for i, view in map(every.__getitem__, part)]
-            features = encoders.encode(camera, np.stack(pixels)).to(writer.store.dtype)
-            finite = features.isfinite().flatten(1).all(1)
+            features = writer.store.row.join(encoders.encode(camera, np.stack(pixels))).to(writer.store.dtype)
+            finite = features.isfinite().all(1)
             if not finite.all():
                 frame, _ = every[part[int(finite.int().argmin())]]
                 raise UserError(

@@ -1,10 +1,11 @@
 """Do stored features still come out of the encoder? Asked by `s2robot features --check` and every evaluation.
 
 A few frames with their features travel with a checkpoint as plain tensors, `frames.<camera>` (uint8
-"n h w 3") and `features.<camera>` ("n c gh gw"), so that the question needs no dataset.
+"n h w 3"), `features.<camera>` ("n c gh gw") and, of encoders that have prefix tokens, `prefix.<camera>`
+("n p c"), so that the question needs no dataset.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -37,7 +38,10 @@ def sample(
     for camera, table in tables.items():
         chosen = np.sort(generator.choice(len(table), min(count, len(table)), replace=False))
         tensors[f"frames.{camera}"] = torch.from_numpy(_read(source, camera, table, chosen))
-        tensors[f"features.{camera}"] = table.gather(torch.from_numpy(chosen)[:, None])[:, 0].cpu()
+        stored = table.gather(torch.from_numpy(chosen)[:, None])
+        tensors[f"features.{camera}"] = stored.map[:, 0].cpu()
+        if stored.prefix is not None:
+            tensors[f"prefix.{camera}"] = stored.prefix[:, 0].cpu()
     return tensors
 
 
@@ -46,32 +50,37 @@ def verify(
 ) -> dict[str, float]:
     """Encode the frames of `sample` again, one by one as a rollout does.
 
-    Gives the largest difference of each camera, relative to its largest feature. Raises UserError in one
-    line where it is above `tolerance`, not finite, or the features have another shape.
+    Gives the largest difference of each camera, relative to the largest number of its map, or of its prefix
+    tokens. Raises UserError in one line where it is above `tolerance`, not finite, or the shape is another.
     """
     cameras = [key.removeprefix("frames.") for key in samples if key.startswith("frames.")]
-    return {
-        camera: _difference(
-            encoders, camera, samples[f"frames.{camera}"], samples[f"features.{camera}"], tolerance
-        )
-        for camera in cameras
-    }
+    differences = {}
+    for camera in cameras:
+        seen = [encoders.encode(camera, frame[None]) for frame in samples[f"frames.{camera}"]]
+        maps, prefixes = zip(*seen, strict=True)
+        found = [_difference(f"features of {camera}", maps, samples[f"features.{camera}"], tolerance)]
+        if f"prefix.{camera}" in samples:
+            stored = samples[f"prefix.{camera}"]
+            found.append(_difference(f"prefix tokens of {camera}", prefixes, stored, tolerance))
+        differences[camera] = max(found)
+    return differences
 
 
-def _difference(
-    encoders: CameraEncoders, camera: str, frames: Tensor, features: Tensor, tolerance: float
-) -> float:
-    again = torch.cat([encoders.encode(camera, frame[None]).cpu() for frame in frames])
-    if again.shape != features.shape:
+def _difference(what: str, seen: Sequence[Tensor | None], stored: Tensor, tolerance: float) -> float:
+    frames = [one for one in seen if one is not None]
+    if not frames:
+        raise UserError(f"{what} were stored, and this encoder gives none")
+    again = torch.cat(frames).cpu()
+    if again.shape != stored.shape:
         raise UserError(
-            f"features of {camera} have the shape {tuple(again.shape[1:])} here and "
-            f"{tuple(features.shape[1:])} where they were stored"
+            f"{what} have the shape {tuple(again.shape[1:])} here and "
+            f"{tuple(stored.shape[1:])} where they were stored"
         )
-    expected = features.float()
+    expected = stored.float()
     difference = float((again - expected).abs().max() / expected.abs().max())
     if not difference <= tolerance:  # also for NaN
         raise UserError(
-            f"features of {camera} differ by {difference:.2g} of the largest from those stored (at most "
+            f"{what} differ by {difference:.2g} of the largest from those stored (at most "
             f"{tolerance:g} is allowed): another version of a library, a damaged store or other frames"
         )
     return difference

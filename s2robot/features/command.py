@@ -147,7 +147,8 @@ def _stored(job: Job, camera: str) -> tuple[FeatureStore, FeatureTable]:
             f"features of {camera} in {source.path} are not stored with these settings: run "
             f"`s2robot features {source.path}` without --verify and --check first"
         )
-    return store, FeatureTable(store.rows(), torch.from_numpy(rows), source.lengths, store.rows_file)
+    frames = torch.from_numpy(rows)
+    return store, FeatureTable(store.rows(), store.row, frames, source.lengths, store.rows_file)
 
 
 def _verify(source: Demos, camera: str, store: FeatureStore, table: FeatureTable) -> int:

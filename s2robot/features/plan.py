@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -106,8 +106,9 @@ def _plan_camera(
     grids = dict.fromkeys([shape[1:], *spec.scale_grids(*image_size)])
     options = []
     for grid in grids:
+        row = replace(store.row, map=(shape[0], *grid))
         for name, torch_dtype in DTYPES.items():
-            row_bytes = shape[0] * grid[0] * grid[1] * torch_dtype.itemsize
+            row_bytes = row.numbers * torch_dtype.itemsize
             options.append(Option(grid, name, row_bytes, row_bytes * different * views.count))
     return CameraPlan(
         camera=camera,

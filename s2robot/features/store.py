@@ -2,7 +2,7 @@
 
     <root>/<encoder>-<key>/
         settings.json     all that decides the numbers; its hash is the key
-        rows.bin          the features, row after row, only ever appended to
+        rows.bin          the features, row after row (see `row.py`), only ever appended to
         index.bin         a record for each row: hash of the frame (or view), checksum of the row
         manifests/        datasets seen before: which rows their frames are
         lock              held by whoever appends
@@ -31,6 +31,7 @@ from torch import Tensor
 from s2robot.cache import cache_root
 from s2robot.encoders.base import EncoderSpec
 from s2robot.errors import UserError
+from s2robot.features.row import Row
 from s2robot.features.views import AS_IT_IS, Views
 
 FORMAT = 1
@@ -51,8 +52,8 @@ def frame_hash(frame: UInt8[np.ndarray, "h w 3"]) -> bytes:
 class FeatureStore:
     """The rows of one way of encoding; reading needs no lock.
 
-    `shape` is a row's (c, gh, gw), `dtype` "float16" or "float32". Raises UserError if the folder on disk
-    does not hold what its name says.
+    `shape` is (c, gh, gw) of a frame's map, `dtype` "float16" or "float32"; `row` says whether prefix tokens
+    stand behind the map. Raises UserError if the folder on disk does not hold what its name says.
     """
 
     def __init__(
@@ -65,10 +66,12 @@ class FeatureStore:
     ) -> None:
         if dtype not in DTYPES:
             raise UserError(f"features are stored as {' or '.join(DTYPES)}, not as {dtype!r}")
-        self.shape, self.dtype = shape, DTYPES[dtype]
-        self.row_bytes = int(np.prod(shape)) * self.dtype.itemsize
+        self.row, self.dtype = Row(shape, spec.prefix_shape), DTYPES[dtype]
+        self.row_bytes = self.row.numbers * self.dtype.itemsize
         settings = {"format": FORMAT, "dtype": dtype, "shape": list(shape), "encoder": spec.to_dict()}
         settings |= views.settings()
+        if self.row.prefix:  # stores of encoders without prefix tokens keep their key
+            settings["prefix"] = list(self.row.prefix)
         key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
         self.folder = Path(root or cache_root() / "features").expanduser() / f"{spec.name}-{key}"
         self.manifests = self.folder / "manifests"
@@ -86,14 +89,14 @@ class FeatureStore:
             )
         return count
 
-    def rows(self) -> Float[Tensor, "n c gh gw"]:
+    def rows(self) -> Float[Tensor, "n d"]:
         """All rows, mapped from the disk and read when touched. The tensor must not be written to."""
         count = len(self)
         if count == 0:
-            return torch.empty(0, *self.shape, dtype=self.dtype)
-        size = count * self.row_bytes // self.dtype.itemsize
+            return torch.empty(0, self.row.numbers, dtype=self.dtype)
+        size = count * self.row.numbers
         flat = torch.from_file(str(self.rows_file), shared=False, size=size, dtype=self.dtype)
-        return flat.view(count, *self.shape)
+        return flat.view(count, self.row.numbers)
 
     def index(self, count: int) -> np.ndarray:
         """The first `count` records (dtype `RECORD`)."""
@@ -163,9 +166,9 @@ class Writer:
         """The row of the frame with this hash, if it has one."""
         return self._row_of.get(frame)
 
-    def append(self, frames: Sequence[bytes], features: Float[Tensor, "n c gh gw"]) -> None:
-        """Add a row for each frame (given by its hash), in the store's dtype."""
-        for frame, row in zip(frames, features.to("cpu", self.store.dtype), strict=True):
+    def append(self, frames: Sequence[bytes], rows: Float[Tensor, "n d"]) -> None:
+        """Add the row of each frame (given by its hash), in the store's dtype."""
+        for frame, row in zip(frames, rows.to("cpu", self.store.dtype), strict=True):
             data = row.numpy().tobytes()
             with self._saving():
                 _write_all(self._rows, data)

@@ -9,6 +9,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from s2robot.features.row import Row
+from s2robot.types import Features
+
 STATISTICS_FRAMES = 4096  # enough for a channel's mean and deviation, and seconds at any size
 CHUNK_ROWS = 256
 
@@ -17,18 +20,19 @@ class FeatureTable:
     """Frames are numbered through all episodes of a dataset, in its order.
 
     Frames that look the same share their rows. View 0 of a frame is the frame as it is.
-    `shape` is (c, gh, gw) of a frame, `offsets` the first frame of each episode and, last, their number.
+    `shape` is (c, gh, gw) of a map, `offsets` the first frame of each episode and, last, their number.
     Read from the disk as it is, with the page cache in between; `to` moves it into memory or onto a GPU.
     """
 
     def __init__(
         self,
-        data: Float[Tensor, "r c gh gw"],
+        data: Float[Tensor, "r d"],
+        row: Row,
         rows: Int[Tensor, "n"] | Int[Tensor, "n k"],  # of `data`, of each frame or each of its views
         lengths: Sequence[int],
         file: Path | None = None,  # that `data` is mapped from
     ) -> None:
-        self._data, self._rows, self._file = data, rows.view(len(rows), -1), file
+        self._data, self._row, self._rows, self._file = data, row, rows.view(len(rows), -1), file
         self.offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
     def __len__(self) -> int:
@@ -36,8 +40,7 @@ class FeatureTable:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        c, gh, gw = self._data.shape[1:]
-        return c, gh, gw
+        return self._row.map
 
     @property
     def dtype(self) -> torch.dtype:
@@ -60,18 +63,15 @@ class FeatureTable:
     @property
     def nbytes(self) -> int:
         """Bytes of memory that this dataset's features take."""
-        c, gh, gw = self.shape
-        return len(self._rows.unique()) * c * gh * gw * self.dtype.itemsize
+        return len(self._rows.unique()) * self._row.numbers * self.dtype.itemsize
 
-    def gather(
-        self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None
-    ) -> Float[Tensor, "b to c gh gw"]:
-        """A copy of these frames' features, on the table's device and in its dtype.
+    def gather(self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None) -> Features:
+        """A copy of these frames' features, "b to c gh gw" and "b to p c", on its device and in its dtype.
 
         `views` is the view of each sample's frames, 0 unless given.
         """
         rows = self._rows_of_views(frames, views)
-        return _rows_of(self._data, rows.flatten()).unflatten(0, tuple(rows.shape))
+        return self._row.split(_rows_of(self._data, rows.flatten()).unflatten(0, tuple(rows.shape)))
 
     def read_ahead(self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None) -> None:
         """Have the kernel read these frames' features from the disk, without waiting for it.
@@ -91,14 +91,15 @@ class FeatureTable:
         `pin_memory`: in page-locked RAM, from where a GPU copies without a detour.
         """
         used, rows = self._rows.unique(return_inverse=True)
-        data = torch.empty(len(used), *self.shape, dtype=self.dtype, device=device, pin_memory=pin_memory)
+        size = (len(used), self._row.numbers)
+        data = torch.empty(size, dtype=self.dtype, device=device, pin_memory=pin_memory)
         for at, part in zip(data.split(CHUNK_ROWS), used.split(CHUNK_ROWS), strict=True):
             at.copy_(_rows_of(self._data, part))
         lengths = np.diff(self.offsets).tolist()
-        return FeatureTable(data, rows.to(device), lengths)
+        return FeatureTable(data, self._row, rows.to(device), lengths)
 
     def channel_stats(self) -> tuple[Float[Tensor, "c"], Float[Tensor, "c"]]:
-        """Mean and standard deviation of each channel over all cells of the frames.
+        """Mean and standard deviation of each channel of the map over all cells of the frames.
 
         Of more than 4096 frames, 4096 that are evenly spread are taken.
         """
@@ -108,7 +109,7 @@ class FeatureTable:
         )
         total, squares = torch.zeros(2, self.shape[0], dtype=torch.float64, device=self.device)
         for part in frames.split(CHUNK_ROWS):
-            maps = self.gather(part[:, None]).flatten(0, 1).float()  # n c gh gw
+            maps = self.gather(part[:, None]).map.flatten(0, 1).float()  # n c gh gw
             total += maps.sum((0, 2, 3)).double()
             squares += maps.square().sum((0, 2, 3)).double()
         cells = len(frames) * self.shape[1] * self.shape[2]
@@ -125,10 +126,10 @@ class FeatureTable:
         return self._rows[frames.to(device), views.to(device)[:, None]]
 
 
-def _rows_of(data: Float[Tensor, "r c gh gw"], rows: Int[Tensor, "n"]) -> Float[Tensor, "n c gh gw"]:
+def _rows_of(data: Float[Tensor, "r d"], rows: Int[Tensor, "n"]) -> Float[Tensor, "n d"]:
     if data.device.type != "cpu":
         return data.index_select(0, rows)
     # NumPy copies row by row in this thread; PyTorch's threads would spin beside the training that this feeds
-    out = torch.empty(len(rows), *data.shape[1:], dtype=data.dtype)
+    out = torch.empty(len(rows), data.shape[1], dtype=data.dtype)
     np.take(data.numpy(), rows.numpy(), axis=0, out=out.numpy(), mode="clip")  # "raise" would copy twice
     return out

@@ -34,6 +34,7 @@ from s2robot.errors import UserError, unknown_name
 from s2robot.normalizer import MODES
 from s2robot.parallel import mean_size
 from s2robot.policies.actions import Actions
+from s2robot.policies.heads import HEADS
 from s2robot.policies.observation import ObservationEncoder, Statistics
 from s2robot.types import Batch, Spec
 
@@ -70,6 +71,11 @@ class PolicyConfig:
     def read_steps(self) -> int:
         """Observations that a rollout gives to `predict`."""
         return 1 if self.remembers else self.obs_steps
+
+    @property
+    def reads_prefix(self) -> bool:
+        """Whether it must be given the encoder's prefix tokens, too."""
+        return HEADS[self.head].reads_prefix
 
     def check(self) -> None:
         """Raise `UserError` for horizons that do not fit together."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from s2robot.errors import UserError
 from s2robot.normalizer import Normalizer
 from s2robot.policies.heads import HEADS, CameraShape, Head
-from s2robot.types import IMAGE_SUFFIX, Spec, prefix_key
+from s2robot.types import Spec, camera_of, prefix_key
 
 
 @dataclass
@@ -114,7 +114,7 @@ PROPRIO = "proprio"
 
 
 def _prefix_key(image_key: str) -> str:
-    return prefix_key(image_key.removesuffix(IMAGE_SUFFIX))
+    return prefix_key(camera_of(image_key))
 
 
 def _camera_shape(spec: Spec, key: str) -> CameraShape:

@@ -6,17 +6,22 @@ from torch import Tensor
 
 from s2robot.data.loader import batches, windows_of_step
 from s2robot.data.windows import Windows
+from s2robot.types import Features
 
 
 class FrameNumbers:
-    """A feature table whose feature is the number of the frame, and 100 more for each view."""
+    """A feature table whose feature is the number of the frame, and 100 more for each view.
+
+    The one prefix token is that times -1.
+    """
 
     def __init__(self, views: int = 1) -> None:
         self.views = views
 
-    def gather(self, frames: Tensor, views: Tensor | None = None) -> Tensor:
+    def gather(self, frames: Tensor, views: Tensor | None = None) -> Features:
         shift = 0 if views is None else 100 * views[:, None]
-        return (frames + shift)[..., None, None, None].float()
+        numbers = (frames + shift).float()
+        return Features(numbers[..., None, None, None], -numbers[..., None, None])
 
     def read_ahead(self, frames: Tensor, views: Tensor | None = None) -> None:
         """Nothing is on a disk."""
@@ -45,6 +50,15 @@ def test_first_and_last_window_of_an_episode() -> None:
     assert batch.obs["eef"].flatten(1).tolist() == [[40, 40], [70, 80]]
     assert batch.actions.flatten(1).tolist() == [[4, 5, 6], [8, 8, 8]]
     assert batch.mask.tolist() == [[True, True, True], [True, False, False]]
+
+
+def test_prefix_tokens_are_in_the_batch_if_they_are_asked_for() -> None:
+    windows = make_windows([1])
+    assert windows.batch(torch.tensor([0])).obs.keys() == {"a_image", "eef"}
+    windows.prefix = True
+    batch = windows.batch(torch.tensor([0, 4]))
+    assert batch.obs.keys() == {"a_image", "a_prefix", "eef"}
+    assert torch.equal(batch.obs["a_prefix"], torch.tensor([[-4.0, -4], [-7, -8]])[..., None, None])
 
 
 def test_observations_are_a_stride_apart_with_the_actions_between_them() -> None:

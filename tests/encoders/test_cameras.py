@@ -19,8 +19,8 @@ def test_sizes_are_each_cameras_own(cameras: CameraEncoders) -> None:
     assert cameras.feature_shape("front", (64, 64)) == (224, 2, 2)
     assert cameras.feature_shape("wrist", (64, 64)) == (112, 2, 2)
     for camera in ("front", "wrist"):
-        assert cameras.encode(camera, FRAMES).shape[1:] == cameras.feature_shape(camera, (64, 64))
-    assert torch.equal(cameras.encode("wrist", FRAMES), cameras.encode("front", FRAMES)[:, :112])
+        assert cameras.encode(camera, FRAMES).map.shape[1:] == cameras.feature_shape(camera, (64, 64))
+    assert torch.equal(cameras.encode("wrist", FRAMES).map, cameras.encode("front", FRAMES).map[:, :112])
 
 
 def test_grids_are_each_cameras_own() -> None:
@@ -42,7 +42,7 @@ def test_comes_back_from_plain_data(cameras: CameraEncoders) -> None:
     plain = json.loads(json.dumps(cameras.spec_dict()))
     again = CameraEncoders.from_dict(plain, device="cpu")
     assert again.spec_dict() == cameras.spec_dict()
-    assert torch.equal(again.encode("front", FRAMES), cameras.encode("front", FRAMES))
+    assert torch.equal(again.encode("front", FRAMES).map, cameras.encode("front", FRAMES).map)
 
 
 def test_precision_is_recorded() -> None:
@@ -65,4 +65,4 @@ def test_sizes_that_do_not_fit_are_refused_when_it_is_made() -> None:
 def test_oblong_frames_have_oblong_maps(cameras: CameraEncoders) -> None:
     assert cameras.feature_shape("front", (48, 96)) == (224, 2, 4)
     frames = data.astronaut()[None, :48, :96]
-    assert cameras.encode("front", frames).shape == (1, 224, 2, 4)
+    assert cameras.encode("front", frames).map.shape == (1, 224, 2, 4)

@@ -20,7 +20,7 @@ def test_operations_of_a_transformer_are_the_closed_form() -> None:
     assert row.gflops == pytest.approx(5 * transformer_flops(197, 768, 12, 196) / 1e9, rel=1e-6)
     assert row.tiles == 5 and row.grid == (14, 14)
     assert row.parameters == 85_798_656  # ViT-B/16 without a classifier, as timm counts it
-    assert row.frame_bytes == 2 * 768 * 14 * 14 * 2
+    assert row.frame_bytes == 2 * 768 * (14 * 14 + 1) * 2  # scales, channels, cells and class token, fp16
     assert row.frame_ms is None
 
 

@@ -1,10 +1,14 @@
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from frame_cases import SIDE, CountingEncoders, random_frames
 
 from s2robot.threads import torch_threads
+
+sys.path.append(str(Path(__file__).parents[1]))  # tiny_vit
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float, UInt8
-from torch import Tensor
+from jaxtyping import UInt8
 
+from s2robot.encoders import Features
 from s2robot.encoders.cameras import CameraEncoders
 
 SIDE = 32
@@ -32,7 +32,7 @@ class CountingEncoders(CameraEncoders):
     frames_encoded = 0
     fails_after: int | None = None  # frames, then as if the process were killed
 
-    def encode(self, camera: str, images: np.ndarray) -> Float[Tensor, "b c gh gw"]:
+    def encode(self, camera: str, images: np.ndarray) -> Features:
         if self.fails_after is not None and self.frames_encoded >= self.fails_after:
             raise KeyboardInterrupt
         self.frames_encoded += len(images)

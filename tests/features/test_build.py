@@ -10,6 +10,7 @@ import torch
 from frame_cases import SIDE, CountingEncoders, Frames, random_frames
 
 from s2robot.data.demos import Demos
+from s2robot.encoders import Features
 from s2robot.errors import UserError
 from s2robot.features import build, build_with_report, builder
 
@@ -19,7 +20,7 @@ def expected_features(encoders: CountingEncoders, episodes: dict[str, np.ndarray
 
 
 def all_frames(table) -> torch.Tensor:
-    return table.gather(torch.arange(len(table))[:, None])[:, 0]
+    return table.gather(torch.arange(len(table))[:, None]).map[:, 0]
 
 
 def test_features_are_the_encoders(tmp_path, episodes, encoders) -> None:
@@ -158,10 +159,10 @@ def test_two_builders_at_once_share_the_work(tmp_path, episodes, encoders, reque
 
 def test_features_that_are_not_finite_are_named(tmp_path, episodes, encoders) -> None:
     class Broken(CountingEncoders):
-        def encode(self, camera: str, images: np.ndarray) -> torch.Tensor:
+        def encode(self, camera: str, images: np.ndarray) -> Features:
             features = super().encode(camera, images)
             if len(images) == 5:  # demo_2
-                features[3, 0, 0, 0] = 1e6  # beyond float16
+                features.map[3, 0, 0, 0] = 1e6  # beyond float16
             return features
 
     broken = Broken("lite0", sizes=(SIDE,), backend="torch", device="cpu")

@@ -19,7 +19,8 @@ HASHES = [bytes([i]) * 16 for i in range(6)]
 
 @pytest.fixture
 def features() -> torch.Tensor:
-    return torch.randn(6, *SHAPE, generator=torch.Generator().manual_seed(0)).half()
+    """Rows of six frames."""
+    return torch.randn(6, ROW_BYTES // 2, generator=torch.Generator().manual_seed(0)).half()
 
 
 @pytest.fixture

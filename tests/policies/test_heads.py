@@ -9,7 +9,7 @@ from torch import nn
 
 from s2robot.errors import UserError
 from s2robot.policies import POLICIES, PolicyConfig
-from s2robot.policies.heads import HEADS, CameraShape, Head
+from s2robot.policies.heads import HEADS, CameraShape, Head, check_head
 from s2robot.policies.heads.standardized import standardized_linear
 from s2robot.policies.observation import ObservationEncoder
 
@@ -147,8 +147,14 @@ def test_tokens_of_a_scale_read_that_scale_and_that_cell() -> None:
 def test_heads_that_do_not_fit_are_refused() -> None:
     with pytest.raises(UserError, match="did you mean 'spatial_softmax'"):
         HEADS["spatial_softmx"]
-    with pytest.raises(UserError, match="prefix tokens, which this encoder has not"):
+    with pytest.raises(UserError, match="prefix tokens, which the features of this encoder have not"):
         HEADS["cls"](CameraShape(6, (5, 9)))
+    with pytest.raises(
+        UserError, match="encoder 'lite0' has none: choose attention, conv, mean, spatial_softmax"
+    ):
+        check_head("cls", "lite0", 0)
+    check_head("cls", "mae_b", 1)
+    check_head("mean", "lite0", 0)
     with pytest.raises(UserError, match="needs proprioception"):
         HEADS["attention"](CameraShape(6, (5, 9)), proprio=True)
     with pytest.raises(UserError, match="width=10 must be divisible by 4"):

@@ -19,8 +19,8 @@ class Cls(Head):
         super().__init__(shape)
         if shape.prefix is None:
             raise UserError(
-                "policy.head=cls reads prefix tokens, which this encoder has not; "
-                "choose a vision transformer (see `s2robot encoders`) or another head, e.g. policy.head=mean"
+                "policy.head=cls reads prefix tokens, which the features of this encoder have not; "
+                "choose another head, e.g. policy.head=mean"
             )
         tokens, channels = shape.prefix
         self.dim = dim
