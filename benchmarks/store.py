@@ -82,7 +82,7 @@ def measure(folder: str, frames: int, batch: int) -> None:
     rows = load_manifest(store, source, "cam")
     assert rows is not None
     frame_rows = torch.from_numpy(rows)
-    opened = FeatureTable(store.rows(), store.row, frame_rows, source.lengths, store.rows_file)
+    opened = FeatureTable(store.rows(), store.row, frame_rows, source.lengths)
     print(f"opened in {time.perf_counter() - start:.2f} s: {len(opened)} frames of {store.row_bytes} bytes")
 
     table = place(opened, "cpu", "disk")

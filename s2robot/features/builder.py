@@ -75,7 +75,7 @@ def build_with_report(
             rows = _store_frames(source, camera, encoders, views, writer, progress)
             encoded = len(store) - before
             save_manifest(store, source, camera, rows)
-    table = FeatureTable(store.rows(), store.row, torch.from_numpy(rows), source.lengths, store.rows_file)
+    table = FeatureTable(store.rows(), store.row, torch.from_numpy(rows), source.lengths)
     report = BuildReport(
         frames_encoded=encoded,
         frames_found=rows.size - encoded,

@@ -148,7 +148,7 @@ def _stored(job: Job, camera: str) -> tuple[FeatureStore, FeatureTable]:
             f"`s2robot features {source.path}` without --verify and --check first"
         )
     frames = torch.from_numpy(rows)
-    return store, FeatureTable(store.rows(), store.row, frames, source.lengths, store.rows_file)
+    return store, FeatureTable(store.rows(), store.row, frames, source.lengths)
 
 
 def _verify(source: Demos, camera: str, store: FeatureStore, table: FeatureTable) -> int:

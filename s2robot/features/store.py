@@ -31,6 +31,7 @@ from torch import Tensor
 from s2robot.cache import cache_root
 from s2robot.encoders.base import EncoderSpec
 from s2robot.errors import UserError
+from s2robot.features.mapped import MappedRows
 from s2robot.features.row import Row
 from s2robot.features.views import AS_IT_IS, Views
 
@@ -89,14 +90,9 @@ class FeatureStore:
             )
         return count
 
-    def rows(self) -> Float[Tensor, "n d"]:
-        """All rows, mapped from the disk and read when touched. The tensor must not be written to."""
-        count = len(self)
-        if count == 0:
-            return torch.empty(0, self.row.numbers, dtype=self.dtype)
-        size = count * self.row.numbers
-        flat = torch.from_file(str(self.rows_file), shared=False, size=size, dtype=self.dtype)
-        return flat.view(count, self.row.numbers)
+    def rows(self) -> MappedRows:
+        """All rows, mapped from the disk."""
+        return MappedRows(self.rows_file, len(self), self.row.numbers, self.dtype)
 
     def index(self, count: int) -> np.ndarray:
         """The first `count` records (dtype `RECORD`)."""
@@ -104,7 +100,7 @@ class FeatureStore:
 
     def damaged_rows(self, among: Iterable[int] | None = None) -> list[int]:
         """Rows (of all, or of those `among`) whose bytes do not have the checksum they were stored with."""
-        rows, checksums = self.rows(), self.index(len(self))["checksum"]
+        rows, checksums = self.rows().data, self.index(len(self))["checksum"]
         checked = range(len(rows)) if among is None else among
         return [row for row in checked if zlib.crc32(rows[row].numpy().data) != checksums[row]]
 

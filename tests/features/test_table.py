@@ -1,10 +1,13 @@
 import os
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from s2robot.errors import UserError
-from s2robot.features import place, tiers
+from s2robot.features import mapped, place, tiers
+from s2robot.features.mapped import MappedRows
 from s2robot.features.row import Row
 from s2robot.features.table import FeatureTable
 
@@ -75,14 +78,37 @@ def test_channel_stats_are_those_of_the_frames(table) -> None:
 def test_the_disk_is_told_what_will_be_read(features, tmp_path, monkeypatch) -> None:
     file = tmp_path / "rows.bin"
     features.numpy().tofile(file)
-    mapped = torch.from_file(str(file), size=features.numel(), dtype=torch.float16).view(10, -1)
     told = []
     monkeypatch.setattr(
         os, "posix_fadvise", lambda fd, start, size, advice: told.append((start, size, advice))
     )
-    table = FeatureTable(mapped, ROW, torch.tensor([7, 7, 2, 0, 9]), [2, 3], file)
+    rows = MappedRows(file, 10, ROW.numbers, torch.float16)
+    table = FeatureTable(rows, ROW, torch.tensor([7, 7, 2, 0, 9]), [2, 3])
     table.read_ahead(torch.tensor([[1, 2]]))
     assert told == [(7 * 48, 48, os.POSIX_FADV_WILLNEED), (2 * 48, 48, os.POSIX_FADV_WILLNEED)]
     told.clear()
     table.to("cpu").read_ahead(torch.tensor([[1, 2]]))  # in memory there is nothing to read
     assert not told
+
+
+def resident_files_mb() -> float:
+    """Resident memory of this process that is of mapped files."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) / 1024 for line in lines if line.startswith("RssFile"))
+
+
+@pytest.mark.parametrize("bounded", [True, False])
+def test_reading_many_rows_from_the_disk_keeps_little_memory(bounded, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(mapped, "MOST_MAPPED", 8 * 1024**2 if bounded else 10**12)
+    monkeypatch.setattr(mapped, "INTERVAL_S", 0.0)
+    file, count, row = tmp_path / "rows.bin", 16_384, Row((32, 8, 8))  # 64 MB
+    numbers = np.arange(count, dtype=np.float16)[:, None].repeat(row.numbers, 1)
+    numbers.tofile(file)
+    table = FeatureTable(
+        MappedRows(file, count, row.numbers, torch.float16), row, torch.arange(count), [count]
+    )
+    before = resident_files_mb()
+    for frames in torch.arange(count).view(-1, 64, 1):
+        seen = table.gather(frames).map.flatten(1)
+        np.testing.assert_array_equal(seen[:, 0], numbers[frames[:, 0], 0])
+    assert (resident_files_mb() - before < 24) == bounded
