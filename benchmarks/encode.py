@@ -10,6 +10,7 @@ the machine only ever makes a turn slower. Random weights where an encoder's own
     s2wrapper, tuned     the same with our allocator settings
     torch, openvino      our encoder, from uint8 frames; `difference` is that of its features, without
                          antialiasing as in the reference, from those of s2wrapper, relative to the largest
+    limit                what the encoder's operations would take at the rate of one large matrix product
     build                the features of an HDF5 file, beside the encoder alone in the same process
     training step        of the default `bc` with features out of the store, beside one that encodes them
 """
@@ -32,7 +33,7 @@ from s2robot.data.windows import Windows
 from s2robot.encoders import ENCODERS, S2, NetworkEncoder, Pretrained
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
-from s2robot.encoders.costs import weights_here
+from s2robot.encoders.costs import cost, weights_here
 from s2robot.features import build, build_with_report
 from s2robot.policies import make_policy
 from s2robot.policies.bc import BCConfig
@@ -112,6 +113,13 @@ def time_reference(name: str, tuned: bool, count: int) -> float:
     encode, pixels = reference(weights), normalised(weights, frames_of(count))
     encode(pixels[:2])
     return seconds(lambda: [encode(batch) for batch in pixels.split(BATCH_FRAMES)]) / count
+
+
+def time_limit(name: str, count: int) -> float:
+    """Seconds a frame of a network whose every operation is done at the speed of a float32 matrix product."""
+    a, b = torch.rand(2, 2048, 2048)
+    product_s = min(seconds(lambda: a @ b) for _ in range(10))
+    return cost(name, SIZES, timed=False).gflops * 1e9 / (2 * 2048**3) * product_s
 
 
 class DemoFile:
@@ -204,10 +212,11 @@ CONTENDERS: dict[str, Callable[[str, int], float | tuple[float, float]]] = {
     "torch": lambda name, count: time_ours(name, "torch", count),
     "openvino": lambda name, count: time_ours(name, "openvino", count),
     "compile": lambda name, count: time_ours(name, "compile", count),
+    "limit": time_limit,
     "build": time_build,
     "training step": time_step,
 }
-RATES = ("s2wrapper", "s2wrapper, tuned", "torch", "openvino", "compile")
+RATES = ("s2wrapper", "s2wrapper, tuned", "torch", "openvino", "compile", "limit")
 
 
 def measured(contender: str, encoder: str, frames: int) -> list[float]:

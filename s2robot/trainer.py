@@ -52,7 +52,11 @@ class Trainer:
         schedule = get_cosine_schedule_with_warmup(self.optimizer, optim.warmup_steps, optim.steps)
         self.rate_at: Callable[[int], float] = schedule.lr_lambdas[0]  # a function of the step: no state
         self.ema = EMAModel(
-            self.parameters.values(), decay=optim.ema_max_decay, use_ema_warmup=True, power=EMA_POWER
+            self.parameters.values(),
+            decay=optim.ema_max_decay,
+            use_ema_warmup=True,
+            power=EMA_POWER,
+            foreach=True,
         )
 
     def loss(self, batch: Batch) -> Float[Tensor, ""]:
