@@ -29,7 +29,8 @@ class Demos:
     """A robomimic HDF5 file; frames are numbered through all episodes in file order.
 
     Episodes are ordered by their number (`demo_2` before `demo_10`). Raises `UserError` in one line
-    for a missing file, a file of another kind, or a name that the file does not have.
+    for a missing file, a file of another kind, a name that the file does not have, or frames that are not
+    uint8 "t h w 3": those of the first episode when it is opened, those of the others when they are read.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -53,6 +54,8 @@ class Demos:
                 raise UserError(f"{self.path}: {name} lacks 'actions' or 'obs'; is this robomimic's format?")
         self.lengths: Sequence[int] = [len(self._data[name]["actions"]) for name in self.episodes]
         self.offsets = np.concatenate([[0], np.cumsum(self.lengths)])  # first frame of each episode
+        for camera in self.cameras:
+            self._images(self.episodes[0], camera)
 
     @property
     def identity(self) -> str:
@@ -138,7 +141,23 @@ class Demos:
         obs = self._data[episode]["obs"]
         if image_key(camera) not in obs:
             raise unknown_name(f"camera of {self.path} ({episode})", camera, self.cameras)
-        return obs[image_key(camera)]
+        images = obs[image_key(camera)]
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+            raise UserError(
+                f"{self.path}: {images.name} is {images.dtype} of shape {images.shape}; frames must be "
+                f"uint8 of shape (t, h, w, 3){_how_to_mend(images)}"
+            )
+        return images
+
+
+def _how_to_mend(images: h5py.Dataset) -> str:
+    """What to do about frames that are not as they must be, where it can be guessed."""
+    steps = []
+    if images.ndim == 4 and images.shape[1] == 3 != images.shape[3]:
+        steps.append("move the channels behind with .transpose(0, 2, 3, 1)")
+    if images.dtype.kind == "f":
+        steps.append("store 0 to 255 as uint8, not floats")
+    return ": " + ", ".join(steps) if steps else ""
 
 
 def _episode_number(name: str) -> int:

@@ -67,6 +67,46 @@ def test_unknown_names_are_answered_with_the_nearest(demos_path: Path) -> None:
         demos.split("trian")
 
 
+@pytest.mark.parametrize(
+    ("shape", "dtype", "told"),
+    [
+        (
+            (5, 3, 8, 6),
+            np.uint8,
+            r"is uint8 of shape \(5, 3, 8, 6\).*: move the channels .*transpose\(0, 2, 3, 1\)$",
+        ),
+        (
+            (5, 8, 6, 3),
+            np.float32,
+            r"is float32 of shape \(5, 8, 6, 3\).*: store 0 to 255 as uint8, not floats$",
+        ),
+        ((5, 3, 8, 6), np.float16, r"transpose\(0, 2, 3, 1\), store 0 to 255"),
+        ((5, 8, 6, 4), np.uint8, r"frames must be uint8 of shape \(t, h, w, 3\)$"),
+        ((5, 8, 6), np.uint8, r"frames must be uint8 of shape \(t, h, w, 3\)$"),
+    ],
+)
+def test_other_frames_are_refused_when_the_file_is_opened(tmp_path: Path, shape, dtype, told: str) -> None:
+    path = tmp_path / "d.hdf5"
+    with h5py.File(path, "w") as file:
+        file["data/demo_0/actions"] = np.zeros((5, 7))
+        file["data/demo_0/obs/agentview_image"] = np.zeros(shape, dtype)
+    with pytest.raises(UserError, match=told) as raised:
+        Demos(path)
+    assert str(raised.value).startswith(f"{path}: /data/demo_0/obs/agentview_image is ")
+    assert "\n" not in str(raised.value)
+
+
+def test_other_frames_of_a_later_episode_are_refused_when_they_are_read(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "d.hdf5", "w") as file:
+        for i, shape in enumerate([(5, 8, 6, 3), (5, 3, 8, 6)]):
+            file[f"data/demo_{i}/actions"] = np.zeros((5, 7))
+            file[f"data/demo_{i}/obs/agentview_image"] = np.zeros(shape, np.uint8)
+    demos = Demos(tmp_path / "d.hdf5")
+    assert demos.read_frames("demo_0", "agentview").shape == (5, 8, 6, 3)
+    with pytest.raises(UserError, match=r"demo_1/obs/agentview_image is uint8 of shape \(5, 3, 8, 6\)"):
+        demos.read_frames("demo_1", "agentview")
+
+
 def test_files_that_are_no_demonstrations(demos_path: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no dataset at"):
         Demos(tmp_path / "nothing.hdf5")
