@@ -14,7 +14,7 @@ test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	@set -e; for room in tests/*/; do \
+	@set -e; for room in tests/[!_]*/; do \
 	  if [ $$room = tests/with_robosuite/ ]; then continue; fi; echo "$$room"; $(BIN)/python -m pytest -q $$room; done
 	$(MAKE) test-robosuite
 
