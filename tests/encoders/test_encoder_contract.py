@@ -1,6 +1,7 @@
 """What every encoder of the registry promises, on every backend."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import torch
 from skimage import data
 from torch import nn
 
-from s2robot.encoders import ENCODERS, S2, NetworkEncoder, S2Spec, make_encoder
+from s2robot.encoders import ENCODERS, S2, NetworkEncoder, Pretrained, S2Spec, make_encoder
 from s2robot.encoders.backends import BACKENDS, frozen
+from s2robot.encoders.timm import Timm
 from s2robot.errors import UserError
 
 FRAMES = np.stack([data.astronaut()[:96, 100:196], data.coffee()[:96, 100:196], data.chelsea()[:96, 100:196]])
@@ -78,16 +80,51 @@ def test_frozen_whatever_a_parent_does(encoder) -> None:
     assert torch.equal(encoder.encode(FRAMES).map, before)  # no batch norm drifted
 
 
-def test_network_inside_is_frozen() -> None:
-    encoder = make_encoder("lite0", sizes=(64,), backend="torch", device="cpu")
+def shallow(name: str) -> Pretrained:
+    """An entry with its own weights if they come with it, else random ones; transformers of two blocks only.
+
+    Twenty-two more would take seconds to make and be frozen by the same line.
+    """
+    entry = ENCODERS[name]
+    if isinstance(entry, Timm) and entry.model.startswith(("vit_", "deit3_")):
+        entry = replace(entry, options={**entry.options, "depth": 2})
+    return entry() if name in WEIGHTS_ARE_HERE else entry.untrained()
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_every_entry_stays_frozen_when_a_parent_trains(name: str) -> None:
+    torch.manual_seed(0)
+    base = NetworkEncoder(shallow(name), "torch", "cpu")
+    encoder = S2(base, (4 * base.spec.stride, 6 * base.spec.stride))
+    before = encoder.encode(FRAMES)
     network = encoder.backend.network
-    before = {key: value.clone() for key, value in network.state_dict().items()}
+    state = {key: value.clone() for key, value in network.state_dict().items()}
+    norms = [n for n, m in network.named_modules() if isinstance(m, nn.LayerNorm | nn.BatchNorm2d)]
+    parent = nn.ModuleDict({"eyes": encoder})
 
-    encoder.train().encode(FRAMES)
+    parent.train()
+    parent.requires_grad_(True)
+    with torch.enable_grad():
+        during = encoder.encode(FRAMES)
 
-    assert not any(module.training for module in network.modules())
+    assert norms and not any(module.training for module in network.modules())
     assert not any(parameter.requires_grad for parameter in network.parameters())
-    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+    assert network.state_dict().keys() == state.keys()
+    assert all(torch.equal(value, state[key]) for key, value in network.state_dict().items())  # no drift
+    for given, same in zip(during, before, strict=True):
+        assert (given is None) == (same is None)
+        assert given is None or (torch.equal(given, same) and not given.requires_grad)
+
+
+def test_what_is_not_frozen_is_noticed() -> None:
+    """A network in train mode does drift, and its last norm would learn: what the test above looks at."""
+    network = shallow("resnet18").build().train()
+    mean = next(value for key, value in network.state_dict().items() if key.endswith("running_mean"))
+    before = mean.clone()
+    network(torch.randn(2, 3, 64, 64))
+    assert not torch.equal(mean, before)
+    last = [name for name, _ in shallow("mvp_s").build().named_parameters()][-2:]
+    assert last == ["model.norm.weight", "model.norm.bias"]
 
 
 def test_deterministic_and_input_unchanged(encoder) -> None:
