@@ -1,0 +1,83 @@
+"""Real files of many demonstrations: what was encoded once is neither read nor encoded again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from frame_cases import CountingEncoders, random_frames
+
+from s2robot.data.demos import Demos
+from s2robot.encoders import Features
+from s2robot.features import build, build_with_report, builder
+
+
+class NotingEncoders(CountingEncoders):
+    """Keeps the frames that it was asked to encode."""
+
+    def encode(self, camera: str, images: np.ndarray) -> Features:
+        self.asked = [*getattr(self, "asked", []), *(image.tobytes() for image in images)]
+        return super().encode(camera, images)
+
+
+def add_demonstrations(path: Path, numbers: range, length: int, different: int) -> list[bytes]:
+    """Demonstrations of `length` random frames of which so many differ; returns the frames."""
+    frames = []
+    with h5py.File(path, "a") as file:
+        for i in numbers:
+            images = np.resize(random_frames(different, seed=i), (length, 32, 32, 3))
+            file[f"data/demo_{i}/actions"] = np.zeros((length, 7))
+            file[f"data/demo_{i}/obs/cam_image"] = images
+            frames += [image.tobytes() for image in images]
+    return frames
+
+
+@contextmanager
+def no_frame_may_be_touched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Reading an image dataset, hashing a frame and encoding one all fail."""
+
+    def read(dataset: h5py.Dataset, *_: object, **__: object) -> None:
+        raise AssertionError(f"{dataset.name} was read")
+
+    def touched(*_: object) -> None:
+        raise AssertionError("a frame was hashed or encoded")
+
+    with monkeypatch.context() as patch:
+        for way in ("__getitem__", "__array__", "read_direct", "__iter__"):
+            patch.setattr(h5py.Dataset, way, read)
+        patch.setattr(builder, "frame_hash", touched)
+        patch.setattr(CountingEncoders, "encode", touched)
+        yield
+
+
+def test_an_unchanged_file_of_10000_frames_is_found_without_touching_one(
+    tmp_path, encoders, monkeypatch
+) -> None:
+    path = tmp_path / "demos.hdf5"
+    add_demonstrations(path, range(100), length=100, different=1)
+    first = build(Demos(path), "cam", encoders, tmp_path, progress=False)
+    with pytest.raises(AssertionError, match="cam_image was read"), no_frame_may_be_touched(monkeypatch):
+        Demos(path).read_frames("demo_0", "cam")
+
+    with no_frame_may_be_touched(monkeypatch):
+        again, report = build_with_report(Demos(path), "cam", encoders, tmp_path, progress=False)
+
+    assert (report.frames_encoded, report.frames_found) == (0, 10_000)
+    assert (again.rows == first.rows).all() and len(first.rows.unique()) == 100
+
+
+def test_of_ten_more_demonstrations_exactly_their_frames_are_encoded(tmp_path) -> None:
+    encoders = NotingEncoders("lite0", sizes=(32,), backend="torch", device="cpu")
+    path = tmp_path / "demos.hdf5"
+    before = add_demonstrations(path, range(40), length=3, different=3)
+    build(Demos(path), "cam", encoders, tmp_path, progress=False)
+    assert sorted(encoders.asked) == sorted(before)
+    encoders.asked = []
+
+    added = add_demonstrations(path, range(40, 50), length=4, different=4)
+    _, report = build_with_report(Demos(path), "cam", encoders, tmp_path, progress=False)
+
+    assert sorted(encoders.asked) == sorted(added)
+    assert (report.frames_encoded, report.frames_found) == (40, 120)
