@@ -66,15 +66,15 @@ def build_with_report(
     """`build`, and what it did."""
     start = time.monotonic()
     shape = encoders.feature_shape(camera, source.image_size(camera))
-    store = FeatureStore(encoders.encoder(camera).spec, shape, dtype, root, views)
-    rows = load_manifest(store, source, camera)
+    store = FeatureStore(encoders.encoder(camera).spec, shape, dtype, root)
+    rows = load_manifest(store, source, camera, views)
     encoded = 0
     if rows is None:
         with store.writer() as writer:
             before = len(store)
             rows = _store_frames(source, camera, encoders, views, writer, progress)
             encoded = len(store) - before
-            save_manifest(store, source, camera, rows)
+            save_manifest(store, source, camera, rows, views)
     table = FeatureTable(store.rows(), store.row, torch.from_numpy(rows), source.lengths)
     report = BuildReport(
         frames_encoded=encoded,

@@ -140,8 +140,8 @@ def _stored(job: Job, camera: str) -> tuple[FeatureStore, FeatureTable]:
     source = job.source
     shape = job.encoders.feature_shape(camera, source.image_size(camera))
     spec = job.encoders.encoder(camera).spec
-    store = FeatureStore(spec, shape, job.asked.dtype, job.asked.root, job.views)
-    rows = load_manifest(store, source, camera)
+    store = FeatureStore(spec, shape, job.asked.dtype, job.asked.root)
+    rows = load_manifest(store, source, camera, job.views)
     if rows is None:
         raise UserError(
             f"features of {camera} in {source.path} are not stored with these settings: run "

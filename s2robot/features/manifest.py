@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from s2robot.features.store import FeatureStore
+from s2robot.features.views import AS_IT_IS, Views
 from s2robot.types import FrameSource
 
 
 def save_manifest(
-    store: FeatureStore, source: FrameSource, camera: str, rows: Int[np.ndarray, "n k"]
+    store: FeatureStore,
+    source: FrameSource,
+    camera: str,
+    rows: Int[np.ndarray, "n k"],
+    views: Views = AS_IT_IS,
 ) -> None:
     """Remember the rows of all views of all frames of a dataset's camera, under the dataset's identity."""
     known = len(store)
@@ -26,15 +32,17 @@ def save_manifest(
         "known": str(known),
         "index": _index_digest(store, known),
     }
-    file = _file(store, source, camera)
+    file = _file(store, source, camera, views)
     scratch = file.with_suffix(f".{os.getpid()}.tmp")
     save_file({"rows": rows}, scratch, metadata)
     scratch.replace(file)
 
 
-def load_manifest(store: FeatureStore, source: FrameSource, camera: str) -> Int[np.ndarray, "n k"] | None:
-    """The rows of a dataset's camera; None if it was never seen, or if the store's rows changed."""
-    file = _file(store, source, camera)
+def load_manifest(
+    store: FeatureStore, source: FrameSource, camera: str, views: Views = AS_IT_IS
+) -> Int[np.ndarray, "n k"] | None:
+    """The rows of a dataset's camera; None if it was never seen so, or if the store's rows changed."""
+    file = _file(store, source, camera, views)
     if not file.exists():
         return None
     try:
@@ -48,8 +56,9 @@ def load_manifest(store: FeatureStore, source: FrameSource, camera: str) -> Int[
     return rows.reshape(len(rows), -1) if same_rows and same_frames else None
 
 
-def _file(store: FeatureStore, source: FrameSource, camera: str) -> Path:
-    name = hashlib.sha256(json.dumps([source.identity, camera]).encode()).hexdigest()[:32]
+def _file(store: FeatureStore, source: FrameSource, camera: str, views: Views) -> Path:
+    known_by = [source.identity, camera, *([astuple(views)] if views.count > 1 else [])]
+    name = hashlib.sha256(json.dumps(known_by).encode()).hexdigest()[:32]
     return store.manifests / f"{name}.safetensors"
 
 

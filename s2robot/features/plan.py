@@ -87,8 +87,8 @@ def _plan_camera(
     image_size = source.image_size(camera)
     shape = encoders.feature_shape(camera, image_size)
     spec = encoders.encoder(camera).spec
-    store = FeatureStore(spec, shape, dtype, root, views)
-    rows = load_manifest(store, source, camera)
+    store = FeatureStore(spec, shape, dtype, root)
+    rows = load_manifest(store, source, camera, views)
     frame_s = reading_s = 0.0
     if rows is not None:
         different, new = len(np.unique(rows[:, 0])), 0

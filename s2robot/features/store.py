@@ -33,7 +33,6 @@ from s2robot.encoders.base import EncoderSpec
 from s2robot.errors import UserError
 from s2robot.features.mapped import MappedRows
 from s2robot.features.row import Row
-from s2robot.features.views import AS_IT_IS, Views
 
 FORMAT = 1
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
@@ -63,14 +62,12 @@ class FeatureStore:
         shape: tuple[int, int, int],
         dtype: str = "float16",
         root: str | Path | None = None,
-        views: Views = AS_IT_IS,
     ) -> None:
         if dtype not in DTYPES:
             raise UserError(f"features are stored as {' or '.join(DTYPES)}, not as {dtype!r}")
         self.row, self.dtype = Row(shape, spec.prefix_shape), DTYPES[dtype]
         self.row_bytes = self.row.numbers * self.dtype.itemsize
         settings = {"format": FORMAT, "dtype": dtype, "shape": list(shape), "encoder": spec.to_dict()}
-        settings |= views.settings()
         if self.row.prefix:  # stores of encoders without prefix tokens keep their key
             settings["prefix"] = list(self.row.prefix)
         key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]

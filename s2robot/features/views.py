@@ -6,8 +6,8 @@ about a view comes from the frame's hash and the view's number, so it can be mad
 """
 
 import hashlib
-from dataclasses import asdict, dataclass
-from typing import Any
+import struct
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -34,14 +34,13 @@ class Views:
         if self.count > 1 and not (self.shift or self.colour):
             raise UserError(f"{self.count} views without shift and colour would all be the same")
 
-    def settings(self) -> dict[str, Any]:
-        """Their part of a store's key; nothing where frames are stored as they are."""
-        return {"views": asdict(self)} if self.count > 1 else {}
-
     def keys(self, frame: bytes) -> list[bytes]:
-        """What each view of the frame with this hash is stored under; view 0 under the frame's own hash."""
-        views = (_digest(frame, view, len(frame)) for view in range(1, self.count))
-        return [frame, *views]
+        """What each view of the frame with this hash is stored under, however many there are.
+
+        View 0 under the frame's own hash, the others under one that tells how they are drawn.
+        """
+        drawn = frame + struct.pack("<dd", self.shift, self.colour)
+        return [frame, *(_digest(drawn, view, len(frame)) for view in range(1, self.count))]
 
     def draw(self, pixels: UInt8[np.ndarray, "h w 3"], frame: bytes, view: int) -> UInt8[np.ndarray, "h w 3"]:
         """A view of the frame with these pixels and this hash."""

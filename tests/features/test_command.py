@@ -74,8 +74,8 @@ def test_views_of_each_frame(features, tmp_path) -> None:
     plan, built = (json.loads(features(*views, *form, "--json")[0]) for form in (["--plan"], []))
     plain = json.loads(features("--cameras", "agentview", "--json")[0])
     assert built["bytes"] == plan["bytes"] == 2 * plain["bytes"]
-    assert built["frames_encoded"] == plan["frames_encoded"] == 2 * plain["frames_encoded"]
-    assert built["folders"] != plain["folders"]
+    assert built["frames_encoded"] == plan["frames_encoded"] > 0
+    assert plain["frames_encoded"] == 0  # view 0 is the frame as it is
     verified = json.loads(features(*views, "--verify", "--json")[0])
     assert verified["verified_rows"]["agentview"] == built["frames_encoded"]
     assert json.loads(features(*views, "--check", "3", "--json")[0])["largest_difference"]["agentview"] < 2e-3

@@ -23,14 +23,17 @@ def drawn(episodes: dict[str, np.ndarray], view: int) -> np.ndarray:
 
 
 def test_a_view_is_decided_by_frame_number_and_settings() -> None:
-    frame, other = random_frames(2, seed=0)
-    first, second = frame_hash(frame), frame_hash(other)
+    frame, another = random_frames(2, seed=0)
+    first, second = frame_hash(frame), frame_hash(another)
     assert np.array_equal(THREE.draw(frame, first, 0), frame)
     views = [THREE.draw(frame, first, view) for view in (1, 2)]
     assert not np.array_equal(*views) and not any(np.array_equal(view, frame) for view in views)
     assert np.array_equal(views[0], Views(8).draw(frame, first, 1))  # however many there are
     assert not np.array_equal(views[0], THREE.draw(frame, second, 1))
     assert len({*THREE.keys(first), *THREE.keys(second)}) == 6 and THREE.keys(first)[0] == first
+    assert Views(8).keys(first)[:3] == THREE.keys(first)
+    for other in (Views(3, shift=0.1), Views(3, colour=0.1)):
+        assert len({*THREE.keys(first), *other.keys(first)}) == 5  # view 0 alone is the same
 
 
 def test_a_shift_moves_the_frame_and_repeats_its_edge() -> None:
@@ -87,22 +90,21 @@ def test_each_view_is_stored_and_gathered_on_every_tier(tmp_path, episodes, enco
     torch.testing.assert_close(samples["features.cam"].float(), again, rtol=1e-3, atol=1e-3)
 
 
-def test_views_are_found_again_and_make_a_store_of_their_own(tmp_path, episodes, encoders) -> None:
-    plain = build_with_report(Frames(episodes, "a"), "cam", encoders, tmp_path)[1].folder
-    folders = {plain}
-    for views in (THREE, Views(3, shift=0.1), Views(3, colour=0.1), Views(4)):
-        report = build_with_report(Frames(episodes, "a"), "cam", encoders, tmp_path, views=views)[1]
-        folders.add(report.folder)
-    assert len(folders) == 5
-    same = build_with_report(Frames(episodes, "a"), "cam", encoders, tmp_path, views=Views(1, 0.3, 0.1))[1]
-    assert same.folder == plain and same.frames_encoded == 0
-
+def test_views_of_the_same_frames_in_another_file_are_found(tmp_path, episodes, encoders) -> None:
+    build(Frames(episodes, "a"), "cam", encoders, tmp_path, views=THREE)
     source = Frames({f"demo_{9 - i}": frames for i, frames in enumerate(episodes.values())}, "b")
     encoders.frames_encoded = 0
     again, report = build_with_report(source, "cam", encoders, tmp_path, views=THREE)
     assert encoders.frames_encoded == 0 and (report.frames_encoded, report.frames_found) == (0, 54)
     plan = make_plan(source, ["cam"], encoders, tmp_path, views=THREE)
     assert plan.bytes == again.nbytes and plan.cameras[0].frames_to_encode == 0
+
+
+def test_a_view_that_is_not_used_needs_no_settings(tmp_path, episodes, encoders) -> None:
+    build(Frames(episodes, "a"), "cam", encoders, tmp_path)
+    source = Frames(episodes, "a")
+    build(source, "cam", encoders, tmp_path, views=Views(1, 0.3, 0.1))
+    assert encoders.frames_encoded == 18 and source.reads == 0
 
 
 def test_a_build_that_was_killed_between_views_goes_on(tmp_path, encoders, monkeypatch) -> None:
@@ -119,3 +121,17 @@ def test_a_build_that_was_killed_between_views_goes_on(tmp_path, encoders, monke
     for view in range(3):
         expected = CountingEncoders.encoder(encoders, "cam").encode(drawn(episodes, view)).map
         torch.testing.assert_close(gathered(table, view).float(), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_more_views_encode_only_those_that_were_not_stored(tmp_path, episodes, encoders) -> None:
+    encoded, folders = [], set()
+    for views in (Views(1), THREE, Views(5), Views(2), Views(1), Views(2, shift=0.1), Views(2, colour=0)):
+        table, report = build_with_report(Frames(episodes, "a"), "cam", encoders, tmp_path, views=views)
+        assert table.views == views.count and report.bytes == table.nbytes
+        encoded.append(report.frames_encoded // 18)
+        folders.add(report.folder)
+    assert encoded == [1, 2, 2, 0, 0, 1, 1] and len(folders) == 1
+    first = build(Frames(episodes, "a"), "cam", encoders, tmp_path, views=THREE)
+    for view in range(3):
+        expected = encoders.encoder("cam").encode(drawn(episodes, view)).map
+        torch.testing.assert_close(gathered(first, view).float(), expected, rtol=1e-3, atol=1e-3)
