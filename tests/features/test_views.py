@@ -1,13 +1,16 @@
 """Views of a frame: always the same, stored once each, gathered by number."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
-from frame_cases import CountingEncoders, Frames, random_frames
+from frame_cases import SIDE, CountingEncoders, Frames, random_frames
 
 from s2robot.errors import UserError
 from s2robot.features import Views, build, build_with_report, builder, make_plan, place, sample
-from s2robot.features.store import frame_hash
+from s2robot.features.store import FeatureStore, frame_hash
 
 THREE = Views(3)
 
@@ -120,6 +123,55 @@ def test_a_build_that_was_killed_between_views_goes_on(tmp_path, encoders, monke
     assert encoders.frames_encoded == 6
     for view in range(3):
         expected = CountingEncoders.encoder(encoders, "cam").encode(drawn(episodes, view)).map
+        torch.testing.assert_close(gathered(table, view).float(), expected, rtol=1e-3, atol=1e-3)
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, {tests!r})
+from frame_cases import SIDE, CountingEncoders, Frames, SIDE, random_frames
+from s2robot.features import Views, build, builder, store
+builder.COMMIT_INTERVAL_S, builder.BATCH_FRAMES = 0, 4
+write, writes = store._write_all, 0
+def torn(file, data):
+    global writes
+    writes += 1
+    if writes == {write}:
+        write(file, data[: len(data) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    write(file, data)
+store._write_all = torn
+episodes = {{f"demo_{{i}}": random_frames(3 + i, seed=i) for i in range(4)}}
+encoders = CountingEncoders("lite0", sizes=(SIDE,), backend="torch", device="cpu")
+build(Frames(episodes, "a"), "cam", encoders, {root!r}, views=Views(3))
+"""
+
+
+# Each of the four demonstrations is written as its rows (9, 12, 15, 18) and then their records at once.
+@pytest.mark.parametrize(
+    ("write", "valid"),
+    [(17, 9), (23, 9 + 6)],
+    ids=["in the middle of a row of demo_1", "in the middle of its records"],
+)
+def test_a_build_of_views_that_is_killed_goes_on(
+    tmp_path, episodes, encoders, request, write: int, valid: int
+) -> None:
+    script = KILLED.format(tests=str(request.path.parent), root=str(tmp_path), write=write)
+    killed = subprocess.run([sys.executable, "-c", script], capture_output=True)
+    assert killed.returncode == -9, killed.stderr
+    spec, shape = encoders.encoder("cam").spec, encoders.feature_shape("cam", (SIDE, SIDE))
+    store = FeatureStore(spec, shape, root=tmp_path)
+    kept = store.index(len(store))
+    assert len(kept) == valid and store.damaged_rows() == []
+
+    table, report = build_with_report(Frames(episodes, "a"), "cam", encoders, tmp_path, views=THREE)
+
+    assert encoders.frames_encoded == report.frames_encoded == 54 - valid
+    index = store.index(len(store))
+    assert len(index) == len(set(index["frame"].tolist())) == 54 and (index[:valid] == kept).all()
+    assert store.damaged_rows() == []
+    for view in range(3):
+        expected = encoders.encoder("cam").encode(drawn(episodes, view)).map
         torch.testing.assert_close(gathered(table, view).float(), expected, rtol=1e-3, atol=1e-3)
 
 
