@@ -1,6 +1,8 @@
 """PyTorch and OpenVINO give the same features; the choice between them."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -130,3 +132,19 @@ def test_cuda_gives_the_same_features_to_a_thousandth() -> None:
     expected = make_encoder("lite0", backend="torch", device="cpu").encode(FRAMES).map
     actual = make_encoder("lite0", device="cuda").encode(FRAMES).map.cpu()
     assert (actual - expected).abs().max() <= 1e-3 * expected.abs().max()
+
+
+def test_signals_are_handled_after_an_encoder_is_gone() -> None:
+    script = (
+        "import gc, os, signal\n"
+        "import numpy as np\n"
+        "from s2robot.encoders import make_encoder\n"
+        "encoder = make_encoder('lite0', (32, 64), backend='openvino', device='cpu')\n"
+        "encoder.encode(np.zeros((1, 64, 64, 3), np.uint8))\n"
+        "del encoder\n"
+        "gc.collect()\n"
+        "signal.signal(signal.SIGTERM, lambda *_: print('handled'))\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr

@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class OpenVinoBackend:
                 "NUM_STREAMS": self.threads,
                 "INFERENCE_NUM_THREADS": self.threads,
             }
-            compiled = openvino.Core().compile_model(self._graph(h, w), "CPU", config)
+            compiled = _core().compile_model(self._graph(h, w), "CPU", config)
             queue = openvino.AsyncInferQueue(compiled, 2 * self.threads)
             queue.set_callback(_keep_outputs)
             self._queues[h, w] = queue
@@ -94,7 +95,7 @@ class OpenVinoBackend:
         graph_file, weights_file = folder / f"{name}.xml", folder / f"{name}.bin"
         known = bool(self.spec.weights_sha256)  # random weights are not to be found again
         if known and graph_file.exists() and weights_file.exists():
-            return openvino.Core().read_model(graph_file, weights_file)
+            return _core().read_model(graph_file, weights_file)
         example = torch.zeros(1, 3, h, w)
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore", FutureWarning)  # OpenVINO traces with torch.jit
@@ -112,6 +113,18 @@ class OpenVinoBackend:
         except OSError as error:
             log.warning("the OpenVINO graph is not kept in %s: %s", folder, error)
         return graph
+
+
+@cache
+def _core() -> Any:
+    """The process's one handle of OpenVINO, never let go of.
+
+    With its last handle the CPU plugin unmaps the stack that it gave the process's signal handlers
+    (sigaltstack): the next signal that is handled, SIGTERM for one, would be a segmentation fault.
+    """
+    import openvino
+
+    return openvino.Core()
 
 
 def _keep_outputs(request: Any, job: tuple[list[np.ndarray], int, Tensor]) -> None:
