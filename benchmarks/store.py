@@ -97,8 +97,9 @@ def gather(table: FeatureTable, file: Path, batch: int) -> None:
     for _ in range(TURNS):
         frames = torch.randint(len(table), (BATCHES, batch, 2), generator=generator)
         indices = frames.numpy()
-        for part in indices:  # once, so that both read from the page cache
-            plain[part]
+        for part in frames:  # once, so that both read from the page cache and find it mapped
+            plain[part.numpy()]
+            table.gather(part)
         start = time.perf_counter()
         for part in frames:
             table.gather(part)

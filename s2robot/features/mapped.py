@@ -10,11 +10,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# Touching a page maps its neighbours that are cached, too (Linux's fault_around_bytes). Such memory can be
-# taken back by the kernel at any time, but it counts as the process's until then.
-MAPPED_AROUND = 64 * 1024
-MOST_MAPPED = 512 * 1024**2  # bytes that may have been mapped before they are handed back,
-INTERVAL_S = 1.0  # not more often than this: mapping them again takes some 50 ms
+# Touching a page maps its neighbours that are cached, too: 64 KB, or up to 2 MB where the kernel keeps large
+# folios. It can take such memory back at any time, but it counts as the process's until then.
+MOST_MAPPED = 768 * 1024**2  # bytes of files, libraries among them, that may be mapped before rows are let go
+INTERVAL_S = 0.05  # between two looks at it: one takes 20 us
+MEMORY_NOW = Path("/proc/self/statm")
 
 
 class MappedRows:
@@ -32,17 +32,16 @@ class MappedRows:
                 # a private copy, if anyone wrote to it; PyTorch does not like memory that is read-only
                 self._map = mmap.mmap(opened.fileno(), count * self._row_bytes, access=mmap.ACCESS_COPY)
             self.data = torch.frombuffer(self._map, dtype=dtype).view(count, numbers)
-        self._mapped, self._released_at = 0, time.monotonic()
+        self._looked_at = time.monotonic()
 
-    def touched(self, rows: int) -> None:
-        """So many rows were read: hand back what is mapped if that may be a lot; it stays cached."""
-        self._mapped += rows * max(self._row_bytes, MAPPED_AROUND)
-        if self._map is None or self._mapped < MOST_MAPPED or not hasattr(mmap, "MADV_DONTNEED"):
-            return
+    def release_if_much(self) -> None:
+        """Hand back what is mapped of the file if much is resident; the kernel keeps it cached."""
         now = time.monotonic()
-        if now - self._released_at >= INTERVAL_S:
+        if self._map is None or now - self._looked_at < INTERVAL_S:
+            return
+        self._looked_at = now
+        if _resident_bytes_of_files() > MOST_MAPPED:
             self._map.madvise(mmap.MADV_DONTNEED)
-            self._mapped, self._released_at = 0, now
 
     def read_ahead(self, rows: Iterable[int]) -> None:
         """Have the kernel read these rows from the disk, without waiting for it."""
@@ -52,3 +51,10 @@ class MappedRows:
             for row in rows:
                 start = row * self._row_bytes
                 os.posix_fadvise(file.fileno(), start, self._row_bytes, os.POSIX_FADV_WILLNEED)
+
+
+def _resident_bytes_of_files() -> int:
+    """What this process has mapped of files that is in memory; 0 where the system does not tell."""
+    if not hasattr(mmap, "MADV_DONTNEED") or not MEMORY_NOW.exists():
+        return 0
+    return int(MEMORY_NOW.read_text().split()[2]) * mmap.PAGESIZE

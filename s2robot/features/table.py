@@ -72,7 +72,7 @@ class FeatureTable:
         """
         rows = self._rows_of_views(frames, views)
         if self._mapped:
-            self._mapped.touched(rows.numel())
+            self._mapped.release_if_much()
         return self._row.split(_rows_of(self._data, rows))
 
     def read_ahead(self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None) -> None:
@@ -116,10 +116,11 @@ class FeatureTable:
         self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None
     ) -> Int[Tensor, "b to"]:
         device = self._rows.device
-        view = 0 if views is None else views.to(device)[:, None]
         if device.type == "cpu":  # of a few hundred numbers NumPy's indexing takes a quarter of the time
-            return torch.from_numpy(self._rows.numpy()[frames.numpy(), view])
-        return self._rows[frames.to(device), view]
+            rows, wanted = self._rows.numpy(), frames.numpy()
+            chosen = rows[:, 0].take(wanted) if views is None else rows[wanted, views.numpy()[:, None]]
+            return torch.from_numpy(chosen)
+        return self._rows[frames.to(device), 0 if views is None else views.to(device)[:, None]]
 
 
 def _rows_of(data: Float[Tensor, "r d"], rows: Int[Tensor, "*b"]) -> Float[Tensor, "*b d"]:
