@@ -1,12 +1,6 @@
-from collections.abc import Iterator
+import sys
+from pathlib import Path
 
-import pytest
+sys.path.append(str(Path(__file__).parents[1]))
 
-from s2robot.threads import torch_threads
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """These inputs are too small to share among threads, which would only wait for one another."""
-    with torch_threads(1):
-        yield
+from one_thread import one_thread  # noqa: F401 (fixture)

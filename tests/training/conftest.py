@@ -2,6 +2,7 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-sys.path += [str(TESTS.parent), str(TESTS / "policies")]  # train.py, policy_cases
+sys.path += [str(TESTS.parent), str(TESTS / "policies"), str(TESTS)]  # train.py, policy_cases, one_thread
 
-from tiny_training import feature_cache, one_thread, trained  # noqa: E402, F401 (fixtures)
+from one_thread import one_thread  # noqa: E402, F401 (fixture)
+from tiny_training import feature_cache, trained  # noqa: E402, F401 (fixtures)

@@ -28,14 +28,6 @@ def feature_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="session")
 def trained(demos_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder of a finished bc training. Not to be changed."""
