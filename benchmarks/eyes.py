@@ -22,7 +22,7 @@ from s2robot.encoders.cameras import CameraEncoders
 from s2robot.evaluation import evaluation_seeds, wilson_interval
 from s2robot.policies import make_policy
 from s2robot.rollout import run_episodes
-from s2robot.types import IMAGE_SUFFIX, Actor
+from s2robot.types import Actor, camera_of
 
 
 class OthersEyes:
@@ -42,7 +42,7 @@ class OthersEyes:
             step, demo = state or (0, drawn)
             last = min(step, self.demos.lengths[demo] - 1)
             for key in self.agent.policy.spec.images:
-                camera = key.removesuffix(IMAGE_SUFFIX)
+                camera = camera_of(key)
                 frames = self.demos.read_frames(self.demos.episodes[demo], camera)
                 seen = np.clip(np.arange(last - self.obs_steps + 1, last + 1), 0, None)
                 shown[key][row] = frames[seen]

@@ -28,7 +28,7 @@ from s2robot.encoders.cameras import CameraEncoders
 from s2robot.evaluation import evaluation_seeds
 from s2robot.rollout import default_workers, run_episodes
 from s2robot.threads import torch_threads
-from s2robot.types import IMAGE_SUFFIX
+from s2robot.types import camera_of
 
 CPU = torch.device("cpu")
 
@@ -71,8 +71,7 @@ def robomimic_rollout(agent: Agent, episodes: int) -> tuple[float, float, float]
         def __call__(self, ob: dict[str, np.ndarray], goal: Any = None) -> np.ndarray:
             seen = {key: torch.as_tensor(ob[key], dtype=torch.float32)[None] for key in spec.proprio}
             for key in spec.images:
-                camera = key.removesuffix(IMAGE_SUFFIX)
-                seen[key] = agent.encoders.encode(camera, np.ascontiguousarray(ob[key])[None]).map
+                seen[key] = agent.encoders.encode(camera_of(key), np.ascontiguousarray(ob[key])[None]).map
             self.history.extend([seen] * (1 if self.history else agent.obs_steps))
             if not self.actions:
                 stacked = {key: torch.stack([one[key] for one in self.history], 1) for key in seen}

@@ -39,7 +39,7 @@ from s2robot.policies.bc import BCConfig
 from s2robot.rollout import default_workers, iter_episodes, run_episodes
 from s2robot.simulator import make_env
 from s2robot.threads import torch_threads
-from s2robot.types import IMAGE_SUFFIX, EpisodeResult, Spec, image_key
+from s2robot.types import EpisodeResult, Spec, camera_of, image_key
 from s2robot.worker import THREADS
 
 ENV_ID = "s2robot/PickCube-v0"
@@ -94,7 +94,7 @@ def plain_episode(agent: Agent, env: Any, seed: int) -> EpisodeResult:
     def see(obs: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
         seen = {key: torch.as_tensor(obs[key], dtype=torch.float32)[None] for key in policy.spec.proprio}
         for key in policy.spec.images:
-            seen[key] = agent.encoders.encode(key.removesuffix(IMAGE_SUFFIX), obs[key][None]).map
+            seen[key] = agent.encoders.encode(camera_of(key), obs[key][None]).map
         return seen
 
     start, state, generator = time.monotonic(), None, torch.Generator().manual_seed(seed)

@@ -23,6 +23,7 @@ ASSETS = Path(__file__).parent / "assets"
 MAX_EPISODE_STEPS = 100
 SUCCESS_STEPS = 5  # a task is solved when its goal has been met for this many control steps in a row
 START_NOISE_RAD = 0.1
+MOST_DRAWS = 1000  # of a start; more means that a task puts its object where it cannot be seen
 
 # What the future of the simulation depends on.
 _STATE = (
@@ -203,9 +204,13 @@ class TabletopEnv(ObservingEnv):
         self._move_arm_to_start()
         self.place_objects(self.np_random)
         mujoco.mj_kinematics(self.model, self.data)
+        draws = 1
         while not self._hand_sight.sees(self.data, self.object_state()[:3]):
+            if draws == MOST_DRAWS:
+                raise RuntimeError(f"the hand's camera saw the object in none of {draws} starts of the arm")
             self._move_arm_to_start()
             mujoco.mj_kinematics(self.model, self.data)
+            draws += 1
         if self._variation is not None:
             self.data.userdata[-variation.SIZE :] = self._variation.draw(self.np_random)
         self.restore_look()

@@ -82,13 +82,16 @@ def copy_parts(parts: Mapping[str, Path], data: h5py.Group) -> None:
 def claim_parts(out: Path, settings: str) -> Path:
     """The folder for the parts of `out`, which notes the settings (a JSON object) that they are made with.
 
-    Raises `UserError` naming what differs when a killed run with other settings left it.
+    Raises `UserError` naming what differs when a killed run with other settings left it, or when it holds
+    something and no settings.
     """
     parts = out.with_name(out.name + ".parts")
     parts.mkdir(parents=True, exist_ok=True)
     note = parts / "settings.json"
     if note.exists():
         must_match(note.read_text(), settings, parts)
+    elif any(parts.iterdir()):
+        raise UserError(f"{parts} does not say what its parts were made with; delete it or change --out")
     else:
         note.write_text(settings)
     return parts

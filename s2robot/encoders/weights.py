@@ -2,9 +2,9 @@
 
 import argparse
 import hashlib
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError  # what torch.load says of a file that is more than tensors
 from typing import Any
 
 import torch
@@ -28,7 +28,7 @@ def load_state(file: Path) -> dict[str, Any]:
         # trainings in the manner of MAE keep their options, plain data, beside the weights
         with torch.serialization.safe_globals([argparse.Namespace]):
             state = torch.load(file, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except (SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
         raise UserError(f"{file} is no checkpoint of tensors: {str(error).splitlines()[0]}") from error
     if not isinstance(state, dict):
         raise UserError(f"{file} holds a {type(state).__name__}, not named tensors")

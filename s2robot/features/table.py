@@ -117,8 +117,8 @@ class FeatureTable:
     ) -> Int[Tensor, "b to"]:
         device = self._rows.device
         if device.type == "cpu":  # of a few hundred numbers NumPy's indexing takes a quarter of the time
-            rows, wanted = self._rows.numpy(), frames.numpy()
-            chosen = rows[:, 0].take(wanted) if views is None else rows[wanted, views.numpy()[:, None]]
+            rows, wanted = self._rows.numpy(), frames.cpu().numpy()
+            chosen = rows[:, 0].take(wanted) if views is None else rows[wanted, views.cpu().numpy()[:, None]]
             return torch.from_numpy(chosen)
         return self._rows[frames.to(device), 0 if views is None else views.to(device)[:, None]]
 

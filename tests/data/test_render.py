@@ -73,14 +73,22 @@ def test_a_killed_run_goes_on_where_it_stopped(demos_path: Path, tmp_path: Path,
     with h5py.File(whole) as expected, h5py.File(out) as got:
         names = set(expected["data"])
         assert {where.rpartition(" ")[2] for where in drawn} == names - {finished.stem}
-        assert (
-            names == set(got["data"]) and expected["data"].attrs["env_args"] == got["data"].attrs["env_args"]
-        )
+        assert names == set(got["data"])
+        assert expected["data"].attrs["env_args"] == got["data"].attrs["env_args"]
         images = [f"data/{n}/obs/{k}" for n in names for k in got[f"data/{n}/obs"] if k.endswith("_image")]
         for path in images:
             np.testing.assert_array_equal(expected[path][:], got[path][:])
         assert frames == sum(len(got[path]) for path in images)
     assert not parts.exists()
+
+
+def test_parts_that_say_nothing_of_themselves_are_not_used(demos_path: Path, tmp_path: Path) -> None:
+    parts = tmp_path / "out.hdf5.parts"
+    parts.mkdir()
+    (parts / "demo_0.hdf5").write_bytes(b"of unknown origin")
+    with pytest.raises(UserError, match="does not say what its parts were made with"):
+        render(demos_path, tmp_path / "out.hdf5", (32, 32))
+    assert [path.name for path in parts.iterdir()] == ["demo_0.hdf5"]
 
 
 def changed(source: Path, target: Path, change) -> Path:

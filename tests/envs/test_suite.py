@@ -45,6 +45,19 @@ def test_every_camera_sees_the_object_at_reset(env_id):
     env.close()
 
 
+def test_an_object_that_can_never_be_seen_is_told(monkeypatch):
+    env = blind("s2robot/PickCube-v0")
+    task = env.unwrapped
+
+    def behind_the_arm(rng):
+        task.data.joint("cube").qpos[:3] = [0.2, -0.8, 0.02]
+
+    monkeypatch.setattr(task, "place_objects", behind_the_arm)
+    with pytest.raises(RuntimeError, match="saw the object in none of 1000 starts"):
+        env.reset(seed=0)
+    env.close()
+
+
 @ALL
 def test_starts_do_not_depend_on_which_cameras_there_are(env_id):
     with_hand, without = blind(env_id, wrist_camera=True), blind(env_id, wrist_camera=False)

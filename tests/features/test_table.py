@@ -65,6 +65,8 @@ def test_on_a_gpu_it_gives_the_same(table) -> None:
     gathered = table.to("cuda").gather(frames).map
     assert gathered.device.type == "cuda"
     assert torch.equal(gathered.cpu(), table.gather(frames).map)
+    views = torch.zeros(2, dtype=torch.long, device="cuda")
+    assert torch.equal(table.gather(frames.cuda(), views).map, table.gather(frames).map)
 
 
 def test_channel_stats_are_those_of_the_frames(table) -> None:

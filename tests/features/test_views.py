@@ -129,7 +129,7 @@ def test_a_build_that_was_killed_between_views_goes_on(tmp_path, encoders, monke
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
-from frame_cases import SIDE, CountingEncoders, Frames, SIDE, random_frames
+from frame_cases import SIDE, CountingEncoders, Frames, random_frames
 from s2robot.features import Views, build, builder, store
 builder.COMMIT_INTERVAL_S, builder.BATCH_FRAMES = 0, 4
 write, writes = store._write_all, 0
