@@ -20,6 +20,7 @@ ENV_ID = "s2robot/PickCube-v0"
 PRESETS = sorted(file.stem for file in (common.ROOT / "configs" / "policy").glob("*.yaml"))
 ABLATED = {"flow": 4, "diffusion_unet": 10, "diffusion_transformer": 10}  # steps that they act with
 MANY_STEPS = 100
+ROWS = 8  # decisions at once: a small network's many steps cost hardly more for eight than for one
 LIMIT_S = 300
 
 
@@ -50,8 +51,8 @@ def steps_table(arguments: argparse.Namespace) -> list[str]:
         run_dir, _ = train(name, arguments)
         names = [f"{steps} steps" for steps in (ABLATED[name], MANY_STEPS)]
         for steps, folder in zip((ABLATED[name], MANY_STEPS), names, strict=True):
-            option = f"policy.inference_steps={steps}"
-            common.evaluated(run_dir, folder.replace(" ", "_"), arguments.episodes, option)
+            options = (f"policy.inference_steps={steps}", f"batch={ROWS}")
+            common.evaluated(run_dir, folder.replace(" ", "_"), arguments.episodes, *options)
         few, many = (run_dir / "eval" / folder.replace(" ", "_") for folder in names)
         rows += [f"\n{name}", *table(compare_folders(few, many), *names)]
     return rows

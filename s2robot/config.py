@@ -153,7 +153,8 @@ class EvalConfig:
     temporal_ensemble: float | None = None  # ACT's m, such as 0.01: ask after every step, average the chunks
     policy: dict[str, Any] = field(default_factory=dict)  # how it acts, e.g. policy.inference_steps=100
     name: str = "default"  # of the folder under <run>/eval/
-    workers: int | None = None
+    workers: int | None = None  # processes that simulate (default: one more than the CPUs)
+    batch: int | None = None  # rows of each decision (default: 1 on a CPU, half the workers on a GPU)
     device: str = "auto"
     backend: str = "auto"
     weights: str | None = None  # of the encoder, where they are not where training found them
@@ -162,7 +163,8 @@ class EvalConfig:
     def check(self) -> None:
         """Raise `UserError` for options that cannot be."""
         _at_least(0, self, "seed", "video")
-        _at_least(1, self, "episodes", *(["workers"] if self.workers is not None else []))
+        given = [name for name in ("workers", "batch") if getattr(self, name) is not None]
+        _at_least(1, self, "episodes", *given)
         if self.temporal_ensemble is not None and self.action_steps not in (None, 1):
             raise UserError(
                 f"temporal_ensemble asks after every step; action_steps={self.action_steps} cannot be as well"

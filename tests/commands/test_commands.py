@@ -56,6 +56,14 @@ def test_acting_options_are_kept_with_the_evaluation(evaluated: Path, monkeypatc
         assert (identity["action_steps"], identity["temporal_ensemble"]) == (steps, m)
 
 
+def test_several_decisions_at_once(evaluated: Path, monkeypatch, capsys) -> None:
+    last = f"checkpoint={evaluated}/checkpoints/last"
+    words = ("eval.py", last, "episodes=3", "name=rows", "batch=2", "backend=torch")
+    assert status_here(monkeypatch, *words) == 0
+    assert json.loads((evaluated / "eval" / "rows" / "seeds.json").read_text())["batch"] == 2
+    assert " of 3 succeeded" in capsys.readouterr().out
+
+
 def test_report_shows_the_evaluation(evaluated: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     assert status_here(monkeypatch, "s2robot", "report", str(evaluated)) == 0
     assert str(evaluated / "report.html") in capsys.readouterr().out

@@ -161,6 +161,7 @@ EVALUATION = {
     "seeds of the demonstrations": (["seed=5000000"], ["seeds were trained on", "start above 500000"]),
     "no episodes": (["episodes=0"], ["episodes=0 must be at least 1"]),
     "no workers": (["workers=0"], ["workers=0 must be at least 1"]),
+    "no rows": (["batch=0"], ["batch=0 must be at least 1"]),
     "folder elsewhere": (["name=../other"], ["name='../other'"]),
     "no name": (["name="], ["name=''"]),
     "unknown backend": (["backend=tensorflow"], ["unknown backend 'tensorflow'"]),
