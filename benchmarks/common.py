@@ -23,10 +23,10 @@ def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
-def demonstrations(path: Path, env_id: str, *options: str) -> Path:
+def demonstrations(path: Path, env_id: str, *options: str, episodes: int = 120) -> Path:
     """Demonstrations of the scripted expert at `path`, made if they are not there."""
     if not path.exists():
-        _run("s2robot", "collect", "--env", env_id, "--episodes", "120", "--out", str(path), *options)
+        _run("s2robot", "collect", "--env", env_id, "--episodes", str(episodes), "--out", str(path), *options)
     return path
 
 

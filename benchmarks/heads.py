@@ -21,7 +21,7 @@ from s2robot.comparison import compare
 from s2robot.policies.heads import HEADS
 from s2robot.types import EpisodeResult
 
-ENV_ID, IMAGE_SIZE = "s2robot/PickSmall-v0", 672
+ENV_ID, IMAGE_SIZE, DEMONSTRATIONS = "s2robot/PickSmall-v0", 672, 240
 BASE = "mean"
 DEFAULT = sorted(name for name, head in HEADS.items() if not (head.gives_tokens or head.reads_prefix))
 SEEDS_APART = 10**9  # episodes of different trainings are different pairs
@@ -61,12 +61,12 @@ def main() -> None:
     parser.add_argument("--grids", nargs="+", type=int, default=[14, 28], help="cells a side")
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--data", type=Path, default=Path("runs/small/demos.hdf5"), help="made if missing")
+    parser.add_argument("--data", type=Path, default=Path("runs/small240/demos.hdf5"), help="made if missing")
     parser.add_argument("--out", type=Path, default=Path("runs/heads"))
     parser.add_argument("--options", nargs="+", default=[], help="more for train.py, e.g. policy=flow")
     arguments = parser.parse_args()
     arguments.data, arguments.out = (path.resolve() for path in (arguments.data, arguments.out))
-    common.demonstrations(arguments.data, ENV_ID, "--image-size", str(IMAGE_SIZE))
+    common.demonstrations(arguments.data, ENV_ID, "--image-size", str(IMAGE_SIZE), episodes=DEMONSTRATIONS)
     heads = sorted(arguments.heads, key=lambda head: head != BASE)  # what the others are compared with first
 
     rates = f"success of seeds {', '.join(map(str, arguments.seeds))}"
