@@ -3,32 +3,39 @@
     python benchmarks/policies.py                              # all of configs/policy
     python benchmarks/policies.py bc flow --out runs/policies
     python benchmarks/policies.py --steps-ablation             # few sampling steps beside 100, 400 seeds
+    python benchmarks/policies.py --speed                      # what training takes, from 200 steps of each
 
 `seconds` are those of the training's steps on this machine, validation and checkpoints included; the features
-are there before. A training that took longer than five minutes is marked with `!`.
+are there before. A training that took longer than five minutes is marked with `!`. Those of --speed are of
+the steps alone, and true on a quiet machine.
 """
 
 import argparse
+import statistics
 from pathlib import Path
+from shutil import rmtree
 
 import common
+import yaml
 
-from s2robot import checkpoint
+from s2robot import checkpoint, metrics
 from s2robot.comparison import compare_folders, table
+from s2robot.config import OptimConfig
 
 ENV_ID = "s2robot/PickCube-v0"
 PRESETS = sorted(file.stem for file in (common.ROOT / "configs" / "policy").glob("*.yaml"))
 ABLATED = {"flow": 4, "diffusion_unet": 10, "diffusion_transformer": 10}  # steps that they act with
 MANY_STEPS = 100
+TIMED_STEPS = 200
 ROWS = 8  # decisions at once: a small network's many steps cost hardly more for eight than for one
 LIMIT_S = 300
 
 
-def train(name: str, arguments: argparse.Namespace) -> tuple[Path, float]:
+def train(name: str, arguments: argparse.Namespace, *more: str, out: str = "") -> tuple[Path, float]:
     """The run folder of a policy, and the seconds that training took."""
-    run_dir = arguments.out / name
+    run_dir = arguments.out / out / name
     options = ["experiment=demo", f"policy={name}", f"data.path={arguments.data}", f"seed={arguments.seed}"]
-    return run_dir, common.trained(run_dir, *options, *arguments.options)
+    return run_dir, common.trained(run_dir, *options, *arguments.options, *more)
 
 
 def success_table(arguments: argparse.Namespace) -> list[str]:
@@ -58,10 +65,30 @@ def steps_table(arguments: argparse.Namespace) -> list[str]:
     return rows
 
 
+def speed_table(arguments: argparse.Namespace) -> list[str]:
+    rows = [f"{'policy':24}{'batch':>6}{'ms a step':>11}{'steps':>7}{'seconds':>9}"]
+    for name in arguments.policies:
+        rmtree(arguments.out / "speed" / name, ignore_errors=True)  # times are never old ones
+        run_dir, _ = train(name, arguments, f"optim.steps={TIMED_STEPS}", out="speed")
+        rates = [
+            line["speed/samples_per_s"] for line in metrics.read(run_dir) if "speed/samples_per_s" in line
+        ]
+        batch = yaml.safe_load((run_dir / "config.yaml").read_text())["optim"]["batch_size"]
+        step_ms = 1000 * batch / statistics.median(rates[1:])  # the first ones warm up
+        preset = yaml.safe_load((common.ROOT / "configs" / "policy" / f"{name}.yaml").read_text())
+        steps = preset.get("optim", {}).get("steps", OptimConfig.steps)
+        seconds = steps * step_ms / 1000
+        late = "!" if seconds > LIMIT_S else " "
+        rows.append(f"{name:24}{batch:6}{step_ms:11.1f}{steps:7}{seconds:8.0f}{late}")
+        common.say(rows[-1])
+    return rows
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("policies", nargs="*", default=PRESETS, help="of configs/policy (default: all)")
     parser.add_argument("--steps-ablation", action="store_true")
+    parser.add_argument("--speed", action="store_true")
     parser.add_argument("--episodes", type=int, help="default: 100, of --steps-ablation 400")
     parser.add_argument("--seed", type=int, default=0, help="of training")
     parser.add_argument("--data", type=Path, default=Path("runs/demo/demos.hdf5"), help="made if missing")
@@ -73,7 +100,8 @@ def main() -> None:
     arguments.episodes = arguments.episodes or (400 if arguments.steps_ablation else 100)
     arguments.data, arguments.out = (path.resolve() for path in (arguments.data, arguments.out))
     common.demonstrations(arguments.data, ENV_ID)
-    rows = steps_table(arguments) if arguments.steps_ablation else success_table(arguments)
+    table_of = speed_table if arguments.speed else steps_table if arguments.steps_ablation else success_table
+    rows = table_of(arguments)
     print("", *rows, sep="\n")
 
 
