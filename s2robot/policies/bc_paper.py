@@ -114,8 +114,10 @@ class BCPaper(Policy):
 
     def _forgotten(self, b: int, device: torch.device) -> Bool[Tensor, "2 b to"]:
         """Steps of training windows that later ones do not see, and steps whose past actions none sees."""
-        mean = self.config.history_dropout if self.training else 0.0
-        share = torch.rand(b, 1, device=device) ** ((1 - mean) / max(mean, 1e-6))  # of each window
+        mean = self.config.history_dropout
+        if not (self.training and mean):
+            return torch.zeros(2, b, self.config.obs_steps, dtype=torch.bool, device=device)
+        share = torch.rand(b, 1, device=device) ** ((1 - mean) / mean)  # of each window
         return torch.rand(2, b, self.config.obs_steps, device=device) < share
 
     def _window(self, batch: Batch, undone: Bool[Tensor, "b to"] | None = None) -> Float[Tensor, "b to m d"]:

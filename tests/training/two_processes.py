@@ -37,7 +37,7 @@ def joint_gradients(case: str) -> dict[str, torch.Tensor]:
     batch = rows_of(make_batch(policy.config, ROWS), rows)
     with (
         patch("torch.randn_like", lambda values: torch.full_like(values, 0.3)),
-        patch("torch.rand", lambda rows, device: torch.full((rows,), 0.4)),
+        patch("torch.rand", lambda *shape, device: torch.full(shape, 0.4)),
         patch("torch.randint", lambda last, shape, device: torch.full(shape, last // 2)),
     ):
         loss, norm = trainer.update(trainer.loss(batch))
