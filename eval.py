@@ -36,7 +36,7 @@ def main(config: EvalConfig) -> None:
         verify(encoders, loaded.samples)  # does it still see what it was trained on?
     seeds = evaluation_seeds(config.episodes, loaded.training_seeds | loaded.selection_seeds, config.seed)
     workers = config.workers or max(default_workers(), (config.batch or 0) + 1)
-    rows = 1 if device.type == "cpu" else max(1, workers // 2)  # see s2robot.rollout
+    batch = config.batch or (1 if device.type == "cpu" else max(1, workers // 2))  # see s2robot.rollout
     action_steps = config.action_steps if config.temporal_ensemble is None else 1
     agent: Actor = Agent(loaded.policy, encoders, device, action_steps)
     if config.temporal_ensemble is not None:
@@ -58,7 +58,7 @@ def main(config: EvalConfig) -> None:
             identity={"weights": loaded.sha256, "encoders": loaded.encoders, "device": str(device), **acting},
             videos=config.video,
             workers=workers,
-            batch=config.batch or rows,
+            batch=batch,
         )
     low, high = summary.ci95
     rate = f"{summary.successes} of {summary.episodes} succeeded"

@@ -87,8 +87,9 @@ def speed_table(arguments: argparse.Namespace) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("policies", nargs="*", default=PRESETS, help="of configs/policy (default: all)")
-    parser.add_argument("--steps-ablation", action="store_true")
-    parser.add_argument("--speed", action="store_true")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--steps-ablation", action="store_true")
+    instead.add_argument("--speed", action="store_true")
     parser.add_argument("--episodes", type=int, help="default: 100, of --steps-ablation 400")
     parser.add_argument("--seed", type=int, default=0, help="of training")
     parser.add_argument("--data", type=Path, default=Path("runs/demo/demos.hdf5"), help="made if missing")

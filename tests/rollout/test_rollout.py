@@ -1,9 +1,9 @@
 import os
-import pickle
 import signal
 import subprocess
 import sys
 from collections import Counter
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import gymnasium
@@ -84,7 +84,7 @@ def test_observations_do_not_travel_through_the_pipe(monkeypatch):
     class Spied(Worker):
         def receive(self):
             answer = super().receive()
-            sizes.append(len(pickle.dumps(answer)))
+            sizes.append(len(ForkingPickler.dumps(answer)))  # as the pipe does
             return answer
 
     monkeypatch.setattr("s2robot.rollout.Worker", Spied)
