@@ -5,19 +5,20 @@ python eval.py checkpoint=runs/act/checkpoints/last temporal_ensemble=0.01
 python eval.py checkpoint=runs/flow/checkpoints/last policy.inference_steps=10 name=ten_steps
 """
 
-from s2robot import checkpoint, run_folder
-from s2robot.agent import Agent
+from s2robot.commands.entry import run
 from s2robot.config import EvalConfig
 from s2robot.device import choose_device
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
-from s2robot.ensembling import TemporalEnsemble
-from s2robot.entry import run
-from s2robot.environment import check_environment, check_rendering
-from s2robot.evaluation import evaluate, evaluation_seeds
+from s2robot.evaluation.evaluation import evaluate, evaluation_seeds
 from s2robot.features import verify
 from s2robot.policies.acting import acting_options, set_acting_options
-from s2robot.rollout import default_workers
+from s2robot.rollouts.agent import Agent
+from s2robot.rollouts.ensembling import TemporalEnsemble
+from s2robot.rollouts.environment import check_environment, check_rendering
+from s2robot.rollouts.episodes import default_workers
+from s2robot.runs import checkpoint
+from s2robot.runs import folder as run_folder
 from s2robot.types import Actor
 
 
@@ -36,7 +37,7 @@ def main(config: EvalConfig) -> None:
         verify(encoders, loaded.samples)  # does it still see what it was trained on?
     seeds = evaluation_seeds(config.episodes, loaded.training_seeds | loaded.selection_seeds, config.seed)
     workers = config.workers or max(default_workers(), (config.batch or 0) + 1)
-    batch = config.batch or (1 if device.type == "cpu" else max(1, workers // 2))  # see s2robot.rollout
+    batch = config.batch or (1 if device.type == "cpu" else max(1, workers // 2))
     action_steps = config.action_steps if config.temporal_ensemble is None else 1
     agent: Actor = Agent(loaded.policy, encoders, device, action_steps)
     if config.temporal_ensemble is not None:

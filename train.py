@@ -10,23 +10,25 @@ import hashlib
 import sys
 from pathlib import Path
 
-from s2robot import checkpoint, parallel, run_folder
+from s2robot import parallel
+from s2robot.commands.entry import run
 from s2robot.config import TrainConfig, plain
-from s2robot.data.demos import Demos
-from s2robot.data.windows import Windows
+from s2robot.datasets.robomimic import Demos
+from s2robot.datasets.windows import Windows
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
-from s2robot.entry import run
-from s2robot.environment import check_environment, environment_of, is_installed
 from s2robot.errors import UserError, unknown_name
+from s2robot.evaluation.selection import selection_seeds, success_rate
 from s2robot.features import Views, build, place, sample
-from s2robot.metrics import check_wandb, open_log
 from s2robot.policies import make_policy
 from s2robot.policies.heads import check_head
 from s2robot.policies.observation import Statistics
-from s2robot.selection import selection_seeds, success_rate
-from s2robot.trainer import Trainer
-from s2robot.training import train
+from s2robot.rollouts.environment import check_environment, environment_of, is_installed
+from s2robot.runs import checkpoint
+from s2robot.runs import folder as run_folder
+from s2robot.runs.metrics import check_wandb, open_log
+from s2robot.training.loop import train
+from s2robot.training.trainer import Trainer
 from s2robot.types import Spec, image_key, prefix_key
 
 # options that a resumed training may change

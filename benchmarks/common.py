@@ -11,8 +11,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from s2robot import run_folder
-from s2robot.evaluation import read_episodes, wilson_interval
+from s2robot.evaluation.evaluation import read_episodes, wilson_interval
+from s2robot.runs import folder as run_folder
 from s2robot.types import EpisodeResult
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -28,8 +28,7 @@ import numpy as np
 import torch
 
 from s2robot.config import OptimConfig
-from s2robot.data.loader import batches
-from s2robot.data.windows import Windows
+from s2robot.datasets.windows import Windows
 from s2robot.encoders import ENCODERS, S2, NetworkEncoder, Pretrained
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
@@ -38,7 +37,8 @@ from s2robot.features import build, build_with_report
 from s2robot.policies import make_policy
 from s2robot.policies.bc import BCConfig
 from s2robot.policies.observation import Statistics
-from s2robot.trainer import Trainer
+from s2robot.training.batches import batches
+from s2robot.training.trainer import Trainer
 from s2robot.types import Batch, Spec, image_key
 
 SIZES = (224, 448)

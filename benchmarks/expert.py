@@ -18,8 +18,8 @@ import gymnasium
 import numpy as np
 
 import envs
-from s2robot.data.collect import Collection, disturb, resolve
-from s2robot.evaluation import wilson_interval
+from s2robot.collecting.collect import Collection, disturb, resolve
+from s2robot.evaluation.evaluation import wilson_interval
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from s2robot import checkpoint
-from s2robot.agent import Agent
-from s2robot.data.demos import Demos
+from s2robot.datasets.robomimic import Demos
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
-from s2robot.evaluation import evaluation_seeds, wilson_interval
+from s2robot.evaluation.evaluation import evaluation_seeds, wilson_interval
 from s2robot.policies import make_policy
-from s2robot.rollout import run_episodes
+from s2robot.rollouts.agent import Agent
+from s2robot.rollouts.episodes import run_episodes
+from s2robot.runs import checkpoint
 from s2robot.types import Actor, camera_of
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import common
 
-from s2robot.comparison import compare
+from s2robot.evaluation.comparison import compare
 from s2robot.policies.heads import HEADS
 from s2robot.types import EpisodeResult
 

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from s2robot.device import torch_threads
 from s2robot.policies import POLICIES, Policy, make_policy
 from s2robot.policies.denoisers import ConditionalUNet1d
 from s2robot.policies.processes import Diffusion
-from s2robot.threads import torch_threads
 from s2robot.types import Spec
 
 GRID = (14, 14)

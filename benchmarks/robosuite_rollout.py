@@ -21,13 +21,13 @@ import numpy as np
 import torch
 
 from envs.robosuite import TASKS, to_env_args
-from s2robot import checkpoint
-from s2robot.agent import Agent
+from s2robot.device import torch_threads
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
-from s2robot.evaluation import evaluation_seeds
-from s2robot.rollout import default_workers, run_episodes
-from s2robot.threads import torch_threads
+from s2robot.evaluation.evaluation import evaluation_seeds
+from s2robot.rollouts.agent import Agent
+from s2robot.rollouts.episodes import default_workers, run_episodes
+from s2robot.runs import checkpoint
 from s2robot.types import camera_of
 
 CPU = torch.device("cpu")

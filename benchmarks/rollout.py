@@ -29,18 +29,18 @@ import psutil
 import torch
 
 import envs
-from s2robot import checkpoint
-from s2robot.agent import Agent
+from s2robot.device import torch_threads
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
-from s2robot.evaluation import evaluation_seeds, wilson_interval
+from s2robot.evaluation.evaluation import evaluation_seeds, wilson_interval
 from s2robot.policies import make_policy
 from s2robot.policies.bc import BCConfig
-from s2robot.rollout import default_workers, iter_episodes, run_episodes
-from s2robot.simulator import make_env
-from s2robot.threads import torch_threads
+from s2robot.rollouts.agent import Agent
+from s2robot.rollouts.episodes import default_workers, iter_episodes, run_episodes
+from s2robot.rollouts.simulator import make_env
+from s2robot.rollouts.worker import THREADS
+from s2robot.runs import checkpoint
 from s2robot.types import EpisodeResult, Spec, camera_of, image_key
-from s2robot.worker import THREADS
 
 ENV_ID = "s2robot/PickCube-v0"
 TURNS = 3

@@ -18,8 +18,7 @@ import numpy as np
 import torch
 
 from s2robot.config import OptimConfig
-from s2robot.data.loader import batches
-from s2robot.data.windows import Windows
+from s2robot.datasets.windows import Windows
 from s2robot.encoders import make_encoder
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.features import FeatureStore, FeatureTable, place
@@ -28,7 +27,8 @@ from s2robot.features.store import RECORD
 from s2robot.policies import make_policy
 from s2robot.policies.bc import BCConfig
 from s2robot.policies.observation import Statistics
-from s2robot.trainer import Trainer
+from s2robot.training.batches import batches
+from s2robot.training.trainer import Trainer
 from s2robot.types import Spec, image_key
 
 SHAPE, LENGTH = (16, 8, 8), 100  # of a frame's features, and of an episode

@@ -25,11 +25,10 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from s2robot.collecting.collect import Collection, collect
 from s2robot.config import DataConfig, OptimConfig
-from s2robot.data.collect import Collection, collect
-from s2robot.data.demos import Demos
-from s2robot.data.loader import batches
-from s2robot.data.windows import FeatureGather, Windows
+from s2robot.datasets.robomimic import Demos
+from s2robot.datasets.windows import FeatureGather, Windows
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.features import build, place
@@ -37,7 +36,8 @@ from s2robot.policies import POLICIES, Policy, make_policy
 from s2robot.policies import robomimic_nets as _quiet_robomimic  # noqa: F401 (it prints when imported otherwise)
 from s2robot.policies.heads import CameraShape, Head
 from s2robot.policies.observation import Statistics
-from s2robot.trainer import Trainer
+from s2robot.training.batches import batches
+from s2robot.training.trainer import Trainer
 from s2robot.types import Features, Spec, image_key
 
 SIZES, CAMERA_SIZES = (224, 448), {"robot0_eye_in_hand": (224,)}  # as `make demo` does

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from s2robot.data.collect import Collection, collect
+from s2robot.collecting.collect import Collection, collect
 
 SMALL = Collection("s2robot/PickCube-v0", episodes=3, seed=5, env_kwargs={"image_size": 64})
 

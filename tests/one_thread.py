@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from s2robot.threads import torch_threads
+from s2robot.device import torch_threads
 
 
 @pytest.fixture(autouse=True)

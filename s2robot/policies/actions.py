@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from s2robot.errors import UserError, unknown_name
-from s2robot.normalizer import Normalizer
+from s2robot.policies.normalizer import Normalizer
 
 ARM = 7  # numbers of one arm's absolute action: position 3, axis-angle 3, gripper 1
 ROTATIONS = ("as_is", "6d")

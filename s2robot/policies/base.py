@@ -31,10 +31,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from s2robot.errors import UserError, unknown_name
-from s2robot.normalizer import MODES
 from s2robot.parallel import mean_size
 from s2robot.policies.actions import Actions
 from s2robot.policies.heads import HEADS
+from s2robot.policies.normalizer import MODES
 from s2robot.policies.observation import ObservationEncoder, Statistics
 from s2robot.types import Batch, Spec
 

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from s2robot.errors import UserError
-from s2robot.normalizer import Normalizer
 from s2robot.policies.heads import HEADS, CameraShape, Head
+from s2robot.policies.normalizer import Normalizer
 from s2robot.types import Spec, camera_of, prefix_key
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import eval as evaluation
 import train
-from s2robot import cli, entry
+from s2robot.commands import cli, entry
 
 ROOT = Path(train.__file__).parent
 COMMANDS: dict[str, Callable[[], None]] = {

@@ -12,10 +12,12 @@ from command_line import run_process, status_here
 from tiny_training import options, run_training
 from torch import Tensor
 
-from s2robot import checkpoint, demo, run_folder
+from s2robot.commands import demo
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.features import verify
-from s2robot.trainer import Trainer
+from s2robot.runs import checkpoint
+from s2robot.runs import folder as run_folder
+from s2robot.training.trainer import Trainer
 
 
 @pytest.fixture(scope="module")

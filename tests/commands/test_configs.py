@@ -7,10 +7,10 @@ import pytest
 from omegaconf import OmegaConf
 
 import envs
+from s2robot.commands.entry import typed
+from s2robot.commands.overrides import CONFIGS, compose
 from s2robot.config import EvalConfig, TrainConfig, plain
 from s2robot.encoders import ENCODERS
-from s2robot.entry import typed
-from s2robot.overrides import CONFIGS, compose
 from s2robot.policies import POLICIES
 
 CHOICES = sorted(CONFIGS.glob("*/*.yaml"))

@@ -9,11 +9,11 @@ from command_line import assert_one_line, status_here
 from tiny_training import options, run_training
 from tiny_vit import CHANNELS, NAME, random_vit
 
-from s2robot import checkpoint
-from s2robot.agent import Agent
-from s2robot.data.demos import Demos
+from s2robot.datasets.robomimic import Demos
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.features import build
+from s2robot.rollouts.agent import Agent
+from s2robot.runs import checkpoint
 
 
 @pytest.fixture(scope="module")

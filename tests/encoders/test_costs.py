@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from s2robot import cli
+from s2robot.commands import cli
 from s2robot.encoders import make_encoder
 from s2robot.encoders.costs import cost, table, weights_here
 

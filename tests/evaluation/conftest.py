@@ -1,4 +1,4 @@
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "rollout"))  # tiny_env, tiny_actor
+sys.path.append(str(Path(__file__).parents[1] / "rollouts"))  # tiny_env, tiny_actor

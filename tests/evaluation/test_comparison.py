@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import scipy.stats
 
-from s2robot import cli
-from s2robot.comparison import compare, compare_folders, mcnemar_p, table
+from s2robot.commands import cli
 from s2robot.errors import UserError
+from s2robot.evaluation.comparison import compare, compare_folders, mcnemar_p, table
 from s2robot.types import EpisodeResult
 
 

@@ -8,8 +8,8 @@ from tiny_actor import TinyActor
 from tiny_env import LAZY
 
 from s2robot.errors import UserError
-from s2robot.evaluation import evaluate
-from s2robot.report import write_report
+from s2robot.evaluation.evaluation import evaluate
+from s2robot.evaluation.report import write_report
 
 SEEDS = [11, 5, 8, 3, 7]
 

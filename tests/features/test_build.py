@@ -9,7 +9,7 @@ import pytest
 import torch
 from frame_cases import SIDE, CountingEncoders, Frames, random_frames
 
-from s2robot.data.demos import Demos
+from s2robot.datasets.robomimic import Demos
 from s2robot.encoders import Features
 from s2robot.errors import UserError
 from s2robot.features import build, build_with_report, builder

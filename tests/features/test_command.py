@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from s2robot import cli
-from s2robot.data.demos import Demos
+from s2robot.commands import cli
+from s2robot.datasets.robomimic import Demos
 
 KEYS = {"frames_encoded", "frames_found", "bytes", "seconds"}
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from frame_cases import CountingEncoders, random_frames
 
-from s2robot.data.demos import Demos
+from s2robot.datasets.robomimic import Demos
 from s2robot.encoders import Features
 from s2robot.features import build, build_with_report, builder
 

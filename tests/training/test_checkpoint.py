@@ -15,11 +15,11 @@ import torch
 from policy_cases import SPEC, fitted, make_batch, observed
 from safetensors.torch import load_file, save_file
 
-from s2robot import checkpoint
 from s2robot.encoders.cameras import CameraEncoders
-from s2robot.environment import check_environment
 from s2robot.errors import UserError
 from s2robot.policies import POLICIES, Policy
+from s2robot.rollouts.environment import check_environment
+from s2robot.runs import checkpoint
 from s2robot.types import Spec
 
 

@@ -12,8 +12,9 @@ from safetensors.torch import load_file
 from tiny_training import description, run_training
 from torch.testing import assert_close
 
-from s2robot import checkpoint, metrics, parallel
+from s2robot import parallel
 from s2robot.errors import UserError
+from s2robot.runs import checkpoint, metrics
 
 
 @pytest.fixture(scope="module")

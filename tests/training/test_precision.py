@@ -8,9 +8,9 @@ import torch
 from policy_cases import fitted, make_batch
 from tiny_training import run_training, weights
 
-from s2robot import checkpoint, metrics
 from s2robot.config import OptimConfig
-from s2robot.trainer import Trainer
+from s2robot.runs import checkpoint, metrics
+from s2robot.training.trainer import Trainer
 
 HALF = ["bf16", "fp16"]
 

@@ -11,9 +11,10 @@ import torch
 from tiny_training import POLICIES, STEPS, description, run_training, start_training, weights
 from torch import Tensor
 
-from s2robot import metrics, training
 from s2robot.errors import UserError
-from s2robot.trainer import Trainer
+from s2robot.runs import metrics
+from s2robot.training import loop as training
+from s2robot.training.trainer import Trainer
 
 
 class Killed(BaseException):

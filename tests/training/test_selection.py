@@ -8,10 +8,11 @@ from policy_cases import SPEC
 from tiny_training import description, run_training, weights
 
 import train
-from s2robot import checkpoint, metrics, selection
 from s2robot.config import RolloutConfig
 from s2robot.errors import UserError
-from s2robot.evaluation import evaluation_seeds
+from s2robot.evaluation import selection
+from s2robot.evaluation.evaluation import evaluation_seeds
+from s2robot.runs import checkpoint, metrics
 
 
 def test_success_rate_chooses_and_the_later_of_equals(

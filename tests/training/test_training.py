@@ -12,14 +12,14 @@ import torch
 from tiny_training import STEPS, description, run_training, weights
 from torch import Tensor
 
-from s2robot import checkpoint, metrics
-from s2robot.data.demos import Demos
-from s2robot.data.loader import windows_of_step
+from s2robot.datasets.robomimic import Demos
 from s2robot.errors import UserError
-from s2robot.metrics import MetricsLog
 from s2robot.policies import make_policy
 from s2robot.policies.bc import BC
-from s2robot.trainer import Trainer
+from s2robot.runs import checkpoint, metrics
+from s2robot.runs.metrics import MetricsLog
+from s2robot.training.batches import windows_of_step
+from s2robot.training.trainer import Trainer
 from s2robot.types import Batch
 
 

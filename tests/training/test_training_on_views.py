@@ -6,7 +6,7 @@ import pytest
 from tiny_training import description, run_training, weights
 
 from s2robot.errors import UserError
-from s2robot.trainer import Trainer
+from s2robot.training.trainer import Trainer
 
 
 class Killed(BaseException):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tiny_training import run_training
 
-from s2robot import metrics
 from s2robot.errors import UserError
+from s2robot.runs import metrics
 
 STAND_IN = """
 calls = []

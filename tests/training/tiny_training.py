@@ -12,8 +12,8 @@ import pytest
 import torch
 
 import train
-from s2robot.entry import typed
-from s2robot.overrides import check_overrides, compose
+from s2robot.commands.entry import typed
+from s2robot.commands.overrides import check_overrides, compose
 
 ROOT = Path(train.__file__).parent
 STEPS = 12

@@ -18,7 +18,7 @@ from tiny_training import run_training  # noqa: E402
 
 from s2robot import parallel  # noqa: E402
 from s2robot.config import OptimConfig  # noqa: E402
-from s2robot.trainer import Trainer  # noqa: E402
+from s2robot.training.trainer import Trainer  # noqa: E402
 from s2robot.types import Batch  # noqa: E402
 
 ROWS = 5  # 3 for the first process, 2 for the second, which also has the masked row

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import robosuite  # noqa: F401 (must be there)
 
-from s2robot.data.collect import Collection, collect
+from s2robot.collecting.collect import Collection, collect
 
 LIFT = "s2robot/robosuite-Lift-v0"
 COLLECTION = Collection(LIFT, episodes=2, seed=3, env_kwargs={"image_size": 48})

@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
-from s2robot.data.render import render
+from s2robot.collecting.render import render
 from s2robot.errors import UserError
 
 ROOT = Path(__file__).parents[2]

@@ -6,8 +6,8 @@ from typing import ClassVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from s2robot.normalizer import Normalizer
 from s2robot.policies.heads.standardized import standardized_linear
+from s2robot.policies.normalizer import Normalizer
 
 SMALLEST_DEVIATION = 1e-6  # of a feature channel
 SMALLEST_RATIO = 1e-3  # of a channel's deviation to its mean: less is the rounding of float16

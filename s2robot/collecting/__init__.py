@@ -1,0 +1,1 @@
+"""Demonstrations from scripted experts, and images rendered from recorded states."""

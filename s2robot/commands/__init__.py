@@ -1,0 +1,1 @@
+"""The `s2robot` command line: one file a command."""

@@ -1,0 +1,92 @@
+"""What this machine has for s2robot and what it lacks; `s2robot doctor` prints it."""
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import time
+from contextlib import closing
+
+import gymnasium
+import imageio_ffmpeg
+import torch
+
+from envs import robosuite
+from s2robot.encoders.allocator import keep_freed_memory
+from s2robot.encoders.backends import remembered
+from s2robot.errors import UserError
+from s2robot.rollouts.environment import check_rendering
+
+TIMED_FRAMES, TIMED_SIZE = 20, 448
+
+
+def diagnose() -> list[tuple[str, bool, str]]:
+    """Findings as (what, whether it is well, details); what only makes things faster may be absent."""
+    return [
+        ("python", True, platform.python_version()),
+        *(("package", *_version(name)) for name in ("torch", "torchvision", "timm", "mujoco", "robomimic")),
+        ("processor", True, f"{os.cpu_count()} cores, {torch.get_num_threads()} torch threads"),
+        ("GPU", True, torch.cuda.get_device_name() if torch.cuda.is_available() else "none: the CPU is used"),
+        _openvino(),
+        _robosuite(),
+        *_backends(),
+        ("memory", True, _memory()),
+        _rendering(),
+        _video(),
+    ]
+
+
+def _version(package: str) -> tuple[bool, str]:
+    try:
+        return True, f"{package} {importlib.metadata.version(package)}"
+    except importlib.metadata.PackageNotFoundError:
+        return False, f"{package} is missing; run `make install`"
+
+
+def _openvino() -> tuple[str, bool, str]:
+    if importlib.util.find_spec("openvino") is None:
+        return "OpenVINO", True, "none: encoding on a CPU takes twice the time (pip install openvino)"
+    return "OpenVINO", True, importlib.metadata.version("openvino")
+
+
+def _robosuite() -> tuple[str, bool, str]:
+    if not robosuite.is_installed():
+        return "robosuite", True, "none: its tasks need it (pip install 's2robot[robosuite]')"
+    return "robosuite", True, importlib.metadata.version("robosuite")
+
+
+def _backends() -> list[tuple[str, bool, str]]:
+    """What `backend=auto` has measured on this machine so far."""
+    rows = []
+    for key, tile_ms in remembered().items():
+        times = ", ".join(f"{name} {tile_ms[name]:.1f}" for name in sorted(tile_ms, key=tile_ms.__getitem__))
+        rows.append(("backend", True, f"{key.split(maxsplit=1)[0]}: {times} ms a tile (the first is chosen)"))
+    return rows
+
+
+def _memory() -> str:
+    if keep_freed_memory():
+        return "freed tensors are kept by glibc (the program sees to it)"
+    return "no glibc: freed tensors go back to the system, which is slower"
+
+
+def _video() -> tuple[str, bool, str]:
+    try:
+        return "video", True, f"ffmpeg {imageio_ffmpeg.get_ffmpeg_version()}"
+    except RuntimeError as error:
+        return "video", False, str(error)
+
+
+def _rendering() -> tuple[str, bool, str]:
+    try:
+        check_rendering()
+        with closing(gymnasium.make("s2robot/PickCube-v0", image_size=TIMED_SIZE)) as env:
+            env.reset(seed=0)
+            started = time.perf_counter()
+            for _ in range(TIMED_FRAMES):
+                env.unwrapped.observe(("agentview",))  # type: ignore[attr-defined]
+            frame_ms = (time.perf_counter() - started) / TIMED_FRAMES * 1e3
+    except (RuntimeError, UserError) as error:
+        return "rendering", False, str(error)
+    backend = os.environ.get("MUJOCO_GL", "(the display)")
+    return "rendering", True, f"MUJOCO_GL={backend}, {frame_ms:.1f} ms a {TIMED_SIZE}x{TIMED_SIZE} frame"

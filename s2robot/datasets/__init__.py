@@ -1,0 +1,1 @@
+"""Demonstration datasets, opened for reading, and training windows over them."""

@@ -1,0 +1,1 @@
+"""Success rates, comparisons of policies, report pages."""

@@ -1,0 +1,125 @@
+"""Is one policy better than another? The same seeds for both; the episodes in which they differ decide.
+
+Two policies that meet the same starts are compared start by start, which needs far fewer episodes than
+two success rates side by side: McNemar, "Note on the sampling error of the difference between correlated
+proportions or percentages", Psychometrika 12 (1947), here in its exact binomial form.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from s2robot.errors import UserError
+from s2robot.evaluation.evaluation import read_episodes, wilson_interval
+from s2robot.types import EpisodeResult
+
+SHOWN = 10  # seeds that are listed in a table or a message
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What paired episodes of `a` and `b` tell."""
+
+    episodes: int
+    successes: tuple[int, int]  # of a, of b
+    success_rates: tuple[float, float]
+    ci95: tuple[tuple[float, float], tuple[float, float]]  # Wilson, of each rate by itself
+    only_a: list[int]  # seeds that only a solved
+    only_b: list[int]
+    p_value: float  # two-sided: how often two equally good policies would differ at least as much
+
+
+def mcnemar_p(only_a: int, only_b: int) -> float:
+    """Two-sided p-value of McNemar's exact test, from the numbers of pairs that one of two alone solved.
+
+    The discordant pairs of two equally good policies are tosses of a fair coin; twice the smaller tail,
+    at most 1.
+    """
+    pairs, fewer = only_a + only_b, min(only_a, only_b)
+    tail = sum(math.comb(pairs, k) for k in range(fewer + 1))
+    return min(1.0, 2 * tail / 2**pairs)
+
+
+def compare(a: Iterable[EpisodeResult], b: Iterable[EpisodeResult]) -> Comparison:
+    """Compare two policies' episodes, seed by seed. Raises `UserError` unless both ran the same seeds."""
+    solved_a, solved_b = ({result.seed: result.success for result in results} for results in (a, b))
+    if differing := sorted(solved_a.keys() ^ solved_b.keys()):
+        listed = ", ".join(map(str, differing[:SHOWN])) + (", ..." if len(differing) > SHOWN else "")
+        raise UserError(
+            f"not the same seeds: {len(solved_a)} episodes and {len(solved_b)}; only one of them has {listed}"
+        )
+    if not solved_a:
+        raise UserError("there are no episodes to compare")
+    successes = sum(solved_a.values()), sum(solved_b.values())
+    only_a = sorted(seed for seed, solved in solved_a.items() if solved and not solved_b[seed])
+    only_b = sorted(seed for seed, solved in solved_b.items() if solved and not solved_a[seed])
+    n = len(solved_a)
+    return Comparison(
+        episodes=n,
+        successes=successes,
+        success_rates=(successes[0] / n, successes[1] / n),
+        ci95=(wilson_interval(successes[0], n), wilson_interval(successes[1], n)),
+        only_a=only_a,
+        only_b=only_b,
+        p_value=mcnemar_p(len(only_a), len(only_b)),
+    )
+
+
+def compare_folders(a: Path, b: Path) -> Comparison:
+    """Compare two evaluations on disk; each path is an evaluation folder or a run with one evaluation.
+
+    Raises `UserError` naming what differs when environment or seeds are not the same.
+    """
+    folder_a, folder_b = evaluation_folder(a), evaluation_folder(b)
+    plan_a, plan_b = _plan(folder_a), _plan(folder_b)
+    for key, name in (("env_id", "environment"), ("env_kwargs", "environment arguments")):
+        if plan_a.get(key) != plan_b.get(key):
+            raise UserError(
+                f"not the same {name}: {plan_a.get(key)} in {folder_a}, {plan_b.get(key)} in {folder_b}"
+            )
+    return compare(*(read_episodes(folder / "episodes.jsonl") for folder in (folder_a, folder_b)))
+
+
+def table(comparison: Comparison, a: str, b: str) -> list[str]:
+    """Lines that say what a comparison says, for a person; `a` and `b` name the two."""
+    width = max(len(a), len(b))
+    lines = []
+    columns = zip((a, b), comparison.successes, comparison.success_rates, comparison.ci95, strict=True)
+    for name, successes, rate, (low, high) in columns:
+        lines.append(
+            f"{name:{width}}  {successes} of {comparison.episodes} = {rate:.1%} [{low:.1%}, {high:.1%}]"
+        )
+    for name, seeds in ((a, comparison.only_a), (b, comparison.only_b)):
+        listed = "".join(f" {seed}" for seed in seeds[:SHOWN]) + (" ..." if len(seeds) > SHOWN else "")
+        lines.append(f"{f'only {name}':{width + 5}}  {len(seeds)} {'seeds:' if seeds else 'seeds'}{listed}")
+    lines.append(f"exact McNemar test, two-sided: p = {comparison.p_value:.3g}")
+    return lines
+
+
+def evaluation_folder(path: Path) -> Path:
+    """`path` if it is an evaluation, else the one below it if it is a run. Raises `UserError` for others."""
+    if (path / "episodes.jsonl").is_file():
+        return path
+    found = sorted(file.parent for file in path.glob("eval/*/episodes.jsonl"))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(folder.name for folder in found)
+        raise UserError(f"{path} has several evaluations ({names}); name one, e.g. {found[0]}")
+    raise UserError(
+        f"no evaluated episodes in {path} (neither episodes.jsonl nor eval/<name>/episodes.jsonl)"
+    )
+
+
+def _plan(folder: Path) -> Mapping[str, Any]:
+    file = folder / "seeds.json"
+    try:
+        plan = json.loads(file.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file} does not tell the environment: {error}") from error
+    if not isinstance(plan, dict):
+        raise UserError(f"{file} does not tell the environment: it holds no JSON object")
+    return plan

@@ -1,0 +1,57 @@
+"""Rollouts while training, which choose the checkpoint `best` and are not what is reported.
+
+The best of many checkpoints on some seeds looks better on them than it is. So their seeds are neither those
+of the demonstrations nor those that `eval.py` reports on: they are kept in the checkpoint, and it refuses
+them.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+
+import torch
+
+from s2robot.config import RolloutConfig
+from s2robot.encoders.cameras import CameraEncoders
+from s2robot.errors import UserError
+from s2robot.evaluation.evaluation import FIRST_SEED, evaluation_seeds
+from s2robot.policies import Policy
+from s2robot.rollouts.agent import Agent
+from s2robot.rollouts.environment import check_rendering, is_installed
+from s2robot.rollouts.episodes import default_workers, run_episodes
+from s2robot.types import Spec
+
+
+def selection_seeds(config: RolloutConfig, spec: Spec, training: Collection[int]) -> list[int]:
+    """The seeds of the rollouts while training, none if there are to be none.
+
+    Raises `UserError` where nothing can be rolled out and for seeds that are used elsewhere.
+    """
+    if not config.every:
+        return []
+    if not is_installed(spec.env_id):
+        raise UserError(f"rollout.every={config.every}: there is no environment {spec.env_id!r} here")
+    check_rendering()
+    if (end := config.seed + config.episodes) > FIRST_SEED:
+        raise UserError(
+            f"rollout.seed={config.seed}: of the seeds up to {end - 1}, {FIRST_SEED} and on are eval.py's"
+        )
+    return evaluation_seeds(config.episodes, training, config.seed)
+
+
+def success_rate(
+    policy: Policy, encoders: CameraEncoders, device: torch.device, seeds: Collection[int]
+) -> Callable[[], Mapping[str, float]]:
+    """A function that rolls out the policy as it is then, one episode a seed."""
+
+    def evaluate() -> Mapping[str, float]:
+        spec, workers = policy.spec, default_workers()
+        results = run_episodes(
+            Agent(policy, encoders, device),
+            spec.env_id,
+            list(seeds),
+            spec.env_kwargs,
+            workers=workers,
+            batch=1 if device.type == "cpu" else max(1, workers // 2),  # see s2robot.rollouts.episodes
+        )
+        return {"rollout/success_rate": sum(result.success for result in results) / len(results)}
+
+    return evaluate

@@ -1,0 +1,233 @@
+"""One environment in a process of its own: plays action chunks, gives back the observations a policy reads.
+
+`rollout` starts it as `python -c "from s2robot.rollouts.simulator import serve; serve(...)"` and not through
+`multiprocessing`, which would import the caller's main module (and with it torch) in every worker.
+For the same reason this module imports no torch. Requests and answers go through a pipe, observations
+through memory that both processes map.
+
+    request                     answer
+    Setup                       Ready: the environment is built
+    Start(seed, video)          Observed
+    action chunk "ta da"        Observed, or Finished when the episode ended on the way
+    (any)                       Failed: the environment raised; the worker lives on
+
+A frame is rendered only if it will be read. After a chunk of k actions that is the last `obs_steps`
+of k, and on a reset one frame, repeated to fill the history. An environment takes part in this by
+`env.unwrapped.images_in_step = False` (then `reset` and `step` render nothing) and
+`env.unwrapped.observe(cameras)` (then it renders what is asked for); from any other environment
+observations are used as they are returned.
+"""
+
+import contextlib
+import mmap
+import os
+import traceback
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, cast
+
+import gymnasium
+import numpy as np
+from jaxtyping import Float
+
+from s2robot.errors import UserError, unknown_name
+from s2robot.rollouts.video import EpisodeVideo
+
+IMAGE_SUFFIX = "_image"  # as in s2robot.types, which imports torch
+Layout = dict[str, tuple[tuple[int, ...], str]]  # observation key -> (shape "to ...", dtype)
+
+
+@dataclass(frozen=True)
+class Setup:
+    env_id: str
+    env_kwargs: dict[str, Any]
+    obs_keys: tuple[str, ...]
+    obs_steps: int
+
+
+@dataclass(frozen=True)
+class Start:
+    seed: int
+    video: Path | None
+
+
+@dataclass(frozen=True)
+class Ready:
+    layout: Layout
+    action_shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The last `obs_steps` observations are in the shared memory."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    success: bool
+    steps: int
+    return_: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    error: str  # one line
+    trace: str
+    user_error: bool
+
+
+def serve(connection_fd: int, memory_fd: int) -> None:
+    """Build the environment and answer requests until the other end closes the connection."""
+    connection = Connection(connection_fd)
+    with contextlib.ExitStack() as cleanup, contextlib.suppress(EOFError, ConnectionError):
+        setup = connection.recv()
+        try:
+            simulator = cleanup.enter_context(contextlib.closing(Simulator(setup, memory_fd)))
+        except Exception as error:  # whatever an environment raises is the caller's to judge
+            connection.send(_failed(error))
+            return
+        connection.send(Ready(simulator.layout, simulator.action_shape))
+        while True:
+            request = connection.recv()
+            try:
+                answer = simulator.answer(request)
+            except Exception as error:
+                answer = _failed(error)
+            connection.send(answer)
+
+
+def _failed(error: Exception) -> Failed:
+    line = f"{type(error).__name__}: {error}".splitlines()[0]
+    return Failed(line, traceback.format_exc(), isinstance(error, UserError))
+
+
+def make_env(env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Env:
+    """`gymnasium.make`, with this project's own environments registered first."""
+    if env_id.startswith("s2robot/"):
+        env_id = "envs:" + env_id
+    try:
+        return gymnasium.make(env_id, disable_env_checker=True, **env_kwargs)
+    except (gymnasium.error.Error, ModuleNotFoundError, TypeError, ValueError) as error:
+        raise UserError(f"cannot make environment {env_id!r}: {error}") from error
+
+
+def map_observations(layout: Layout, memory_fd: int) -> dict[str, np.ndarray]:
+    """Arrays over the shared memory, one an observation key, each "to ..."."""
+    sizes = [int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in layout.values()]
+    starts = np.cumsum([0] + [-(-size // 64) * 64 for size in sizes])  # on cache lines
+    memory = mmap.mmap(memory_fd, max(1, int(starts[-1])))
+    return {
+        key: np.ndarray(shape, dtype, buffer=memory, offset=int(start))
+        for (key, (shape, dtype)), start in zip(layout.items(), starts, strict=False)
+    }
+
+
+class Simulator:
+    """An environment, the history of what the policy sees of it, and the episode it is playing."""
+
+    def __init__(self, setup: Setup, memory_fd: int) -> None:
+        """Build the environment; raises `UserError` for an unknown environment or observation key."""
+        self.env = make_env(setup.env_id, setup.env_kwargs)
+        self.core = cast(Any, self.env.unwrapped)  # its images_in_step and observe are not Gymnasium's
+        spaces, actions = self.env.observation_space, self.env.action_space
+        dict_space, box = gymnasium.spaces.Dict, gymnasium.spaces.Box
+        if not isinstance(spaces, dict_space) or not isinstance(actions, box) or len(actions.shape) != 1:
+            raise UserError(
+                f"{setup.env_id} observes {type(spaces).__name__} and acts in {actions};"
+                " rollouts need Dict observations and actions in a one-dimensional Box"
+            )
+        for key in setup.obs_keys:
+            if key not in spaces.spaces:
+                raise unknown_name(f"observation of {setup.env_id}", key, spaces.spaces)
+        self.actions = actions
+        self.action_shape = actions.shape
+        self.obs_steps = setup.obs_steps
+        self.layout: Layout = {}
+        for key in setup.obs_keys:
+            shape, dtype = spaces[key].shape, spaces[key].dtype
+            if shape is None or dtype is None:
+                raise UserError(f"observation {key!r} of {setup.env_id} is no array but {spaces[key]}")
+            self.layout[key] = ((setup.obs_steps, *shape), dtype.str)
+        size = sum(int(np.prod(s)) * np.dtype(d).itemsize + 64 for s, d in self.layout.values())
+        os.ftruncate(memory_fd, max(1, size))
+        self.shared = map_observations(self.layout, memory_fd)
+
+        self.lazy = hasattr(self.core, "images_in_step") and hasattr(self.core, "observe")
+        if self.lazy:
+            self.core.images_in_step = False
+        self.images = [k for k, space in spaces.items() if _is_image(space)]
+        self.read_images = [key for key in self.images if key in setup.obs_keys]
+        self.fps = float(self.env.metadata.get("render_fps") or 10)
+
+        self.history: deque[dict[str, np.ndarray]] = deque(maxlen=setup.obs_steps)
+        self.video: EpisodeVideo | None = None
+
+    def answer(self, request: "Start | Float[np.ndarray, 'ta da']") -> "Observed | Finished | Failed":
+        if isinstance(request, Start):
+            return self.start(request.seed, request.video)
+        return self.advance(request)
+
+    def start(self, seed: int, video: Path | None) -> Observed:
+        """Begin the episode of `seed`, recorded to `video` if that is a path."""
+        self._drop_video()
+        if video is not None:
+            if not self.images:
+                raise UserError(f"nothing to record: {self.env} observes no images")
+            self.video = EpisodeVideo(video, seed, self.fps)
+        obs, _ = self.env.reset(seed=seed)
+        self.steps, self.return_, self.success = 0, 0.0, False
+        self._observe(obs, read=True)
+        self.history.extend([self.history[-1]] * (self.obs_steps - 1))
+        return self._share()
+
+    def advance(self, chunk: Float[np.ndarray, "ta da"]) -> Observed | Finished:
+        """Execute the actions of `chunk` in turn, clipped to the action space, until the episode ends."""
+        for left, action in zip(reversed(range(len(chunk))), chunk, strict=True):
+            action = np.clip(action.astype(self.actions.dtype), self.actions.low, self.actions.high)
+            obs, reward, terminated, truncated, info = self.env.step(action)
+            if "success" not in info:
+                raise UserError(f"{self.env} gives no info['success'], by which rollouts judge an episode")
+            self.steps += 1
+            self.return_ += float(reward)
+            self.success |= bool(info["success"])
+            done = terminated or truncated
+            self._observe(obs, read=left < self.obs_steps and not done)
+            if done:
+                if self.video is not None:
+                    self.video.finish(self.success)
+                    self.video = None
+                return Finished(self.success, self.steps, self.return_)
+        return self._share()
+
+    def close(self) -> None:
+        self._drop_video()
+        self.env.close()
+
+    def _observe(self, obs: Mapping[str, np.ndarray], read: bool) -> None:
+        """Take note of the state that `obs` came from: for the policy if it will `read` it, for the video."""
+        wanted = self.images if self.video is not None else self.read_images if read else []
+        if self.lazy and wanted:
+            cameras = tuple(key.removesuffix(IMAGE_SUFFIX) for key in wanted)
+            obs = {**obs, **self.core.observe(cameras)}
+        if read:
+            self.history.append({key: np.array(obs[key]) for key in self.layout})
+        if self.video is not None:
+            self.video.add([obs[key] for key in self.images])
+
+    def _share(self) -> Observed:
+        for key, array in self.shared.items():
+            for row, obs in zip(array, self.history, strict=True):
+                row[...] = obs[key]
+        return Observed()
+
+    def _drop_video(self) -> None:
+        if self.video is not None:
+            self.video.discard()
+            self.video = None
+
+
+def _is_image(space: gymnasium.Space) -> bool:
+    return space.dtype == np.uint8 and space.shape is not None and space.shape[2:] == (3,)

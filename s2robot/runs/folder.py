@@ -1,0 +1,84 @@
+"""The folder of one run: what `train.py` starts, and how long each stage took.
+
+runs/<name>/
+  config.yaml      as composed
+  checkpoints/     see s2robot.runs.checkpoint
+  metrics.jsonl, tensorboard/
+  timings.json     wall time and memory of each stage
+  eval/<name>/     see s2robot.evaluation.evaluation
+  report.html
+"""
+
+import json
+import os
+import resource
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import yaml
+
+from s2robot import parallel
+from s2robot.config import TrainConfig
+from s2robot.errors import UserError
+
+KIB_PER_GIB = 1024**2
+OF_A_TRAINING = ("checkpoints", "tensorboard", "metrics.jsonl", "eval", "report.html", "wandb_id")
+
+
+def check(run_dir: Path) -> None:
+    """Raise `UserError` if nothing can be written there; creates nothing."""
+    there = next(path for path in (run_dir.absolute(), *run_dir.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        why = "cannot be written to" if there.is_dir() else "is a file"
+        raise UserError(f"run_dir={run_dir}: {there} {why}")
+
+
+def start(run_dir: Path, config: TrainConfig) -> None:
+    """Make the folder and write its configuration.
+
+    Without `resume` an earlier training there is replaced, and with it what was evaluated of it.
+    """
+    if not parallel.is_main():
+        return
+    run_dir.mkdir(parents=True, exist_ok=True)
+    if not config.resume and (run_dir / "checkpoints").exists():
+        print(f"{run_dir}: training anew, the earlier training is replaced (resume=true goes on with it)")
+        for name in OF_A_TRAINING:
+            path = run_dir / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    _write(run_dir / "config.yaml", yaml.safe_dump(asdict(config), sort_keys=False))
+
+
+@contextmanager
+def stage(run_dir: Path, name: str) -> Iterator[None]:
+    """Measure what happens inside as stage `name` of the run; nothing is recorded when it fails."""
+    started = time.perf_counter()
+    yield
+    if not parallel.is_main():
+        return
+    run_dir.mkdir(parents=True, exist_ok=True)
+    record_stage(run_dir, name, time.perf_counter() - started)
+
+
+def record_stage(run_dir: Path, name: str, seconds: float) -> None:
+    """Note a stage's wall time and the memory of the largest process so far (this one or a child), in GiB."""
+    usages = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    stages = read_stages(run_dir)
+    stages[name] = {"seconds": round(seconds, 2), "peak_gib": round(max(usages) / KIB_PER_GIB, 2)}
+    _write(run_dir / "timings.json", json.dumps(stages, indent=2))
+
+
+def read_stages(run_dir: Path) -> dict[str, dict[str, float]]:
+    """Stage name -> seconds and peak_gib, in the order in which they were first run."""
+    path = run_dir / "timings.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_suffix(".tmp")
+    partial.write_text(text)
+    os.replace(partial, path)

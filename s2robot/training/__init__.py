@@ -1,0 +1,1 @@
+"""Training: batches of cached features, the optimiser, the loop."""

@@ -1,0 +1,162 @@
+"""A policy in training: optimiser, averaged weights, and their checkpoints."""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers.optimization import get_cosine_schedule_with_warmup
+from diffusers.training_utils import EMAModel
+from jaxtyping import Float
+from torch import Tensor
+
+from s2robot import parallel
+from s2robot.config import OptimConfig
+from s2robot.errors import UserError
+from s2robot.policies import Policy
+from s2robot.runs import checkpoint
+from s2robot.types import Batch
+
+EMA_POWER = 0.75  # diffusers' advice for short trainings
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Trainer:
+    """Everything that changes while a policy is trained, and how it is saved and found again.
+
+    `folder` holds the checkpoints; `description` (JSON data: spec, config, encoders, demonstrations,
+    training_seeds) goes into each of them and must be the same for a training to be resumed.
+    """
+
+    def __init__(
+        self, policy: Policy, optim: OptimConfig, folder: Path, description: Mapping[str, Any]
+    ) -> None:
+        self.policy, self.optim, self.folder = policy, optim, folder
+        self.description = json.loads(json.dumps(description))
+        self.samples: Mapping[str, Tensor] = {}  # frames with their features, for `s2robot.features.verify`
+        self.step, self.metrics = 0, dict[str, float]()
+        self.best = math.inf  # smallest so far of what chooses: failure rate or action error
+        self.parameters = {name: p for name, p in policy.named_parameters() if p.requires_grad}
+        self.device = next(iter(self.parameters.values())).device
+        self.optimizer = torch.optim.AdamW(
+            self.parameters.values(), lr=optim.learning_rate, weight_decay=optim.weight_decay, fused=True
+        )
+        for parameter in self.parameters.values():  # as its first step would, so that it can be restored
+            zeros = (torch.zeros_like(parameter, memory_format=torch.preserve_format) for _ in range(2))
+            moments = dict(zip(("exp_avg", "exp_avg_sq"), zeros, strict=True))
+            step = torch.zeros((), device=parameter.device)
+            self.optimizer.state[parameter] = {"step": step, **moments}
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=optim.precision == "fp16")
+        schedule = get_cosine_schedule_with_warmup(self.optimizer, optim.warmup_steps, optim.steps)
+        self.rate_at: Callable[[int], float] = schedule.lr_lambdas[0]  # a function of the step: no state
+        self.ema = EMAModel(
+            self.parameters.values(),
+            decay=optim.ema_max_decay,
+            use_ema_warmup=True,
+            power=EMA_POWER,
+            foreach=True,
+        )
+
+    def loss(self, batch: Batch) -> Float[Tensor, ""]:
+        """The policy's loss in the precision of `optim.precision`; weights and gradients are fp32.
+
+        Of several processes each has its share of the batch; the mean of their losses is the joint one.
+        """
+        autocast = torch.autocast(
+            self.device.type, AUTOCAST.get(self.optim.precision), self.optim.precision in AUTOCAST
+        )
+        with autocast, parallel.joint_loss():
+            return self.policy.loss(batch)[0]
+
+    def update(self, loss: Tensor) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """One optimiser step at the scheduled learning rate.
+
+        Returns loss and norm of the gradient, of all processes together. fp16: a step whose scaled gradient
+        overflowed is left out and has norm 0, as long as a smaller scale may help.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.optim.learning_rate * self.rate_at(self.step)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        loss = self._join_gradients(loss.detach())
+        self.scaler.unscale_(self.optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.optim.gradient_clip)
+        if self.scaler.is_enabled() and self.scaler.get_scale() > 1:
+            norm = norm.nan_to_num(0, 0, 0)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.ema.step(self.parameters.values())
+        self.step += 1
+        return loss, norm
+
+    def _join_gradients(self, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:
+        """Replace the gradient by its mean over all processes, in one message; returns the mean loss."""
+        if parallel.count() == 1:
+            return loss
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters.values()]
+        joint = parallel.mean(torch.cat([loss.float()[None], *(g.flatten() for g in gradients)]))
+        parts = joint[1:].split([g.numel() for g in gradients])
+        for parameter, part in zip(self.parameters.values(), parts, strict=True):
+            parameter.grad = part.view_as(parameter)
+        return joint[0]
+
+    @contextmanager
+    def averaged_weights(self) -> Iterator[None]:
+        """The policy with its averaged weights, in eval mode."""
+        self.ema.store(self.parameters.values())
+        self.ema.copy_to(self.parameters.values())
+        self.policy.eval()
+        try:
+            yield
+        finally:
+            self.policy.train()
+            self.ema.restore(self.parameters.values())
+
+    def state(self) -> dict[str, Tensor]:
+        """All tensors that training goes on from, by name: those in use, but for fp16's scale a copy."""
+        tensors: dict[str, Tensor] = {}
+        for (name, parameter), average in zip(self.parameters.items(), self.ema.shadow_params, strict=True):
+            tensors |= {f"raw.{name}": parameter.data, f"ema.{name}": average}
+            tensors |= {f"{key}.{name}": value for key, value in self.optimizer.state[parameter].items()}
+        return tensors | {f"scaler.{key}": torch.tensor(v) for key, v in self.scaler.state_dict().items()}
+
+    def save(self, is_best: bool) -> None:
+        """Write a checkpoint: `last`, and `best` if it is (or there is none yet). The main process does."""
+        if not parallel.is_main():
+            return
+        averaged = dict(zip(self.parameters, self.ema.shadow_params, strict=True))
+        best = self.best if math.isfinite(self.best) else None  # JSON has no infinity
+        description = {**self.description, "metrics": self.metrics, "best": best}
+        links = ("best", "last") if is_best or not (self.folder / "best").exists() else ("last",)
+        weights = self.policy.state_dict() | averaged
+        checkpoint.save(self.folder, self.step, weights, self.state(), description, self.samples, links)
+
+    def resume(self) -> bool:
+        """Go on from `last`; False if there is none yet.
+
+        Raises `UserError` naming the differences when that training was set up differently.
+        """
+        last = self.folder / "last"
+        if not last.exists():
+            return False
+        found = checkpoint.read_description(last)
+        if lines := _differences({key: found.get(key) for key in self.description}, self.description):
+            raise UserError(f"{last} cannot be resumed: {'; '.join(lines)}")
+        checkpoint.restore_training_state(last, state := self.state())
+        self.scaler.load_state_dict({key: state[f"scaler.{key}"].item() for key in self.scaler.state_dict()})
+        self.step, self.metrics = found["step"], found["metrics"]
+        self.best = math.inf if found["best"] is None else found["best"]
+        self.ema.optimization_step = self.step
+        return True
+
+
+def _differences(old: Any, new: Any, where: str = "") -> list[str]:
+    """Where two pieces of plain data differ, a few words each."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = sorted(old.keys() | new.keys())
+        inside = f"{where}." if where else ""
+        return [line for key in keys for line in _differences(old.get(key), new.get(key), f"{inside}{key}")]
+    return [] if old == new else [f"{where} was {old!r} and is {new!r}"]

@@ -1,0 +1,122 @@
+"""Reading demonstrations: what is asked for, or one line that says what is wrong."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from s2robot.datasets.robomimic import Demos
+from s2robot.errors import UserError
+
+
+def test_reads_what_the_file_holds(demos_path: Path) -> None:
+    demos = Demos(demos_path)
+    assert demos.cameras == ["agentview", "robot0_eye_in_hand"]
+    assert demos.image_size("agentview") == (64, 64)
+    assert demos.env_args["env_name"] == "s2robot/PickCube-v0"
+    assert (
+        demos.offsets[-1]
+        == sum(demos.lengths)
+        == len(demos.actions())
+        == len(demos.low_dim("robot0_eef_pos"))
+    )
+    with h5py.File(demos_path) as file:
+        np.testing.assert_array_equal(
+            demos.read_frames("demo_1", "agentview"), file["data/demo_1/obs/agentview_image"][:]
+        )
+        assert demos.seeds == {int(file[f"data/demo_{i}"].attrs["seed"]) for i in range(3)}
+
+
+def test_episodes_are_in_order_of_their_numbers(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "d.hdf5", "w") as file:
+        for i in (10, 2, 1):
+            file[f"data/demo_{i}/actions"] = np.zeros((i, 7))
+            file[f"data/demo_{i}/obs/x"] = np.zeros((i, 1))
+    demos = Demos(tmp_path / "d.hdf5")
+    assert demos.episodes == ["demo_1", "demo_2", "demo_10"]
+    assert demos.splits("train", "valid") == ([0, 1, 2], [])  # no masks, fewer than ten
+
+
+def test_splits_are_the_masks(demos_path: Path) -> None:
+    assert Demos(demos_path).splits("train", "valid") == ([0, 1], [2])
+
+
+def test_identity_changes_with_the_file(demos_path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.hdf5"
+    copy.write_bytes(demos_path.read_bytes())
+    before = Demos(copy).identity
+    assert before == Demos(copy).identity
+    with h5py.File(copy, "a") as file:
+        file.attrs["touched"] = 1
+    assert Demos(copy).identity != before
+
+
+def test_privileged_state_is_refused(demos_path: Path) -> None:
+    with pytest.raises(UserError, match="object is privileged"):
+        Demos(demos_path).proprioception(["robot0_eef_pos", "object"])
+
+
+def test_unknown_names_are_answered_with_the_nearest(demos_path: Path) -> None:
+    demos = Demos(demos_path)
+    with pytest.raises(UserError, match="did you mean 'agentview'"):
+        demos.image_size("agentvieww")
+    with pytest.raises(UserError, match="did you mean 'robot0_eef_pos'"):
+        demos.low_dim("robot_eef_pos")
+    with pytest.raises(UserError, match="did you mean 'train'"):
+        demos.split("trian")
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "told"),
+    [
+        (
+            (5, 3, 8, 6),
+            np.uint8,
+            r"is uint8 of shape \(5, 3, 8, 6\).*: move the channels .*transpose\(0, 2, 3, 1\)$",
+        ),
+        (
+            (5, 8, 6, 3),
+            np.float32,
+            r"is float32 of shape \(5, 8, 6, 3\).*: store 0 to 255 as uint8, not floats$",
+        ),
+        ((5, 3, 8, 6), np.float16, r"transpose\(0, 2, 3, 1\), store 0 to 255"),
+        ((5, 8, 6, 4), np.uint8, r"frames must be uint8 of shape \(t, h, w, 3\)$"),
+        ((5, 8, 6), np.uint8, r"frames must be uint8 of shape \(t, h, w, 3\)$"),
+    ],
+)
+def test_other_frames_are_refused_when_the_file_is_opened(tmp_path: Path, shape, dtype, told: str) -> None:
+    path = tmp_path / "d.hdf5"
+    with h5py.File(path, "w") as file:
+        file["data/demo_0/actions"] = np.zeros((5, 7))
+        file["data/demo_0/obs/agentview_image"] = np.zeros(shape, dtype)
+    with pytest.raises(UserError, match=told) as raised:
+        Demos(path)
+    assert str(raised.value).startswith(f"{path}: /data/demo_0/obs/agentview_image is ")
+    assert "\n" not in str(raised.value)
+
+
+def test_other_frames_of_a_later_episode_are_refused_when_they_are_read(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "d.hdf5", "w") as file:
+        for i, shape in enumerate([(5, 8, 6, 3), (5, 3, 8, 6)]):
+            file[f"data/demo_{i}/actions"] = np.zeros((5, 7))
+            file[f"data/demo_{i}/obs/agentview_image"] = np.zeros(shape, np.uint8)
+    demos = Demos(tmp_path / "d.hdf5")
+    assert demos.read_frames("demo_0", "agentview").shape == (5, 8, 6, 3)
+    with pytest.raises(UserError, match=r"demo_1/obs/agentview_image is uint8 of shape \(5, 3, 8, 6\)"):
+        demos.read_frames("demo_1", "agentview")
+
+
+def test_files_that_are_no_demonstrations(demos_path: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no dataset at"):
+        Demos(tmp_path / "nothing.hdf5")
+    text, truncated, empty = (tmp_path / name for name in ("text", "truncated", "empty"))
+    text.write_text("not HDF5")
+    with pytest.raises(UserError, match="not an HDF5 file"):
+        Demos(text)
+    truncated.write_bytes(demos_path.read_bytes()[:20_000])
+    with pytest.raises(UserError, match="truncated"):
+        Demos(truncated)
+    h5py.File(empty, "w").close()
+    with pytest.raises(UserError, match="holds no demonstrations"):
+        Demos(empty)

@@ -1,0 +1,76 @@
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from s2robot.rollouts.video import (
+    BORDER,
+    CAPTION,
+    FAILURE,
+    SUCCESS,
+    EpisodeVideo,
+    compose,
+    frame_shape,
+    part_path,
+)
+
+
+def decode(path):
+    """Frames of a video, uint8 "t h w 3", and ffmpeg's description of it."""
+    frames = imageio_ffmpeg.read_frames(str(path))
+    meta = next(frames)
+    width, height = meta["size"]
+    return np.stack([np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in frames]), meta
+
+
+def test_views_of_other_sizes_stand_side_by_side_uncovered():
+    rng = np.random.default_rng(0)
+    large, small = (rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for h, w in ((41, 33), (20, 10)))
+
+    frame = compose([large, small], "seed 7")
+
+    assert frame.shape == frame_shape([large.shape, small.shape])
+    assert frame.shape[0] % 2 == frame.shape[1] % 2 == 0
+    np.testing.assert_array_equal(frame[CAPTION : CAPTION + 41, BORDER : BORDER + 33], large)
+    left, top = 2 * BORDER + 33, CAPTION + 10
+    np.testing.assert_array_equal(frame[top : top + 20, left : left + 10], small)
+    assert (frame[:CAPTION] == 255).any()  # the caption is drawn
+
+
+@pytest.mark.parametrize(("success", "colour"), [(True, SUCCESS), (False, FAILURE)])
+def test_an_episode_becomes_h264_that_ends_in_the_colour_of_its_outcome(tmp_path, success, colour):
+    path = tmp_path / "seed_7.mp4"
+    video = EpisodeVideo(path, seed=7, fps=5)
+    greys = [40, 80, 120, 160]
+
+    for grey in greys:
+        video.add([np.full((65, 97, 3), grey, np.uint8), np.full((32, 32, 3), grey, np.uint8)])
+    assert not path.exists()
+    video.finish(success)
+
+    frames, meta = decode(path)
+    assert (meta["codec"], meta["fps"]) == ("h264", 5)
+    assert frames.shape == (4 + 5, *frame_shape([(65, 97), (32, 32)]))  # and the last one held for a second
+    middle = frames[:, CAPTION + 30, BORDER + 50].astype(int)
+    np.testing.assert_allclose(middle, np.repeat([*greys, *[160] * 5], 3).reshape(9, 3), atol=4)
+    border = frames[:, -BORDER // 2, 60].astype(int)
+    assert np.abs(border[:4] - colour).max(1).min() > 50
+    np.testing.assert_allclose(border[4:], np.tile(colour, (5, 1)), atol=12)
+    assert not part_path(path).exists()
+
+
+def test_an_unfinished_video_gets_no_name(tmp_path):
+    video = EpisodeVideo(tmp_path / "seed_7.mp4", seed=7, fps=5)
+    video.add([np.zeros((32, 32, 3), np.uint8)])
+
+    video.discard()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_video_that_cannot_be_written_raises(tmp_path):
+    video = EpisodeVideo(tmp_path / "missing" / "seed_7.mp4", seed=7, fps=5)
+
+    with pytest.raises(OSError):
+        for _ in range(100):
+            video.add([np.zeros((448, 448, 3), np.uint8)])
+        video.finish(True)
