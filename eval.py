@@ -1,70 +1,9 @@
-"""Evaluate a checkpoint in simulation: seeds -> episodes -> success rate with its interval, and videos.
+"""Evaluate a checkpoint in simulation: the command `s2robot eval`, from a clone of the repository.
 
 python eval.py checkpoint=runs/demo/checkpoints/last episodes=100 video=9
-python eval.py checkpoint=runs/act/checkpoints/last temporal_ensemble=0.01
-python eval.py checkpoint=runs/flow/checkpoints/last policy.inference_steps=10 name=ten_steps
 """
 
-from s2robot.commands.entry import run
-from s2robot.config import EvalConfig
-from s2robot.device import choose_device
-from s2robot.encoders.allocator import keep_freed_memory
-from s2robot.encoders.cameras import CameraEncoders
-from s2robot.evaluation.evaluation import evaluate, evaluation_seeds
-from s2robot.features import verify
-from s2robot.policies.acting import acting_options, set_acting_options
-from s2robot.rollouts.agent import Agent
-from s2robot.rollouts.ensembling import TemporalEnsemble
-from s2robot.rollouts.environment import check_environment, check_rendering
-from s2robot.rollouts.episodes import default_workers
-from s2robot.runs import checkpoint
-from s2robot.runs import folder as run_folder
-from s2robot.types import Actor
-
-
-def main(config: EvalConfig) -> None:
-    device = choose_device(config.device)
-    check_rendering()
-    keep_freed_memory()
-    loaded = checkpoint.load(config.checkpoint)
-    set_acting_options(loaded.policy, config.policy)
-    spec = loaded.policy.spec
-    env_id, env_kwargs = config.env.id or spec.env_id, {**spec.env_kwargs, **config.env.kwargs}
-    check_environment(spec, env_id, env_kwargs)
-    with checkpoint.reading(loaded.path):
-        weights = config.weights or loaded.config["encoder"]["weights"]
-        encoders = CameraEncoders.from_dict(loaded.encoders, device, config.backend, weights)
-        verify(encoders, loaded.samples)  # does it still see what it was trained on?
-    seeds = evaluation_seeds(config.episodes, loaded.training_seeds | loaded.selection_seeds, config.seed)
-    workers = config.workers or max(default_workers(), (config.batch or 0) + 1)
-    batch = config.batch or (1 if device.type == "cpu" else max(1, workers // 2))
-    action_steps = config.action_steps if config.temporal_ensemble is None else 1
-    agent: Actor = Agent(loaded.policy, encoders, device, action_steps)
-    if config.temporal_ensemble is not None:
-        agent = TemporalEnsemble(agent, config.temporal_ensemble)
-    acting = acting_options(loaded.policy) | {
-        "action_steps": agent.action_steps,
-        "temporal_ensemble": config.temporal_ensemble,
-    }
-
-    run_dir = checkpoint.run_dir(loaded.path)
-    out_dir = run_dir / "eval" / config.name
-    with run_folder.stage(run_dir, "evaluate"):
-        summary = evaluate(
-            agent,
-            env_id,
-            env_kwargs,
-            seeds,
-            out_dir,
-            identity={"weights": loaded.sha256, "encoders": loaded.encoders, "device": str(device), **acting},
-            videos=config.video,
-            workers=workers,
-            batch=batch,
-        )
-    low, high = summary.ci95
-    rate = f"{summary.successes} of {summary.episodes} succeeded"
-    print(f"{env_id}: {rate}, {summary.success_rate:.1%} [{low:.1%}, {high:.1%}] -> {out_dir}")
-
+from s2robot.commands.eval import cli
 
 if __name__ == "__main__":
-    run(main, "eval", folder=["checkpoint", "name"])
+    cli()

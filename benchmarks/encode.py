@@ -27,7 +27,6 @@ import h5py
 import numpy as np
 import torch
 
-from s2robot.config import OptimConfig
 from s2robot.datasets.windows import Windows
 from s2robot.encoders import ENCODERS, S2, NetworkEncoder, Pretrained
 from s2robot.encoders.allocator import keep_freed_memory
@@ -38,6 +37,7 @@ from s2robot.policies import make_policy
 from s2robot.policies.bc import BCConfig
 from s2robot.policies.observation import Statistics
 from s2robot.training.batches import batches
+from s2robot.training.options import OptimConfig
 from s2robot.training.trainer import Trainer
 from s2robot.types import Batch, Spec, image_key
 

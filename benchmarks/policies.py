@@ -18,9 +18,9 @@ from shutil import rmtree
 import common
 import yaml
 
-from s2robot.config import OptimConfig
 from s2robot.evaluation.comparison import compare_folders, table
 from s2robot.runs import checkpoint, metrics
+from s2robot.training.options import OptimConfig
 
 ENV_ID = "s2robot/PickCube-v0"
 PRESETS = sorted(file.stem for file in (common.ROOT / "configs" / "policy").glob("*.yaml"))

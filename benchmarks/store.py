@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from s2robot.config import OptimConfig
 from s2robot.datasets.windows import Windows
 from s2robot.encoders import make_encoder
 from s2robot.encoders.allocator import keep_freed_memory
@@ -28,6 +27,7 @@ from s2robot.policies import make_policy
 from s2robot.policies.bc import BCConfig
 from s2robot.policies.observation import Statistics
 from s2robot.training.batches import batches
+from s2robot.training.options import OptimConfig
 from s2robot.training.trainer import Trainer
 from s2robot.types import Spec, image_key
 

@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from s2robot.collecting.collect import Collection, collect
-from s2robot.config import DataConfig, OptimConfig
+from s2robot.datasets.options import DataConfig
 from s2robot.datasets.robomimic import Demos
 from s2robot.datasets.windows import FeatureGather, Windows
 from s2robot.encoders.allocator import keep_freed_memory
@@ -37,6 +37,7 @@ from s2robot.policies import robomimic_nets as _quiet_robomimic  # noqa: F401 (i
 from s2robot.policies.heads import CameraShape, Head
 from s2robot.policies.observation import Statistics
 from s2robot.training.batches import batches
+from s2robot.training.options import OptimConfig
 from s2robot.training.trainer import Trainer
 from s2robot.types import Features, Spec, image_key
 

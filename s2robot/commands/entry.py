@@ -12,8 +12,8 @@ from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from s2robot import config
 from s2robot.commands.console import one_line_errors
+from s2robot.commands.options import register
 from s2robot.commands.overrides import CONFIGS, check_overrides, reason
 from s2robot.errors import UserError
 
@@ -25,7 +25,7 @@ def run(main: Callable[[Config], None], config_name: str, folder: Sequence[str])
 
     `folder` names the options that say where a job writes: no two jobs of a sweep may agree in them.
     """
-    config.register()
+    register()
     with one_line_errors():
         arguments = _parse(sys.argv[1:])
         overrides = check_overrides(config_name, arguments.overrides, arguments.multirun, folder)

@@ -17,7 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from s2robot import config
+from s2robot.commands.options import register
 from s2robot.errors import UserError, unknown_name
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -54,7 +54,7 @@ def check_overrides(
 
 def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
     """What Hydra composes from the YAML files and overrides. Raises `UserError` in one line."""
-    config.register()
+    register()
     try:
         with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
             return hydra.compose(config_name, list(overrides))
@@ -71,7 +71,7 @@ def reason(error: BaseException) -> str:
 
 def _parse(overrides: Sequence[str]) -> tuple[list[Override], list[tuple[str, ...]]]:
     """The overrides, and those of each job: one, or the product of all that are swept over."""
-    config.register()
+    register()
     parsed: list[Override] = []
     values: list[list[str]] = []
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):

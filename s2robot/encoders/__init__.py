@@ -11,16 +11,16 @@ from s2robot.encoders.network import Architecture, NetworkEncoder, Pretrained
 from s2robot.encoders.packaged import LITE0, LITE2
 from s2robot.encoders.robotics import ROBOTICS
 from s2robot.encoders.timm import PRESETS, any_timm
-from s2robot.errors import Registry
+from s2robot.registry import Registry
 
 
 class EncoderRegistry(Registry[Architecture]):
     """The encoders by name; besides those listed, `timm/<name>` is any of timm's."""
 
-    def __missing__(self, name: str) -> Architecture:
+    def missing(self, name: str) -> Architecture:
         if name.startswith("timm/"):
             return any_timm(name)
-        return super().__missing__(name)
+        return super().missing(name)
 
 
 ENCODERS = EncoderRegistry("encoder")

@@ -9,10 +9,10 @@ from collections.abc import Callable, Collection, Mapping
 
 import torch
 
-from s2robot.config import RolloutConfig
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
 from s2robot.evaluation.evaluation import FIRST_SEED, evaluation_seeds
+from s2robot.evaluation.options import RolloutConfig
 from s2robot.policies import Policy
 from s2robot.rollouts.agent import Agent
 from s2robot.rollouts.environment import check_rendering, is_installed

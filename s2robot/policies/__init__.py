@@ -2,7 +2,6 @@
 
 import torch
 
-from s2robot.errors import Registry
 from s2robot.policies.act import ACT, ACTConfig
 from s2robot.policies.base import Policy, PolicyConfig
 from s2robot.policies.bc import BC, BCConfig
@@ -14,6 +13,7 @@ from s2robot.policies.diffusion import (
     DiffusionUNetConfig,
 )
 from s2robot.policies.flow import FlowConfig, FlowPolicy
+from s2robot.registry import Registry
 from s2robot.types import Spec
 
 POLICIES: Registry[tuple[type[Policy], type[PolicyConfig]]] = Registry("policy")

@@ -14,15 +14,14 @@ import os
 import resource
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from typing import Any
 from pathlib import Path
 
 import yaml
 
 from s2robot import parallel
-from s2robot.config import TrainConfig
 from s2robot.errors import UserError
 
 KIB_PER_GIB = 1024**2
@@ -37,20 +36,20 @@ def check(run_dir: Path) -> None:
         raise UserError(f"run_dir={run_dir}: {there} {why}")
 
 
-def start(run_dir: Path, config: TrainConfig) -> None:
-    """Make the folder and write its configuration.
+def start(run_dir: Path, config: Mapping[str, Any], resume: bool) -> None:
+    """Make the folder and write its configuration (plain data).
 
     Without `resume` an earlier training there is replaced, and with it what was evaluated of it.
     """
     if not parallel.is_main():
         return
     run_dir.mkdir(parents=True, exist_ok=True)
-    if not config.resume and (run_dir / "checkpoints").exists():
+    if not resume and (run_dir / "checkpoints").exists():
         print(f"{run_dir}: training anew, the earlier training is replaced (resume=true goes on with it)")
         for name in OF_A_TRAINING:
             path = run_dir / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    _write(run_dir / "config.yaml", yaml.safe_dump(asdict(config), sort_keys=False))
+    _write(run_dir / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
 
 
 @contextmanager

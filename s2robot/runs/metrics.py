@@ -12,7 +12,6 @@ from typing import Any, Protocol
 from torch.utils.tensorboard import SummaryWriter
 
 from s2robot import parallel
-from s2robot.config import TrainConfig, plain
 from s2robot.errors import UserError
 
 
@@ -86,20 +85,22 @@ class Logs:
             log.close()
 
 
-def check_wandb(config: TrainConfig) -> None:
-    """Raise `UserError` if Weights & Biases is asked for and not installed."""
-    if config.wandb and importlib.util.find_spec("wandb") is None:
+def check_wandb(wanted: bool) -> None:
+    """Raise `UserError` if Weights & Biases is wanted and not installed."""
+    if wanted and importlib.util.find_spec("wandb") is None:
         raise UserError("wandb=true: Weights & Biases is not installed; pip install wandb, or wandb=false")
 
 
 @contextmanager
-def open_log(run_dir: Path, resumed_step: int, config: TrainConfig) -> Iterator[Log]:
-    """The log of a run; only the main process of several writes."""
+def open_log(
+    run_dir: Path, resumed_step: int, config: Mapping[str, Any], wandb_project: str | None = None
+) -> Iterator[Log]:
+    """The log of a run; only the main process of several writes. `config` is plain data."""
     logs: list[Log] = []
     if parallel.is_main():
         logs.append(MetricsLog(run_dir, resumed_step))
-        if config.wandb:
-            logs.append(WandbLog(run_dir, config.wandb_project, plain(config)))
+        if wandb_project is not None:
+            logs.append(WandbLog(run_dir, wandb_project, config))
     with closing(Logs(*logs)) as log:
         yield log
 

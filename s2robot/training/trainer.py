@@ -14,10 +14,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from s2robot import parallel
-from s2robot.config import OptimConfig
 from s2robot.errors import UserError
 from s2robot.policies import Policy
 from s2robot.runs import checkpoint
+from s2robot.training.options import OptimConfig
 from s2robot.types import Batch
 
 EMA_POWER = 0.75  # diffusers' advice for short trainings

@@ -9,14 +9,12 @@ from pathlib import Path
 
 import pytest
 
-import eval as evaluation
-import train
-from s2robot.commands import cli, entry
+from s2robot.commands import cli, eval, train
 
-ROOT = Path(train.__file__).parent
+ROOT = Path(__file__).parents[2]
 COMMANDS: dict[str, Callable[[], None]] = {
-    "train.py": lambda: entry.run(train.main, "train", folder=["run_dir"]),
-    "eval.py": lambda: entry.run(evaluation.main, "eval", folder=["checkpoint", "name"]),
+    "train.py": train.cli,
+    "eval.py": eval.cli,
     "s2robot": cli.main,
 }
 

@@ -8,8 +8,9 @@ from omegaconf import OmegaConf
 
 import envs
 from s2robot.commands.entry import typed
+from s2robot.commands.options import EvalConfig, TrainConfig
 from s2robot.commands.overrides import CONFIGS, compose
-from s2robot.config import EvalConfig, TrainConfig, plain
+from s2robot.config import plain
 from s2robot.encoders import ENCODERS
 from s2robot.policies import POLICIES
 

@@ -8,8 +8,8 @@ import torch
 from policy_cases import fitted, make_batch
 from tiny_training import run_training, weights
 
-from s2robot.config import OptimConfig
 from s2robot.runs import checkpoint, metrics
+from s2robot.training.options import OptimConfig
 from s2robot.training.trainer import Trainer
 
 HALF = ["bf16", "fp16"]

@@ -7,11 +7,11 @@ import pytest
 from policy_cases import SPEC
 from tiny_training import description, run_training, weights
 
-import train
-from s2robot.config import RolloutConfig
+from s2robot.commands import train
 from s2robot.errors import UserError
 from s2robot.evaluation import selection
 from s2robot.evaluation.evaluation import evaluation_seeds
+from s2robot.evaluation.options import RolloutConfig
 from s2robot.runs import checkpoint, metrics
 
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import torch
 
-import train
+from s2robot.commands import train
 from s2robot.commands.entry import typed
 from s2robot.commands.overrides import check_overrides, compose
 
-ROOT = Path(train.__file__).parent
+ROOT = Path(__file__).parents[2]
 STEPS = 12
 POLICIES = {"bc": ["policy.hidden=[16]"], "diffusion_unet": ["policy.channels=[8,16]"]}
 

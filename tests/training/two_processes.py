@@ -17,7 +17,7 @@ from safetensors.torch import save_file  # noqa: E402
 from tiny_training import run_training  # noqa: E402
 
 from s2robot import parallel  # noqa: E402
-from s2robot.config import OptimConfig  # noqa: E402
+from s2robot.training.options import OptimConfig  # noqa: E402
 from s2robot.training.trainer import Trainer  # noqa: E402
 from s2robot.types import Batch  # noqa: E402
 

@@ -10,7 +10,8 @@ from s2robot.encoders.backends.choice import FastestBackend, remembered
 from s2robot.encoders.backends.eager import CompiledBackend, TorchBackend
 from s2robot.encoders.backends.openvino import OpenVinoBackend
 from s2robot.encoders.base import EncoderSpec
-from s2robot.errors import Registry, UserError, unknown_name
+from s2robot.errors import UserError, unknown_name
+from s2robot.registry import Registry
 
 __all__ = ["BACKENDS", "Backend", "frozen", "make_backend", "remembered"]
 

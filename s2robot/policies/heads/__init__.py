@@ -4,7 +4,7 @@ Peers hand the policy one pooled vector of a frozen encoder; keeping the grid an
 is what closes the gap. A new head is a file and a line here.
 """
 
-from s2robot.errors import Registry, UserError
+from s2robot.errors import UserError
 from s2robot.policies.heads.attention import Attention
 from s2robot.policies.heads.base import CameraShape, Head
 from s2robot.policies.heads.cls import Cls
@@ -12,6 +12,7 @@ from s2robot.policies.heads.conv import Conv
 from s2robot.policies.heads.mean import Mean
 from s2robot.policies.heads.spatial_softmax import SpatialSoftmax
 from s2robot.policies.heads.tokens import Tokens
+from s2robot.registry import Registry
 
 __all__ = ["HEADS", "CameraShape", "Head", "check_head"]
 

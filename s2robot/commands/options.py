@@ -1,0 +1,104 @@
+"""Options of `train` and `eval`, put together from those of the packages, and registered with Hydra."""
+
+from dataclasses import dataclass, field
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+
+from s2robot.config import MISSING, at_least, option
+from s2robot.datasets.options import DataConfig
+from s2robot.encoders.options import EncoderConfig
+from s2robot.errors import UserError, unknown_name
+from s2robot.evaluation.options import RolloutConfig
+from s2robot.features.options import FeaturesConfig
+from s2robot.policies import POLICIES, PolicyConfig
+from s2robot.policies.heads import HEADS
+from s2robot.training.options import OptimConfig
+
+
+@dataclass
+class TrainConfig:
+    """What `train` is given."""
+
+    run_dir: str = option(MISSING, "folder of the run")
+    seed: int = option(0, "of the initial weights, the order of windows and all noise")
+    resume: bool = option(False, "go on with the training in run_dir")
+    device: str = option("auto", "auto, cpu, cuda, cuda:1")
+    wandb: bool = option(False, "log to Weights & Biases as well")
+    wandb_project: str = option("s2robot", "project there")
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    features: FeaturesConfig = field(default_factory=FeaturesConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    policy: PolicyConfig = MISSING
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    rollout: RolloutConfig = field(default_factory=RolloutConfig)
+
+    def check(self) -> None:
+        """Raise `UserError` for options that cannot be."""
+        at_least(0, self, "seed")
+        self.optim.check()
+        self.rollout.check()
+        if not isinstance(self.policy, POLICIES[self.policy.name][1]):
+            raise UserError(
+                f"policy.name={self.policy.name} has other options; say policy={self.policy.name}"
+            )
+        known = signature(HEADS[self.policy.head]).parameters.keys() - {"shape"}
+        for name in self.policy.head_args:
+            if name not in known:
+                raise unknown_name(f"option in policy.head_args of {self.policy.head}", name, known)
+
+
+@dataclass
+class EnvConfig:
+    """The environment to evaluate in."""
+
+    id: str | None = option(None, "registered environment; null: the checkpoint's")
+    kwargs: dict[str, Any] = option({}, "arguments of the environment, beside the checkpoint's")
+
+
+@dataclass
+class EvalConfig:
+    """What `eval` is given."""
+
+    checkpoint: str = option(MISSING, "checkpoint folder, e.g. RUN/checkpoints/last")
+    episodes: int = option(100, "episodes, one a seed")
+    seed: int = option(100_000, "reset seed of the first episode")
+    video: int = option(0, "record the first so many episodes")
+    action_steps: int | None = option(None, "to execute of each chunk; null: as the policy was trained with")
+    temporal_ensemble: float | None = option(
+        None, "ACT's m, such as 0.01: decide after every step, average the chunks"
+    )
+    policy: dict[str, Any] = option({}, "how the policy acts, e.g. policy.inference_steps=100")
+    name: str = option("default", "of the folder under RUN/eval/")
+    workers: int | None = option(None, "processes that simulate; null: one more than the CPUs")
+    batch: int | None = option(None, "rows of each decision; null: 1 on a CPU, half the workers on a GPU")
+    device: str = option("auto", "auto, cpu, cuda, cuda:1")
+    backend: str = option("auto", "of the encoder: auto (measured once), torch, openvino, compile")
+    weights: str | None = option(None, "of the encoder, where they are not where training found them")
+    env: EnvConfig = field(default_factory=EnvConfig)
+
+    def check(self) -> None:
+        """Raise `UserError` for options that cannot be."""
+        at_least(0, self, "seed", "video")
+        given = [name for name in ("workers", "batch") if getattr(self, name) is not None]
+        at_least(1, self, "episodes", *given)
+        if self.temporal_ensemble is not None and self.action_steps not in (None, 1):
+            raise UserError(
+                f"temporal_ensemble asks after every step; action_steps={self.action_steps} cannot be as well"
+            )
+        if self.name in ("", "..") or Path(self.name).name != self.name:
+            raise UserError(f"name={self.name!r} names one folder under <run>/eval/, without slashes")
+
+
+def register() -> None:
+    """Tell Hydra about the dataclasses; the YAML files name them as `<name>_schema`."""
+    store = ConfigStore.instance()
+    store.store(name="train_schema", node=TrainConfig)
+    store.store(name="eval_schema", node=EvalConfig)
+    store.store(group="encoder", name="encoder_schema", node=EncoderConfig)
+    store.store(group="data", name="data_schema", node=DataConfig)
+    store.store(group="env", name="env_schema", node=EnvConfig)
+    for name, (_, config) in POLICIES.items():
+        store.store(group="policy", name=f"{name}_schema", node=config)

@@ -1,0 +1,134 @@
+"""Train a policy: demonstrations -> frozen features (computed once) -> policy -> checkpoints.
+
+python train.py experiment=demo
+python train.py data.path=my.hdf5 run_dir=runs/my policy=diffusion_unet encoder.sizes=[224,448]
+python train.py -m policy=bc,diffusion_unet data.path=my.hdf5 run_dir='runs/${policy.name}'
+torchrun --nproc-per-node 4 train.py policy=flow data.path=my.hdf5 run_dir=runs/flow
+"""
+
+import hashlib
+import sys
+from pathlib import Path
+
+from s2robot import parallel
+from s2robot.commands.entry import run
+from s2robot.commands.options import TrainConfig
+from s2robot.config import plain
+from s2robot.datasets.robomimic import Demos
+from s2robot.datasets.windows import Windows
+from s2robot.encoders.allocator import keep_freed_memory
+from s2robot.encoders.cameras import CameraEncoders
+from s2robot.errors import UserError, unknown_name
+from s2robot.evaluation.selection import selection_seeds, success_rate
+from s2robot.features import Views, build, place, sample
+from s2robot.policies import make_policy
+from s2robot.policies.heads import check_head
+from s2robot.policies.observation import Statistics
+from s2robot.rollouts.environment import check_environment, environment_of, is_installed
+from s2robot.runs import checkpoint
+from s2robot.runs import folder as run_folder
+from s2robot.runs.metrics import check_wandb, open_log
+from s2robot.training.loop import train
+from s2robot.training.trainer import Trainer
+from s2robot.types import Spec, image_key, prefix_key
+
+# options that a resumed training may change
+NOT_DECISIVE = ("run_dir", "resume", "device", "features.tier", "wandb", "wandb_project")
+
+
+def main(config: TrainConfig) -> None:
+    run_dir, device = Path(config.run_dir), parallel.join(config.device)
+    run_folder.check(run_dir)
+    check_wandb(config.wandb)
+    keep_freed_memory()
+
+    stored = config.features
+    views = Views(stored.views, stored.view_shift, stored.view_colour)
+    demos = Demos(config.data.path)
+    cameras = demos.cameras if config.data.cameras is None else config.data.cameras
+    train_episodes, valid_episodes = demos.splits(config.data.train, config.data.valid)
+    if not train_episodes:
+        raise UserError(f"{config.data.path} has no demonstrations under data.train={config.data.train}")
+    proprio, actions = demos.proprioception(config.data.proprio), demos.actions()
+
+    encoders = CameraEncoders.from_config(config.encoder, device)
+    for camera in encoders.named_cameras:
+        if camera not in demos.cameras:
+            raise unknown_name("camera in encoder.camera_sizes or camera_grids", camera, demos.cameras)
+    check_head(config.policy.head, encoders.name, encoders.base.spec.prefix_tokens)
+    env_id, env_kwargs = environment_of(demos.env_args)
+    spec = Spec(
+        env_id=env_id,
+        env_kwargs=env_kwargs,
+        action_dim=actions.shape[1],
+        proprio={key: values.shape[1] for key, values in proprio.items()},
+        images={image_key(camera): demos.image_size(camera) for camera in cameras},
+        features={image_key(c): encoders.feature_shape(c, demos.image_size(c)) for c in cameras},
+        scales={image_key(c): encoders.scales(c) for c in cameras},
+        prefix={prefix_key(c): shape for c in cameras if (shape := encoders.prefix_shape(c))},
+    )
+    if is_installed(spec.env_id):  # demonstrations may come from elsewhere
+        check_environment(spec, spec.env_id, spec.env_kwargs)
+    seeds = selection_seeds(config.rollout, spec, demos.seeds)  # of the rollouts that choose a checkpoint
+
+    policy = make_policy(spec, config.policy, config.seed).to(device)
+    description = {
+        "spec": spec.to_dict(),
+        "config": plain(config, without=NOT_DECISIVE),
+        "encoders": encoders.spec_dict(),
+        "actions_sha256": hashlib.sha256(actions.tobytes()).hexdigest(),  # the same demonstrations to resume
+        "training_seeds": sorted(demos.seeds),
+        "selection_seeds": seeds,
+    }
+    trainer = Trainer(policy, config.optim, run_dir / checkpoint.FOLDER, description)
+    if config.resume:
+        trainer.resume()
+
+    with run_folder.stage(run_dir, "features"), parallel.main_first():
+        dtype, shown = stored.dtype, parallel.is_main()
+        tables = {c: build(demos, c, encoders, dtype=dtype, views=views, progress=shown) for c in cameras}
+        features = {image_key(c): place(table, device, stored.tier) for c, table in tables.items()}
+    trainer.samples = sample(demos, {camera: features[image_key(camera)] for camera in cameras})
+    run_folder.start(run_dir, plain(config), config.resume)
+    frames = demos.frames_of(train_episodes)
+    policy.fit(
+        Statistics(
+            features={key: table.channel_stats() for key, table in features.items()},
+            proprio={key: values[frames] for key, values in proprio.items()},
+            actions=actions[frames],
+        )
+    )
+    windows, valid = (
+        Windows(
+            features,
+            proprio,
+            actions,
+            demos.offsets,
+            episodes,
+            config.policy.obs_steps,
+            config.policy.horizon,
+            device,
+            config.policy.obs_stride,
+            config.policy.reads_prefix,
+        )
+        for episodes in (train_episodes, valid_episodes)
+    )
+    evaluate = success_rate(policy, encoders, device, seeds) if seeds else None
+    with (
+        run_folder.stage(run_dir, "train"),
+        open_log(run_dir, trainer.step, plain(config), config.wandb_project if config.wandb else None) as log,
+    ):
+        finished = train(trainer, windows, valid, demos, config.seed, log, evaluate, config.rollout.every)
+
+    if not parallel.is_main():
+        return
+    numbers = ", ".join(f"{name} {value:.4f}" for name, value in trainer.metrics.items())
+    outcome = "trained to" if finished else "stopped by SIGTERM, saved at"
+    print(f"{outcome} step {trainer.step} ({numbers or 'not validated'}): {trainer.folder / 'last'}")
+    if not finished:
+        sys.exit(0)  # the other jobs of a sweep are not started
+
+
+def cli() -> None:
+    """`s2robot train` and `train.py`."""
+    run(main, "train", folder=["run_dir"])

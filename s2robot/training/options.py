@@ -1,0 +1,32 @@
+"""Options of the training loop."""
+
+from dataclasses import dataclass
+
+from s2robot.config import at_least, option
+from s2robot.errors import unknown_name
+
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+
+@dataclass
+class OptimConfig:
+    """Optimiser and training loop."""
+
+    steps: int = option(3000, "optimiser steps")
+    batch_size: int = option(64, "windows a step, of all processes together")
+    learning_rate: float = option(1e-3, "at its largest, after the warm-up; then a cosine to zero")
+    weight_decay: float = option(1e-4, "of AdamW")
+    warmup_steps: int = option(100, "steps of linear warm-up")
+    gradient_clip: float = option(10.0, "largest norm of the gradient")
+    precision: str = option("fp32", "of forward and backward: fp32, bf16, fp16 (loss scaled)")
+    ema_max_decay: float = option(0.9999, "largest decay of the averaged weights")
+    log_every: int = option(50, "steps between lines of the log")
+    valid_every: int = option(500, "steps between validations")
+    checkpoint_every: int = option(500, "steps between checkpoints")
+
+    def check(self) -> None:
+        """Raise `UserError` for a number that cannot be."""
+        at_least(1, self, "batch_size", "log_every", "valid_every", "checkpoint_every", group="optim.")
+        at_least(0, self, "steps", "warmup_steps", "learning_rate", "weight_decay", group="optim.")
+        if self.precision not in PRECISIONS:
+            raise unknown_name("optim.precision", self.precision, PRECISIONS)
