@@ -1,0 +1,69 @@
+"""What a dataset format must tell and read: the contract of every reader below `datasets/`.
+
+A source knows its files and nothing of cameras, proprioception, splits or policies: `Dataset` makes those from
+it with the key mapping. Opening a source reads metadata and no pixels. A new format is one file that has a
+`Source` and a line in `FORMATS`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+Kind = Literal["frames", "numbers", "other"]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One array of an episode, as its file declares it.
+
+    `kind` "frames": colour images that `read` returns as uint8 (t, h, w, 3), whatever they are stored as;
+    "numbers": anything numeric with time as its first axis; "other": depth, segmentation, text, broken.
+    """
+
+    kind: Kind
+    rows: int  # along time; for video the number of frames that belong to the episode
+    shape: tuple[int, ...]  # of one row; (h, w, 3) of frames
+    dtype: str  # NumPy's name, or what the file calls it
+    note: str = ""  # what is unusual: "jpeg", "h264", "chw", why it is "other"
+
+
+@dataclass(frozen=True)
+class SourceEpisode:
+    """One recorded episode."""
+
+    name: str  # unique in the source
+    file: Path  # that holds it (of several, the one with its actions)
+    arrays: Mapping[str, Recorded]  # by the format's own key, e.g. "obs/agentview_image"
+    seed: int | None = None  # reset seed in the simulator
+    tasks: tuple[str, ...] = ()  # texts, where the format has them
+    info: Mapping[str, Any] = field(default_factory=dict)  # what else a conversion carries along
+
+
+class Source(Protocol):
+    """An opened dataset of one format."""
+
+    format: str  # its name in `FORMATS`
+    version: str  # of the format, "" where there is none
+    path: Path
+    episodes: Sequence[SourceEpisode]
+    fps: float | None
+    env_args: Mapping[str, Any] | None  # robomimic's, None where the file does not say
+    masks: Mapping[str, Sequence[str]]  # filter key -> names of episodes
+    observations: str  # prefix of the keys that are observations: "obs/", "observation.", "observations/"
+    actions: str | None  # the usual key of the actions; None: the user must say
+    executed_actions: str | None  # key of what was executed, where it differs from what is to be imitated
+    upright: bool | None  # whether frames are stored with the top row first; None: not known
+
+    def read(self, episode: int, key: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Rows start to stop of an array: numbers as stored, frames decoded in the stored orientation.
+
+        Raises `UserError` naming file, episode and key for what cannot be read.
+        """
+
+    def identity(self, episode: int, key: str) -> str:
+        """Changes whenever the content of this array may have changed, links resolved; cheap to compute."""
+
+    def close(self) -> None: ...
