@@ -1,8 +1,8 @@
 """What a dataset format must tell and read: the contract of every reader below `datasets/`.
 
-A source knows its files and nothing of cameras, proprioception, splits or policies: `Dataset` makes those from
-it with the key mapping. Opening a source reads metadata and no pixels. A new format is one file that has a
-`Source` and a line in `FORMATS`.
+A source knows its files and nothing of cameras, proprioception, splits or policies: `Dataset` makes those
+from it with the key mapping. Opening a source reads metadata and no pixels. A new format is one file that
+has a `Source` and a line in `FORMATS`.
 """
 
 from collections.abc import Mapping, Sequence
