@@ -6,7 +6,6 @@ file is copied; images that were there are left out. Each demonstration is writt
 """
 
 import json
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -23,6 +22,7 @@ from envs.robosuite.env import MISSING
 from envs.robosuite.frames import StoredScene
 from s2robot.collecting.writer import claim_parts, copy_parts, write_obs
 from s2robot.errors import UserError, unknown_name
+from s2robot.files import replacing
 from s2robot.progress import progress
 from s2robot.rollouts.environment import is_installed
 from s2robot.types import IMAGE_SUFFIX, image_key
@@ -73,7 +73,6 @@ def render(data: Path, out: Path, size: tuple[int, int], cameras: Sequence[str] 
         raise UserError(f"{data} is not there or not an HDF5 file; a robomimic dataset (.hdf5) is wanted")
     if min(size) < 1:
         raise UserError(f"--size {size[0]} {size[1]}: frames have at least one pixel")
-    partial = out.with_name(out.name + ".tmp")
     with h5py.File(data, "r") as source:
         env_args, demos = _read(source, data)
         env_id, env_kwargs = environment_of(env_args)
@@ -90,10 +89,9 @@ def render(data: Path, out: Path, size: tuple[int, int], cameras: Sequence[str] 
         try:
             frames = _render_parts(source, parts, demos, chosen, size, env_args)
             env_kwargs |= {"image_size": list(size), "cameras": list(chosen)}
-            _join(source, parts, demos, partial, {**env_args, **to_env_args(env_id, env_kwargs)})
-            os.replace(partial, out)
+            with replacing(out, parts) as scratch:
+                _join(source, parts, demos, scratch, {**env_args, **to_env_args(env_id, env_kwargs)})
         finally:
-            partial.unlink(missing_ok=True)
             if out.exists() or not any(parts.glob("*.hdf5")):
                 shutil.rmtree(parts)
     return frames
@@ -125,12 +123,10 @@ def _render_parts(
         part = _part(parts, name)
         if part.exists():
             continue
-        partial = part.with_suffix(".tmp")
-        with h5py.File(partial, "w") as file:
+        with replacing(part) as scratch, h5py.File(scratch, "w") as file:
             demo = file.create_group("demo")
             _copy_but_images(source["data"][name], demo)
             _add_frames(demo, f"{source.filename}: {name}", cameras, size, env_args)
-        os.replace(partial, part)
     return frames
 
 

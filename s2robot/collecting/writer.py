@@ -5,7 +5,6 @@ What is written appears under its name complete or not at all.
 """
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import h5py
 import numpy as np
 
 from s2robot.errors import UserError
+from s2robot.files import SCRATCH_SUFFIX, replacing, write_text
 
 VALID_EVERY = 10  # every tenth demonstration is for validation
 ROBOMIMIC_GYM_TYPE = 2  # robomimic.envs.env_base.EnvType.GYM_TYPE
@@ -33,8 +33,7 @@ class Episode:
 
 def write_part(path: Path, episode: Episode, keep: bool) -> None:
     """Write one episode; without `keep` only the fact that it was tried."""
-    partial = path.with_suffix(".tmp")
-    with h5py.File(partial, "w") as file:
+    with replacing(path) as scratch, h5py.File(scratch, "w") as file:
         demo = file.create_group("demo")
         demo.attrs["num_samples"] = len(episode.arrays["actions"])
         demo.attrs["seed"] = episode.seed
@@ -46,7 +45,6 @@ def write_part(path: Path, episode: Episode, keep: bool) -> None:
                 demo[key] = values
             for key, values in episode.obs.items():
                 write_obs(demo.require_group("obs"), key, values)
-    os.replace(partial, path)
 
 
 def is_kept(path: Path) -> bool:
@@ -57,8 +55,7 @@ def is_kept(path: Path) -> bool:
 
 def assemble(parts: Sequence[Path], out: Path, env_args: dict[str, Any], attributes: dict[str, str]) -> None:
     """Put parts into one dataset with the splits `mask/train` and `mask/valid`."""
-    partial = out.with_name(out.name + ".tmp")
-    with h5py.File(partial, "w") as file:
+    with replacing(out, parts[0].parent) as scratch, h5py.File(scratch, "w") as file:
         data = file.create_group("data")
         names = [f"demo_{i}" for i in range(len(parts))]
         copy_parts(dict(zip(names, parts, strict=True)), data)
@@ -69,7 +66,6 @@ def assemble(parts: Sequence[Path], out: Path, env_args: dict[str, Any], attribu
         train = [name for name in names if name not in valid] or names
         file["mask/train"] = np.array(train, dtype="S")
         file["mask/valid"] = np.array(valid, dtype="S")
-    os.replace(partial, out)
 
 
 def copy_parts(parts: Mapping[str, Path], data: h5py.Group) -> None:
@@ -90,10 +86,10 @@ def claim_parts(out: Path, settings: str) -> Path:
     note = parts / "settings.json"
     if note.exists():
         must_match(note.read_text(), settings, parts)
-    elif any(parts.iterdir()):
+    elif any(path.suffix != SCRATCH_SUFFIX for path in parts.iterdir()):
         raise UserError(f"{parts} does not say what its parts were made with; delete it or change --out")
     else:
-        note.write_text(settings)
+        write_text(note, settings)
     return parts
 
 

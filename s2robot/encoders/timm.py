@@ -20,11 +20,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from s2robot.cache import cache_root
 from s2robot.encoders.base import EncoderSpec
 from s2robot.encoders.network import Pretrained, resolve_layer
 from s2robot.encoders.weights import fill, load_state, sha256_of
 from s2robot.errors import UserError
+from s2robot.files import cache_root
 
 HUB_FILE = "model.safetensors"
 USUAL_STRIDE = 16

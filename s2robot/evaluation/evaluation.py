@@ -10,7 +10,6 @@ An evaluation folder holds
 
 import json
 import math
-import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
@@ -20,6 +19,7 @@ from statistics import NormalDist
 from typing import Any
 
 from s2robot.errors import UserError
+from s2robot.files import write_text
 from s2robot.progress import progress
 from s2robot.rollouts.episodes import iter_episodes
 from s2robot.types import Actor, EpisodeResult
@@ -161,7 +161,7 @@ def _carried_on(out_dir: Path, plan: Mapping[str, Any]) -> list[EpisodeResult]:
     if json.loads(plan_file.read_text()) != json.loads(json.dumps(plan)):
         return []
     results = read_episodes(episodes_file)
-    _write(episodes_file, "".join(map(_to_line, results)))  # without a line cut off
+    write_text(episodes_file, "".join(map(_to_line, results)))  # without a line cut off
     return results
 
 
@@ -175,10 +175,4 @@ def _start_anew(out_dir: Path, plan: Mapping[str, Any]) -> None:
 
 
 def _write_json(path: Path, content: Any) -> None:
-    _write(path, json.dumps(content, indent=2) + "\n")
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(text)
-    os.replace(part, path)
+    write_text(path, json.dumps(content, indent=2) + "\n")

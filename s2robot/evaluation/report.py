@@ -5,7 +5,6 @@ script and curves are inside, the videos are linked by their path within the fol
 """
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from s2robot.errors import UserError
 from s2robot.evaluation.evaluation import Summary, read_episodes, summarise
+from s2robot.files import write_text
 from s2robot.runs import folder as run_folder
 from s2robot.runs import metrics
 from s2robot.types import EpisodeResult
@@ -67,9 +67,7 @@ def write_report(run_dir: Path) -> Path:
         config=config.read_text() if config.exists() else "",
     )
     path = run_dir / "report.html"
-    part = path.with_suffix(".part")
-    part.write_text(page)
-    os.replace(part, path)
+    write_text(path, page)
     return path
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from dataclasses import astuple
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from safetensors.numpy import save_file
 
 from s2robot.features.store import FeatureStore
 from s2robot.features.views import AS_IT_IS, Views
+from s2robot.files import replacing
 from s2robot.types import FrameSource
 
 
@@ -33,9 +33,8 @@ def save_manifest(
         "index": _index_digest(store, known),
     }
     file = _file(store, source, camera, views)
-    scratch = file.with_suffix(f".{os.getpid()}.tmp")
-    save_file({"rows": rows}, scratch, metadata)
-    scratch.replace(file)
+    with replacing(file) as scratch:
+        save_file({"rows": rows}, scratch, metadata)
 
 
 def load_manifest(

@@ -28,11 +28,11 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from s2robot.cache import cache_root
 from s2robot.encoders.base import EncoderSpec
 from s2robot.errors import UserError
 from s2robot.features.mapped import MappedRows
 from s2robot.features.row import Row
+from s2robot.files import cache_root, write_text
 
 FORMAT = 1
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
@@ -121,9 +121,7 @@ class FeatureStore:
         if not file.exists():
             try:
                 self.manifests.mkdir(parents=True, exist_ok=True)
-                scratch = file.with_suffix(f".{os.getpid()}.tmp")
-                scratch.write_text(json.dumps(settings, indent=2) + "\n")
-                scratch.replace(file)
+                write_text(file, json.dumps(settings, indent=2) + "\n")
             except OSError as error:
                 raise UserError(
                     f"cannot make feature store {self.folder}: {error.strerror} (S2ROBOT_CACHE moves it)"

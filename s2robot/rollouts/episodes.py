@@ -32,8 +32,8 @@ import numpy as np
 import torch
 
 from s2robot.errors import UserError
+from s2robot.files import leftovers
 from s2robot.rollouts.simulator import Failed, Finished, Observed, Ready, Setup, Start
-from s2robot.rollouts.video import part_path
 from s2robot.rollouts.worker import Died, Worker
 from s2robot.types import Actor, EpisodeResult
 
@@ -273,7 +273,8 @@ def _result(episode: _Episode, end: Finished) -> EpisodeResult:
 
 def _drop_unfinished_video(job: _Job) -> None:
     if job.video is not None:
-        part_path(job.video).unlink(missing_ok=True)
+        for scratch in leftovers(job.video):
+            scratch.unlink(missing_ok=True)
 
 
 def _answers(workers: Sequence[Worker], block: bool) -> Iterator[tuple[Worker, Any]]:

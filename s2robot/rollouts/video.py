@@ -13,6 +13,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from s2robot.files import create_scratch
+
 BORDER = 6  # pixels around the views, where the outcome shows; no view is covered
 CAPTION = 26  # pixels above the views
 NEUTRAL, SUCCESS, FAILURE = (32, 34, 37), (22, 132, 72), (190, 44, 44)
@@ -57,8 +59,7 @@ class EpisodeVideo:
 
     def __init__(self, path: Path, seed: int, fps: float) -> None:
         self.path, self.seed, self.fps = path, seed, fps
-        self._part = part_path(path)
-        self._part.unlink(missing_ok=True)  # a killed writer's file; it may still be flushing to it
+        self._scratch: Path | None = None
         self._ffmpeg: subprocess.Popen | None = None
         self._steps = -1
         self._last: list[np.ndarray] = []
@@ -74,19 +75,21 @@ class EpisodeVideo:
         word, colour = ("success", SUCCESS) if success else ("failure", FAILURE)
         for _ in range(max(1, round(HOLD_S * self.fps))):
             self._write(f"seed {self.seed}   step {self._steps}   {word}", colour)
-        if self._close() != 0:
-            raise OSError(f"ffmpeg could not write {self._part}")
-        self._part.replace(self.path)
+        if self._close() != 0 or self._scratch is None:
+            raise OSError(f"ffmpeg could not write {self._scratch}")
+        self._scratch.replace(self.path)
 
     def discard(self) -> None:
-        """Drop what was written."""
+        """Delete what was written."""
         self._close()
-        self._part.unlink(missing_ok=True)
+        if self._scratch is not None:
+            self._scratch.unlink(missing_ok=True)
 
     def _write(self, caption: str, colour: tuple[int, int, int]) -> None:
         frame = compose(self._last, caption, colour)
         if self._ffmpeg is None:
-            self._ffmpeg = _start_ffmpeg(self._part, frame.shape, self.fps)
+            self._scratch = create_scratch(self.path)
+            self._ffmpeg = _start_ffmpeg(self._scratch, frame.shape, self.fps)
         assert self._ffmpeg.stdin is not None
         self._ffmpeg.stdin.write(frame.data)
 
@@ -109,11 +112,6 @@ def _start_ffmpeg(path: Path, shape: tuple[int, ...], fps: float) -> subprocess.
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{fps:g}", "-i", "-"]
     # one thread: the cores belong to simulation and policy; faststart: plays while it loads
     target = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-preset", "veryfast", "-crf", "21"]
-    target += ["-threads", "1", "-movflags", "+faststart", str(path)]
+    target += ["-threads", "1", "-movflags", "+faststart", "-f", "mp4", str(path)]
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *source, *target]
     return subprocess.Popen(command, stdin=subprocess.PIPE)
-
-
-def part_path(path: Path) -> Path:
-    """Where a video is written until it is whole: `a.mp4` -> `a.part.mp4`."""
-    return path.with_suffix(".part" + path.suffix)

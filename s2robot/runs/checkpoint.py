@@ -25,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from s2robot.errors import UserError
+from s2robot.files import SCRATCH_SUFFIX, scratch_name
 from s2robot.policies import POLICIES, Policy, PolicyConfig, make_policy
 from s2robot.types import Spec
 
@@ -65,8 +66,8 @@ def save(
     Raises `UserError` when it cannot be written; the earlier checkpoints are as they were then.
     """
     name = f"step_{step:08d}"
-    target, partial = folder / name, folder / f"{name}.tmp"
-    shutil.rmtree(partial, ignore_errors=True)
+    target = folder / name
+    partial = scratch_name(target)
     try:
         partial.mkdir(parents=True)
         save_file(_contiguous(weights), partial / "model.safetensors")
@@ -80,13 +81,14 @@ def save(
     shutil.rmtree(target, ignore_errors=True)  # of a training that was killed before it was linked
     partial.rename(target)
     for link in links:
-        temporary = folder / f"{link}.tmp"
-        temporary.unlink(missing_ok=True)
+        temporary = scratch_name(folder / link)
         temporary.symlink_to(name)
         os.replace(temporary, folder / link)
     kept = {(folder / link).resolve() for link in LINKS}
-    for old in folder.glob("step_*"):
-        if old.resolve() not in kept:
+    for old in (*folder.glob("step_*"), *folder.glob(f".*{SCRATCH_SUFFIX}")):  # some of killed trainings
+        if old.is_symlink():
+            old.unlink()
+        elif old.resolve() not in kept:
             shutil.rmtree(old)
     return target
 

@@ -23,6 +23,7 @@ import yaml
 
 from s2robot import parallel
 from s2robot.errors import UserError
+from s2robot.files import write_text
 
 KIB_PER_GIB = 1024**2
 OF_A_TRAINING = ("checkpoints", "tensorboard", "metrics.jsonl", "eval", "report.html", "wandb_id")
@@ -49,7 +50,7 @@ def start(run_dir: Path, config: Mapping[str, Any], resume: bool) -> None:
         for name in OF_A_TRAINING:
             path = run_dir / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    _write(run_dir / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+    write_text(run_dir / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
 
 
 @contextmanager
@@ -68,16 +69,10 @@ def record_stage(run_dir: Path, name: str, seconds: float) -> None:
     usages = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     stages = read_stages(run_dir)
     stages[name] = {"seconds": round(seconds, 2), "peak_gib": round(max(usages) / KIB_PER_GIB, 2)}
-    _write(run_dir / "timings.json", json.dumps(stages, indent=2))
+    write_text(run_dir / "timings.json", json.dumps(stages, indent=2))
 
 
 def read_stages(run_dir: Path) -> dict[str, dict[str, float]]:
     """Stage name -> seconds and peak_gib, in the order in which they were first run."""
     path = run_dir / "timings.json"
     return json.loads(path.read_text()) if path.exists() else {}
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_suffix(".tmp")
-    partial.write_text(text)
-    os.replace(partial, path)

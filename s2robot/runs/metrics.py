@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -13,6 +12,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from s2robot import parallel
 from s2robot.errors import UserError
+from s2robot.files import write_text
 
 
 class Log(Protocol):
@@ -30,9 +30,7 @@ class MetricsLog:
     def __init__(self, run_dir: Path, resumed_step: int) -> None:
         self._path = run_dir / "metrics.jsonl"
         kept = [line for line in read(run_dir) if line["step"] <= resumed_step] if resumed_step else []
-        partial = self._path.with_suffix(".tmp")
-        partial.write_text("".join(json.dumps(line) + "\n" for line in kept))
-        os.replace(partial, self._path)
+        write_text(self._path, "".join(json.dumps(line) + "\n" for line in kept))
         self._board = SummaryWriter(str(run_dir / "tensorboard"), purge_step=resumed_step + 1)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:

@@ -10,7 +10,6 @@ from s2robot.rollouts.video import (
     EpisodeVideo,
     compose,
     frame_shape,
-    part_path,
 )
 
 
@@ -55,7 +54,7 @@ def test_an_episode_becomes_h264_that_ends_in_the_colour_of_its_outcome(tmp_path
     border = frames[:, -BORDER // 2, 60].astype(int)
     assert np.abs(border[:4] - colour).max(1).min() > 50
     np.testing.assert_allclose(border[4:], np.tile(colour, (5, 1)), atol=12)
-    assert not part_path(path).exists()
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_an_unfinished_video_gets_no_name(tmp_path):

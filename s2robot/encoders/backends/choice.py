@@ -3,11 +3,10 @@
 import importlib.metadata
 import importlib.util
 import json
-import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from s2robot.cache import cache_root
 from s2robot.encoders.backends.base import Backend, Build
 from s2robot.encoders.base import EncoderSpec, Features
+from s2robot.files import cache_root, write_text
 
 TILES, TURNS = 4, 3  # the best of a few turns counts: other work only makes one slower
 
@@ -79,13 +78,9 @@ def remembered() -> dict[str, dict[str, float]]:
 
 def _remember(key: str, tile_ms: dict[str, float]) -> None:
     file = _file()
-    scratch = file.with_suffix(f".{os.getpid()}.tmp")
-    try:
+    with suppress(OSError):  # a cache that cannot be written costs measuring again
         file.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(json.dumps(remembered() | {key: tile_ms}, indent=2) + "\n")
-        scratch.replace(file)
-    except OSError:
-        scratch.unlink(missing_ok=True)  # a cache that cannot be written costs measuring again
+        write_text(file, json.dumps(remembered() | {key: tile_ms}, indent=2) + "\n")
 
 
 def _tile_ms(backend: Backend, tile: int) -> float:

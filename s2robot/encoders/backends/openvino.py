@@ -18,11 +18,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from s2robot.cache import cache_root
 from s2robot.device import torch_threads
 from s2robot.encoders.backends.base import Build, FitsTile, frozen
 from s2robot.encoders.base import EncoderSpec, Features
 from s2robot.errors import UserError
+from s2robot.files import cache_root
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,57 @@
+"""Files that appear under their name once they are complete, and the folder of what can be computed again."""
+
+import glob
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SCRATCH_SUFFIX = ".part"
+
+
+def cache_root() -> Path:
+    """`$S2ROBOT_CACHE`, or `s2robot` in the user's cache folder (`$XDG_CACHE_HOME` or `~/.cache`)."""
+    if own := os.environ.get("S2ROBOT_CACHE"):
+        return Path(own).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "s2robot"
+
+
+@contextmanager
+def replacing(path: Path, folder: Path | None = None) -> Iterator[Path]:
+    """An empty scratch file to write; it becomes `path` at the end of the block, or is deleted by an error.
+
+    A reader sees the old file or the complete new one, never a part of it, also when the process is killed.
+    The scratch file lies beside `path`, or in `folder` on the same file system. Raises `OSError` where it
+    cannot be written.
+    """
+    scratch = create_scratch(path if folder is None else folder / path.name)
+    try:
+        yield scratch
+        os.replace(scratch, path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, complete or not at all. Raises `OSError`."""
+    with replacing(path) as scratch:
+        scratch.write_text(text)
+
+
+def create_scratch(path: Path) -> Path:
+    """Create an empty file beside `path` under a name that no other process uses. Raises `OSError`."""
+    scratch = scratch_name(path)
+    # O_EXCL and O_NOFOLLOW: nothing that is already there, a link for one, is written to
+    os.close(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666))
+    return scratch
+
+
+def scratch_name(path: Path) -> Path:
+    """A fresh hidden name beside `path`, for a folder or a link that becomes `path` when it is complete."""
+    return path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}{SCRATCH_SUFFIX}")
+
+
+def leftovers(path: Path) -> Iterator[Path]:
+    """Scratch files and folders for `path` that killed processes left, or that running ones are writing."""
+    yield from path.parent.glob(f".{glob.escape(path.name[:100])}.*{SCRATCH_SUFFIX}")
