@@ -16,8 +16,8 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 from pathlib import Path
+from typing import Any
 
 import yaml
 
