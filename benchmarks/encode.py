@@ -34,8 +34,8 @@ from s2robot.encoders.cameras import CameraEncoders
 from s2robot.encoders.costs import cost, weights_here
 from s2robot.features import build, build_with_report
 from s2robot.policies import make_policy
-from s2robot.policies.bc import BCConfig
 from s2robot.policies.observation import Statistics
+from s2robot.policies.options.bc import BCConfig
 from s2robot.training.batches import batches
 from s2robot.training.options import OptimConfig
 from s2robot.training.trainer import Trainer

@@ -88,7 +88,7 @@ def rows(calls: int) -> Iterator[tuple[str, int, int, float]]:
     net, draw = published_unet()
     yield PUBLISHED, _parameters(net), 16, median_ms(draw, max(3, calls // 10))
     for label, (name, options) in MEASURED.items():
-        policy = make_policy(SPEC, POLICIES[name][1](**options))
+        policy = make_policy(SPEC, POLICIES[name].options(**options))
         yield label, _parameters(policy), policy.config.horizon, median_ms(acting(policy), calls)
 
 

@@ -34,7 +34,7 @@ from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.evaluation.evaluation import evaluation_seeds, wilson_interval
 from s2robot.policies import make_policy
-from s2robot.policies.bc import BCConfig
+from s2robot.policies.options.bc import BCConfig
 from s2robot.rollouts.agent import Agent
 from s2robot.rollouts.episodes import default_workers, iter_episodes, run_episodes
 from s2robot.rollouts.simulator import make_env

@@ -24,8 +24,8 @@ from s2robot.features import FeatureStore, FeatureTable, place
 from s2robot.features.manifest import load_manifest, save_manifest
 from s2robot.features.store import RECORD
 from s2robot.policies import make_policy
-from s2robot.policies.bc import BCConfig
 from s2robot.policies.observation import Statistics
+from s2robot.policies.options.bc import BCConfig
 from s2robot.training.batches import batches
 from s2robot.training.options import OptimConfig
 from s2robot.training.trainer import Trainer

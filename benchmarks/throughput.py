@@ -138,7 +138,7 @@ def stored_policy(name: str, demos: Demos) -> tuple[Policy, dict[str, FeatureGat
         features={key: table.shape for key, table in tables.items()},
         scales={image_key(c): encoders.scales(c) for c in demos.cameras},
     )
-    policy = make_policy(spec, POLICIES[name][1]())
+    policy = make_policy(spec, POLICIES[name].options())
     statistics = {key: table.channel_stats() for key, table in tables.items()}
     policy.fit(Statistics(statistics, proprio, actions))
     return policy, dict(tables)

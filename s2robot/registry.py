@@ -1,6 +1,6 @@
 """Named choices: encoders, policies, heads, dataset formats. A member is imported when it is first used."""
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Generic, TypeVar
@@ -20,6 +20,20 @@ class Lazy:
         """Import the module and return the attribute."""
         module, _, attribute = self.path.partition(":")
         return getattr(import_module(module), attribute)
+
+
+def lazy_attributes(module: str, **paths: str) -> Callable[[str], Any]:
+    """A module's `__getattr__` (PEP 562): names that are imported when they are first used, by their paths.
+
+    `__getattr__ = lazy_attributes(__name__, Policy="s2robot.policies.base:Policy")`
+    """
+
+    def attribute(name: str) -> Any:
+        if name not in paths:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        return Lazy(paths[name]).load()
+
+    return attribute
 
 
 class Registry(MutableMapping[str, T], Generic[T]):

@@ -40,7 +40,7 @@ class TrainConfig:
         at_least(0, self, "seed")
         self.optim.check()
         self.rollout.check()
-        if not isinstance(self.policy, POLICIES[self.policy.name][1]):
+        if not isinstance(self.policy, POLICIES[self.policy.name].options):
             raise UserError(
                 f"policy.name={self.policy.name} has other options; say policy={self.policy.name}"
             )
@@ -100,5 +100,5 @@ def register() -> None:
     store.store(group="encoder", name="encoder_schema", node=EncoderConfig)
     store.store(group="data", name="data_schema", node=DataConfig)
     store.store(group="env", name="env_schema", node=EnvConfig)
-    for name, (_, config) in POLICIES.items():
-        store.store(group="policy", name=f"{name}_schema", node=config)
+    for name, entry in POLICIES.items():
+        store.store(group="policy", name=f"{name}_schema", node=entry.options)

@@ -1,33 +1,63 @@
-"""Policies by name. A new one is a class, a config dataclass, a line here and a YAML in configs/policy."""
+"""Policies by name. Listing them and reading their options imports no PyTorch.
 
-import torch
+A new policy is its options (a file in `options/`), its network (a file here) and a line below. Another
+package registers one in the same way:
 
-from s2robot.policies.act import ACT, ACTConfig
-from s2robot.policies.base import Policy, PolicyConfig
-from s2robot.policies.bc import BC, BCConfig
-from s2robot.policies.bc_paper import BCPaper, BCPaperConfig
-from s2robot.policies.diffusion import (
-    DiffusionTransformer,
-    DiffusionTransformerConfig,
-    DiffusionUNet,
-    DiffusionUNetConfig,
+    POLICIES["mine"] = PolicyEntry(MyConfig, Lazy("my_package.my_policy:MyPolicy"))
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from s2robot.policies.heads import HEADS
+from s2robot.policies.options.act import ACTConfig
+from s2robot.policies.options.base import PolicyConfig
+from s2robot.policies.options.bc import BCConfig, BCGMMConfig, BCRNNGMMConfig, BCTransformerGMMConfig
+from s2robot.policies.options.bc_paper import BCPaperConfig
+from s2robot.policies.options.diffusion import DiffusionTransformerConfig, DiffusionUNetConfig
+from s2robot.policies.options.flow import FlowConfig
+from s2robot.registry import Lazy, Registry, lazy_attributes
+
+if TYPE_CHECKING:
+    from s2robot.policies.base import Policy
+    from s2robot.policies.making import make_policy
+
+__all__ = ["HEADS", "POLICIES", "Policy", "PolicyConfig", "PolicyEntry", "make_policy"]
+
+
+@dataclass(frozen=True)
+class PolicyEntry:
+    """A registered policy: its options, and its class, which is imported when it is unpacked.
+
+    `policy_class, config_class = POLICIES[name]`; `POLICIES[name].options` alone imports no PyTorch.
+    """
+
+    options: type[PolicyConfig]
+    policy: "Lazy | type[Policy]"
+
+    def __iter__(self) -> Iterator[Any]:
+        yield self.policy.load() if isinstance(self.policy, Lazy) else self.policy
+        yield self.options
+
+
+POLICIES: Registry[PolicyEntry] = Registry("policy")
+POLICIES["act"] = PolicyEntry(ACTConfig, Lazy("s2robot.policies.act:ACT"))
+POLICIES["bc"] = PolicyEntry(BCConfig, Lazy("s2robot.policies.bc:BC"))
+POLICIES["bc_gmm"] = PolicyEntry(BCGMMConfig, Lazy("s2robot.policies.bc_gmm:BCGMM"))
+POLICIES["bc_paper"] = PolicyEntry(BCPaperConfig, Lazy("s2robot.policies.bc_paper:BCPaper"))
+POLICIES["bc_rnn_gmm"] = PolicyEntry(BCRNNGMMConfig, Lazy("s2robot.policies.bc_rnn_gmm:BCRNNGMM"))
+POLICIES["bc_transformer_gmm"] = PolicyEntry(
+    BCTransformerGMMConfig, Lazy("s2robot.policies.bc_transformer_gmm:BCTransformerGMM")
 )
-from s2robot.policies.flow import FlowConfig, FlowPolicy
-from s2robot.registry import Registry
-from s2robot.types import Spec
+POLICIES["diffusion_transformer"] = PolicyEntry(
+    DiffusionTransformerConfig, Lazy("s2robot.policies.diffusion:DiffusionTransformer")
+)
+POLICIES["diffusion_unet"] = PolicyEntry(
+    DiffusionUNetConfig, Lazy("s2robot.policies.diffusion:DiffusionUNet")
+)
+POLICIES["flow"] = PolicyEntry(FlowConfig, Lazy("s2robot.policies.flow:FlowPolicy"))
 
-POLICIES: Registry[tuple[type[Policy], type[PolicyConfig]]] = Registry("policy")
-POLICIES["act"] = (ACT, ACTConfig)
-POLICIES["bc"] = (BC, BCConfig)
-POLICIES["bc_paper"] = (BCPaper, BCPaperConfig)
-POLICIES["diffusion_transformer"] = (DiffusionTransformer, DiffusionTransformerConfig)
-POLICIES["diffusion_unet"] = (DiffusionUNet, DiffusionUNetConfig)
-POLICIES["flow"] = (FlowPolicy, FlowConfig)
-
-
-def make_policy(spec: Spec, config: PolicyConfig, seed: int = 0) -> Policy:
-    """Build the policy that `config.name` names, with weights drawn from `seed`."""
-    policy_class, _ = POLICIES[config.name]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return policy_class(spec, config)
+__getattr__ = lazy_attributes(  # these import PyTorch
+    __name__, Policy="s2robot.policies.base:Policy", make_policy="s2robot.policies.making:make_policy"
+)

@@ -5,7 +5,6 @@ ensembling is an option of the rollout and works with every policy.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,25 +12,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from s2robot.parallel import mean_size
-from s2robot.policies.base import Policy, PolicyConfig, check_attention, masked_mean
+from s2robot.policies.base import Policy, masked_mean
+from s2robot.policies.options.act import ACTConfig
 from s2robot.types import Batch, Spec
-
-
-@dataclass
-class ACTConfig(PolicyConfig):
-    name: str = "act"
-    width: int = 128
-    attention_heads: int = 4
-    style_layers: int = 2  # of the transformer that reads the expert's chunk, in training alone
-    encoder_layers: int = 2
-    decoder_layers: int = 2
-    dropout: float = 0.1
-    latent: int = 32  # length of z, what remains of the expert's chunk
-    kl_weight: float = 10.0
-
-    def check(self) -> None:
-        super().check()
-        check_attention(self.width, self.attention_heads)
 
 
 class ACT(Policy):

@@ -16,15 +16,16 @@ def acting_options(policy: Policy) -> dict[str, Any]:
 
 
 def set_acting_options(policy: Policy, options: Mapping[str, Any]) -> None:
-    """Change how a policy acts, for instance `{"inference_steps": 100}`.
+    """Change how a policy acts, for instance `{"inference_steps": 100}` or `{"action_steps": 1}`.
 
     Raises `UserError`, the policy as it was, for other options, wrong types and values that do not fit.
     """
     name, known = policy.config.name, policy.config.ACTING
     for option in options:
-        if option not in known and (not known or hasattr(policy.config, option)):
-            told = f"an evaluation of {name} sets {', '.join(known) or 'none of its options'}"
-            raise UserError(f"policy.{option} cannot be changed now: {told}")
+        if option not in known and hasattr(policy.config, option):
+            raise UserError(
+                f"policy.{option} cannot be changed now: an evaluation of {name} sets {', '.join(known)}"
+            )
         if option not in known:
             raise unknown_name(f"option of {name} in an evaluation", option, known)
     try:
@@ -32,4 +33,9 @@ def set_acting_options(policy: Policy, options: Mapping[str, Any]) -> None:
     except OmegaConfBaseException as error:
         raise UserError(f"policy.{getattr(error, 'full_key', '')}: {str(error).splitlines()[0]}") from error
     typed.check()
+    if typed.remembers and typed.action_steps != policy.config.action_steps:
+        raise UserError(
+            f"policy.action_steps={typed.action_steps}: {name} remembers one observation every "
+            f"{policy.config.action_steps} actions, as it was trained; action_steps must be that"
+        )
     policy.config = typed

@@ -5,11 +5,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from s2robot.errors import UserError, unknown_name
+from s2robot.errors import UserError
 from s2robot.policies.normalizer import Normalizer
 
 ARM = 7  # numbers of one arm's absolute action: position 3, axis-angle 3, gripper 1
-ROTATIONS = ("as_is", "6d")
 SMALLEST_ANGLE = 1e-6  # rad; below it a rotation's axis cannot be told
 
 
@@ -23,8 +22,6 @@ class Actions(nn.Module):
 
     def __init__(self, action_dim: int, rotation: str = "as_is") -> None:
         super().__init__()
-        if rotation not in ROTATIONS:
-            raise unknown_name("policy.rotation", rotation, ROTATIONS)
         if rotation == "6d" and action_dim not in (ARM, 2 * ARM):
             raise UserError(
                 f"policy.rotation=6d takes absolute actions of {ARM} or {2 * ARM} numbers "

@@ -22,74 +22,18 @@ A policy keeps nothing between calls: what must be remembered goes in and out as
 random comes from one generator an episode, and the queue of actions belongs to the rollout.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from s2robot.errors import UserError, unknown_name
 from s2robot.parallel import mean_size
 from s2robot.policies.actions import Actions
-from s2robot.policies.heads import HEADS
-from s2robot.policies.normalizer import MODES
 from s2robot.policies.observation import ObservationEncoder, Statistics
+from s2robot.policies.options.base import PolicyConfig
 from s2robot.types import Batch, Spec
-
-LOSSES: dict[str, Callable[[Tensor], Tensor]] = {"l1": torch.abs, "l2": torch.square}
-
-
-@dataclass
-class PolicyConfig:
-    """What every policy can be asked for; each policy adds its own."""
-
-    ACTING: ClassVar[tuple[str, ...]] = ()  # options that an evaluation may set: no weight depends on them
-
-    name: str = "???"
-    obs_steps: int = 1
-    horizon: int = 8
-    action_steps: int = 4
-    head: str = "spatial_softmax"
-    head_args: dict[str, Any] = field(default_factory=dict)
-    action_norm: str = "limits"  # limits: each dimension onto [-1, 1]; gaussian: mean 0 and deviation 1
-    proprio_norm: str = "limits"
-    rotation: str = "as_is"  # 6d for absolute poses, see s2robot.policies.actions
-
-    @property
-    def remembers(self) -> bool:
-        """Whether earlier observations reach the policy through its state."""
-        return False
-
-    @property
-    def obs_stride(self) -> int:
-        """Environment steps from one observation of a training window to the next."""
-        return self.action_steps if self.remembers else 1
-
-    @property
-    def read_steps(self) -> int:
-        """Observations that a rollout gives to `predict`."""
-        return 1 if self.remembers else self.obs_steps
-
-    @property
-    def reads_prefix(self) -> bool:
-        """Whether it must be given the encoder's prefix tokens, too."""
-        return HEADS[self.head].reads_prefix
-
-    def check(self) -> None:
-        """Raise `UserError` for horizons that do not fit together."""
-        if self.obs_steps < 1 or self.horizon < 1:
-            raise UserError(
-                f"policy.obs_steps={self.obs_steps} and policy.horizon={self.horizon} must be >= 1"
-            )
-        if not 1 <= self.action_steps <= self.horizon:
-            raise UserError(
-                f"policy.action_steps={self.action_steps} must be between 1 and policy.horizon={self.horizon}"
-            )
-        for option, mode in (("action_norm", self.action_norm), ("proprio_norm", self.proprio_norm)):
-            if mode not in MODES:
-                raise unknown_name(f"policy.{option}", mode, MODES)
 
 
 class Policy(nn.Module):
@@ -135,12 +79,6 @@ class Policy(nn.Module):
     ) -> Float[Tensor, "b ta da"]:
         """What `predict` gives at the "now" of training windows, after what they say came before."""
         return self.predict(batch.obs, None, generators)[0]
-
-
-def check_attention(width: int, heads: int) -> None:
-    """Raise `UserError` for a transformer whose width its attention heads cannot share."""
-    if width % heads:
-        raise UserError(f"policy.width={width} must be divisible by policy.attention_heads={heads}")
 
 
 def masked_mean(error: Float[Tensor, "b ta da"], mask: Tensor) -> Float[Tensor, ""]:

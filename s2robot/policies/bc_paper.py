@@ -5,43 +5,17 @@ features, proprioception and actions, the next 16 actions.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from s2robot.errors import UserError, unknown_name
-from s2robot.policies.base import LOSSES, Policy, PolicyConfig, check_attention, masked_mean
+from s2robot.policies.base import Policy, masked_mean
+from s2robot.policies.options.base import LOSSES
+from s2robot.policies.options.bc_paper import BCPaperConfig
 from s2robot.policies.sequence import check_stride, chunks, read_once, remembered
 from s2robot.types import Batch, Spec
-
-
-@dataclass
-class BCPaperConfig(PolicyConfig):
-    name: str = "bc_paper"
-    obs_steps: int = 16
-    horizon: int = 16
-    action_steps: int = 4
-    loss: str = "l1"  # l1 or l2
-    width: int = 128
-    layers: int = 3
-    attention_heads: int = 4
-    dropout: float = 0.1
-    history_dropout: float = 0.75  # share of the past that is hidden in training, on average
-
-    @property
-    def remembers(self) -> bool:
-        return True
-
-    def check(self) -> None:
-        super().check()
-        if self.loss not in LOSSES:
-            raise unknown_name("policy.loss", self.loss, LOSSES)
-        check_attention(self.width, self.attention_heads)
-        if not 0 <= self.history_dropout <= 1:
-            raise UserError(f"policy.history_dropout={self.history_dropout} must be between 0 and 1")
 
 
 class BCPaper(Policy):

@@ -1,76 +1,25 @@
 """Policies that draw the chunk from noise: a process, a denoiser that it calls, and what was observed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from s2robot.errors import UserError, unknown_name
-from s2robot.policies.base import LOSSES, Policy, PolicyConfig, check_attention, masked_mean
-from s2robot.policies.denoisers import DENOISERS, ConditionalUNet1d, Denoiser, DenoisingTransformer
+from s2robot.policies.base import Policy, masked_mean
+from s2robot.policies.denoisers import DENOISERS
+from s2robot.policies.denoisers.base import Denoiser
+from s2robot.policies.denoisers.transformer import DenoisingTransformer
+from s2robot.policies.denoisers.unet import ConditionalUNet1d
+from s2robot.policies.options.base import LOSSES
+from s2robot.policies.options.generative import GenerativeConfig
 from s2robot.policies.processes import Process
 from s2robot.types import Batch, Spec
 
 
-@dataclass
-class GenerativeConfig(PolicyConfig):
-    """Options of all of them."""
-
-    ACTING: ClassVar[tuple[str, ...]] = (*PolicyConfig.ACTING, "inference_steps", "temperature")
-
-    loss: str = "l2"  # l1 or l2
-    inference_steps: int = 10
-    temperature: float = 1.0  # deviation of the noise that sampling starts from; below 1 keeps near the mode
-
-    @property
-    def denoiser_name(self) -> str:
-        raise NotImplementedError
-
-    def make_process(self) -> Process:
-        raise NotImplementedError
-
-    def check(self) -> None:
-        super().check()
-        if self.loss not in LOSSES:
-            raise unknown_name("policy.loss", self.loss, LOSSES)
-        if self.inference_steps < 1:
-            raise UserError(f"policy.inference_steps={self.inference_steps} must be at least 1")
-        if not self.temperature >= 0:
-            raise UserError(f"policy.temperature={self.temperature} must be at least 0")
-        DENOISERS[self.denoiser_name]
-
-
-@dataclass
-class UNetOptions(GenerativeConfig):
-    embedding: int = 256  # length of what the U-Net is told about the observations
-    channels: list[int] = field(default_factory=lambda: [64, 128])
-    kernel: int = 5
-
-    def check(self) -> None:
-        super().check()
-        divisor = 2 ** (len(self.channels) - 1)
-        if self.denoiser_name == "unet" and self.horizon % divisor:
-            raise UserError(f"policy.horizon={self.horizon} must be divisible by {divisor} for this U-Net")
-
-
-@dataclass
-class TransformerOptions(GenerativeConfig):
-    width: int = 128  # of all tokens
-    attention_heads: int = 4
-    layers: int = 4
-    dropout: float = 0.0
-    causal: bool = False  # a step of the chunk does not attend to later ones
-
-    def check(self) -> None:
-        super().check()
-        check_attention(self.width, self.attention_heads)
-
-
 class GenerativePolicy(Policy):
-    """Trained to denoise, acts by denoising. A subclass says by its configuration what and how."""
+    """Trained to denoise, acts by denoising; the options name the denoiser, a subclass makes the process."""
 
     config: Any
 
@@ -79,8 +28,12 @@ class GenerativePolicy(Policy):
         super().__init__(spec, config, getattr(config, "width", None) if tokens else None)
         self.net = self._make_denoiser()
 
+    def process(self) -> Process:
+        """What corrupts and denoises, as the options are now (an evaluation may change some)."""
+        raise NotImplementedError
+
     def loss(self, batch: Batch) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
-        noisy, times, target = self.config.make_process().corrupt(self.actions(batch.actions))
+        noisy, times, target = self.process().corrupt(self.actions(batch.actions))
         predicted = self.net(noisy, self.net.embed(times), self._read(batch.obs))
         loss = masked_mean(LOSSES[self.config.loss](predicted - target), batch.mask)
         return loss, {self.config.loss: loss.detach()}
@@ -92,7 +45,7 @@ class GenerativePolicy(Policy):
         state: Sequence[Any] | None = None,
         generators: Sequence[torch.Generator] | None = None,
     ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:
-        process, seen = self.config.make_process(), self._read(obs)
+        process, seen = self.process(), self._read(obs)
         first = next(iter(obs.values()))
         levels = self.net.embed(process.times.to(first.device, non_blocking=True))
         chunk = self.config.temperature * self._noise(len(first), generators).to(levels)

@@ -4,7 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-MODES = ("limits", "gaussian")
+from s2robot.policies.options.base import NORMALISATIONS
+
 SMALLEST_SPREAD = 1e-4  # a dimension that varies less than this is a constant and is only shifted
 
 
@@ -26,8 +27,8 @@ class Normalizer(nn.Module):
     @torch.no_grad()
     def fit(self, values: Float[Tensor, "n d"], mode: str = "limits") -> "Normalizer":
         """Take the statistics of `values`; returns itself."""
-        if mode not in MODES:
-            raise ValueError(f"unknown normalisation {mode!r}; known: {', '.join(MODES)}")
+        if mode not in NORMALISATIONS:
+            raise ValueError(f"unknown normalisation {mode!r}; known: {', '.join(NORMALISATIONS)}")
         values = values.double()
         if mode == "limits":
             low, high = values.amin(0), values.amax(0)

@@ -9,15 +9,12 @@ from functools import lru_cache
 from typing import Protocol
 
 import torch
-from diffusers.schedulers.scheduling_ddim import DDIMScheduler
-from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from jaxtyping import Float
 from torch import Tensor
 
+from s2robot.policies.options.diffusion import SAMPLERS
+
 Generators = Sequence[torch.Generator] | None
-SAMPLERS = {"ddim": DDIMScheduler, "ddpm": DDPMScheduler}
-PREDICTIONS = ("sample", "epsilon", "v_prediction")
-FLOW_PREDICTIONS = ("sample", "velocity")
 TIME_SCALE = 1000.0  # flow's noise levels, 0 to 1, as the denoisers' embeddings want them
 
 

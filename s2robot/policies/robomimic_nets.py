@@ -9,17 +9,13 @@ import io
 from collections import OrderedDict
 from typing import Any
 
-import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
-
-from s2robot.parallel import mean_size
 
 with contextlib.redirect_stdout(io.StringIO()):  # the banner about a private macro file
     import robomimic.utils.obs_utils as obs_utils
-    from robomimic.models import policy_nets
+    from robomimic.models import obs_nets, policy_nets
 
-Mixture = torch.distributions.MixtureSameFamily
 KEY = "s2robot_observation"
 # A low-dimensional input is taken as it is: no core network, no randomisation.
 ENCODER_KWARGS: dict[str, dict[str, Any]] = {
@@ -30,6 +26,7 @@ ENCODER_KWARGS: dict[str, dict[str, Any]] = {
         "obs_randomizer_kwargs": {},
     }
 }
+NETWORKS = (obs_nets.RNN_MIMO_MLP, obs_nets.MIMO_Transformer, obs_nets.MIMO_MLP)
 
 
 def build(network: str, input_dim: int, action_dim: int, **kwargs: Any) -> Any:
@@ -46,26 +43,10 @@ def build(network: str, input_dim: int, action_dim: int, **kwargs: Any) -> Any:
         )
 
 
-def mixture_nll(
-    mixture: Mixture,  # of "... (ta da)"
-    actions: Float[Tensor, "... ta da"],
-    mask: Bool[Tensor, "... ta"],
-) -> Float[Tensor, ""]:
-    """Negative log-likelihood of the actions in `mask`, the others marginalised out, for each number.
+def raw_outputs(net: Any, seen: Float[Tensor, "b *t d"], **state: Any) -> Any:
+    """What an actor's network puts out before robomimic makes actions or distributions of it, by name.
 
-    The dimensions of a mode are independent, so those of masked steps are simply left out of it.
+    `state` is a recurrent network's: with `return_state=True` a pair of outputs and state comes back.
     """
-    modes: Any = mixture.component_distribution  # Independent(Normal)
-    each = modes.base_dist.log_prob(actions.flatten(-2)[..., None, :])  # ... m (ta da)
-    inside = mask.repeat_interleave(actions.shape[-1], dim=-1)[..., None, :]
-    chosen = mixture.mixture_distribution.logits.log_softmax(-1)  # ... m
-    likelihood = torch.logsumexp((each * inside).sum(-1) + chosen, dim=-1)
-    return -likelihood.sum() / (mean_size(mask.sum()) * actions.shape[-1])
-
-
-def likeliest(mixture: Mixture) -> Float[Tensor, "... d"]:
-    """The mean of the mode with the largest weight. Drawing nothing, it is the same each time."""
-    modes: Any = mixture.component_distribution
-    best = mixture.mixture_distribution.logits.argmax(-1)[..., None, None]  # ... 1 1
-    means = modes.base_dist.loc  # ... m d
-    return means.gather(-2, best.expand(*best.shape[:-1], means.shape[-1])).squeeze(-2)
+    network = next(network for network in NETWORKS if isinstance(net, network))
+    return network.forward(net, obs={KEY: seen}, goal=None, **state)

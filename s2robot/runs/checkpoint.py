@@ -27,6 +27,7 @@ from torch import Tensor
 from s2robot.errors import UserError
 from s2robot.files import SCRATCH_SUFFIX, scratch_name
 from s2robot.policies import POLICIES, Policy, PolicyConfig, make_policy
+from s2robot.policies.options.earlier import upgraded
 from s2robot.types import Spec
 
 FORMAT = 1
@@ -163,7 +164,8 @@ def restore_training_state(path: Path, state: Mapping[str, Tensor]) -> None:
 
 def policy_config(plain: Mapping[str, Any]) -> PolicyConfig:
     """The typed configuration of a policy from plain data; only known fields are taken."""
-    _, config_class = POLICIES[plain["name"]]
+    plain = upgraded(plain)
+    config_class = POLICIES[plain["name"]].options
     known = {field.name for field in fields(config_class)}
     if unknown := set(plain) - known:
         raise UserError(f"policy {plain['name']!r} has no option {', '.join(sorted(unknown))}")

@@ -68,6 +68,6 @@ def test_environment_choices_are_environments() -> None:
 def test_training_options_of_a_policy_give_way_to_the_command_line() -> None:
     chosen = ["policy=bc_rnn_gmm", *NEEDED["train"]]
     config = typed(compose("train", [*chosen, "experiment=demo"]))
-    assert (config.policy.network, config.policy.obs_steps, config.optim.batch_size) == ("rnn_gmm", 10, 16)
+    assert (config.policy.name, config.policy.obs_steps, config.optim.batch_size) == ("bc_rnn_gmm", 10, 16)
     assert typed(compose("train", [*chosen, "optim.batch_size=8"])).optim.batch_size == 8
     assert typed(compose("train", ["policy=bc", *NEEDED["train"]])).optim.batch_size == 64

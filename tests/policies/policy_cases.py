@@ -22,14 +22,14 @@ OBS_STEPS = 2
 # Every policy of the registry, and what else one of them can be.
 CASES: dict[str, tuple[str, dict[str, object]]] = {name: (name, {}) for name in sorted(POLICIES)} | {
     "bc, l2": ("bc", {"loss": "l2", "hidden": [32]}),
-    "bc, gmm": ("bc", {"network": "gmm", "hidden": [64]}),
     "bc, one action": ("bc", {"horizon": 1, "action_steps": 1}),
-    "bc, rnn": ("bc", {"network": "rnn_gmm", "hidden": [64], "rnn_dim": 32}),
-    "bc, rnn, one action": (
-        "bc",
-        {"network": "rnn_gmm", "hidden": [64], "rnn_dim": 32, "horizon": 1, "action_steps": 1},
+    "bc_gmm": ("bc_gmm", {"hidden": [64]}),
+    "bc_rnn_gmm": ("bc_rnn_gmm", {"hidden": [64], "rnn_dim": 32}),
+    "bc_rnn_gmm, one action": (
+        "bc_rnn_gmm",
+        {"hidden": [64], "rnn_dim": 32, "horizon": 1, "action_steps": 1},
     ),
-    "bc, transformer": ("bc", {"network": "transformer_gmm", "width": 64, "dropout": 0.0}),
+    "bc_transformer_gmm": ("bc_transformer_gmm", {"width": 64, "dropout": 0.0}),
     "bc, 6d": ("bc", {"rotation": "6d"}),
     "diffusion_unet, ddpm": ("diffusion_unet", {"sampler": "ddpm", "channels": [16, 32]}),
     "diffusion_unet, epsilon": ("diffusion_unet", {"prediction": "epsilon", "channels": [16, 32]}),
@@ -72,7 +72,7 @@ def observed(batch: Batch, config: PolicyConfig) -> dict[str, torch.Tensor]:
 
 def fitted(name: str, seed: int = 0, **options: object) -> Policy:
     """An untrained policy with statistics."""
-    policy = make_policy(SPEC, POLICIES[name][1](**{"obs_steps": OBS_STEPS, **options}), seed)
+    policy = make_policy(SPEC, POLICIES[name].options(**{"obs_steps": OBS_STEPS, **options}), seed)
     batch = make_batch(policy.config, b=16)
     policy.fit(
         Statistics(

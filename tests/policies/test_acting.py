@@ -28,7 +28,12 @@ def test_more_steps_change_the_actions_and_no_weight() -> None:
 def test_options_are_typed_and_named() -> None:
     policy = fitted("diffusion_unet", channels=[16, 32])
     set_acting_options(policy, {"inference_steps": 20, "temperature": 1, "sampler": "ddpm"})
-    assert acting_options(policy) == {"inference_steps": 20, "temperature": 1.0, "sampler": "ddpm"}
+    assert acting_options(policy) == {
+        "action_steps": 4,
+        "inference_steps": 20,
+        "temperature": 1.0,
+        "sampler": "ddpm",
+    }
 
 
 @pytest.mark.parametrize(
@@ -51,6 +56,18 @@ def test_others_are_refused_and_nothing_changes(options: dict[str, object], mess
     assert policy.config is before
 
 
-def test_policy_without_any() -> None:
-    with pytest.raises(UserError, match=r"policy.inference_steps cannot be changed now: .* bc sets none"):
-        set_acting_options(fitted("bc"), {"inference_steps": 3})
+def test_steps_to_execute_are_an_option_of_every_policy() -> None:
+    policy = fitted("bc")
+    set_acting_options(policy, {"action_steps": 8})
+    assert acting_options(policy) == {"action_steps": 8}
+    with pytest.raises(UserError, match=r"policy.inference_steps|unknown option of bc .* 'inference_steps'"):
+        set_acting_options(policy, {"inference_steps": 3})
+    with pytest.raises(UserError, match=r"policy.action_steps=9 must be between 1 and policy.horizon=8"):
+        set_acting_options(policy, {"action_steps": 9})
+
+
+def test_a_policy_that_remembers_acts_as_often_as_it_was_trained() -> None:
+    policy = fitted("bc_rnn_gmm")
+    set_acting_options(policy, {"action_steps": 4})
+    with pytest.raises(UserError, match="bc_rnn_gmm remembers one observation every 4 actions"):
+        set_acting_options(policy, {"action_steps": 1})

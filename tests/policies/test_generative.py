@@ -9,8 +9,11 @@ from policy_cases import fitted, make_batch
 from torch import Tensor
 
 from s2robot.errors import UserError
-from s2robot.policies.denoisers import ConditionalUNet1d, DenoisingTransformer
-from s2robot.policies.processes import FLOW_PREDICTIONS, PREDICTIONS, Diffusion, Flow, Process
+from s2robot.policies.denoisers.transformer import DenoisingTransformer
+from s2robot.policies.denoisers.unet import ConditionalUNet1d
+from s2robot.policies.options.diffusion import PREDICTIONS
+from s2robot.policies.options.flow import FLOW_PREDICTIONS
+from s2robot.policies.processes import Diffusion, Flow, Process
 
 CLEAN = torch.rand(2, 8, 7, generator=torch.Generator().manual_seed(0)) * 2 - 1
 NOISE = torch.randn(2, 8, 7, generator=torch.Generator().manual_seed(1))
@@ -125,10 +128,8 @@ def test_clean_chunk_is_clipped_only_where_actions_end_at_one() -> None:
     far = torch.full((1, 8, 7), 3.0)
     assert Diffusion("sample", 100, steps=1, clip=True).step(far, 0, NOISE[:1]).max() == 1
     assert Diffusion("sample", 100, steps=1, clip=False).step(far, 0, NOISE[:1]).max() == 3
-    assert (
-        fitted("diffusion_unet", action_norm="gaussian").config.make_process().sampler.config.clip_sample
-        is False
-    )
+    process = fitted("diffusion_unet", action_norm="gaussian").process()
+    assert process.sampler.config.clip_sample is False
 
 
 def test_unet_reads_once_what_it_could_read_every_step() -> None:

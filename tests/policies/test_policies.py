@@ -28,9 +28,9 @@ class Learning(NamedTuple):
 LEARNING = {
     "act": Learning({"dropout": 0.0}, 2e-3, 700),
     "bc, l2": Learning({"hidden": [256]}, 1e-2, 2000),
-    "bc, rnn": Learning({"rnn_dim": 128, "rnn_layers": 1}, 1e-2),
-    "bc, rnn, one action": Learning({"rnn_dim": 128, "rnn_layers": 1}, 1e-2),
-    "bc, transformer": Learning({"modes": 1, "layers": 1}, 5e-3, 1500),
+    "bc_rnn_gmm": Learning({"rnn_dim": 128, "rnn_layers": 1}, 1e-2),
+    "bc_rnn_gmm, one action": Learning({"rnn_dim": 128, "rnn_layers": 1}, 1e-2),
+    "bc_transformer_gmm": Learning({"modes": 1, "layers": 1}, 5e-3, 1500),
     "bc_paper": Learning({"dropout": 0.0, "history_dropout": 0.0, "width": 64}),
     "diffusion_transformer": Learning({"width": 64, "layers": 2, "temperature": 0.0}, 2e-3, 2000),
     "diffusion_unet": Learning({"channels": [32, 64], "temperature": 0.0}, 3e-3, 700),
@@ -176,9 +176,9 @@ def test_horizons_that_do_not_fit_are_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("bc", {"network": "gmn"}, "unknown policy.network 'gmn'; did you mean 'gmm'"),
-        ("bc", {"loss": "nll"}, "loss=nll does not fit policy.network=mlp; it takes l1 or l2"),
-        ("bc", {"network": "gmm", "loss": "l1"}, "does not fit policy.network=gmm; it takes nll"),
+        ("bc", {"loss": "nll"}, "unknown policy.loss 'nll'; .*l1, l2"),
+        ("bc_gmm", {"modes": 0}, "policy.modes=0 must be at least 1"),
+        ("bc", {"obs_steps": 0}, "policy.obs_steps=0 must be at least 1"),
         ("bc", {"action_norm": "gaussian"}, "action_norm must be limits"),
         ("bc", {"proprio_norm": "gausian"}, "did you mean 'gaussian'"),
         ("bc", {"rotation": "6D"}, "unknown policy.rotation '6D'; did you mean '6d'"),

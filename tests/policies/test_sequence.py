@@ -9,23 +9,18 @@ import torch
 from policy_cases import SPEC, fitted, make_batch
 
 from s2robot.errors import UserError
-from s2robot.policies import Policy
+from s2robot.policies import POLICIES, Policy
 from s2robot.policies.sequence import chunks, read_once, without_repeats
 from s2robot.types import Batch
 
 STRIDE, HORIZON, LENGTH = 2, 3, 5
-REMEMBERING = {
-    "rnn": ("bc", {"network": "rnn_gmm"}),
-    "transformer": ("bc", {"network": "transformer_gmm"}),
-    "paper": ("bc_paper", {}),
-}
+REMEMBERING = [name for name, entry in POLICIES.items() if entry.options().remembers]
 
 
 @pytest.fixture(params=REMEMBERING)
 def policy(request: pytest.FixtureRequest) -> Policy:
     """Each of them, remembering three decisions of two actions each."""
-    name, options = REMEMBERING[request.param]
-    return fitted(name, obs_steps=3, horizon=HORIZON, action_steps=STRIDE, **options).eval()
+    return fitted(request.param, obs_steps=3, horizon=HORIZON, action_steps=STRIDE).eval()
 
 
 def episode(policy: Policy, b: int = 2) -> dict[str, torch.Tensor]:
@@ -76,7 +71,7 @@ def test_window_slides_or_starts_anew_when_it_is_full(policy: Policy) -> None:
     first = {
         key: values[:, LENGTH - 2 :] for key, values in seen.items()
     }  # decision 3 is the RNN's first again
-    if getattr(policy.config, "network", None) == "rnn_gmm":
+    if policy.config.name == "bc_rnn_gmm":
         again, begun = policy.predict({key: values[:, :1] for key, values in first.items()})
         torch.testing.assert_close(done[3], again)
         torch.testing.assert_close(done[4], policy.predict({k: v[:, 1:] for k, v in first.items()}, begun)[0])
@@ -128,7 +123,7 @@ def test_every_observation_of_a_window_has_its_chunk() -> None:
 
 
 def test_recurrent_loss_does_not_read_the_repeats_before_an_episode() -> None:
-    policy = fitted("bc", network="rnn_gmm", obs_steps=3)
+    policy = fitted("bc_rnn_gmm", obs_steps=3)
     batch = make_batch(policy.config)  # the last row is at an episode's start
     before = policy.loss(batch)[0]
     for values in batch.obs.values():

@@ -157,6 +157,12 @@ def test_numbers_that_are_not_finite_stop_it_at_their_demonstration(
     assert all(value.isfinite().all() for value in checkpoint.load(_last(tmp_path)).policy.parameters())
 
 
+def test_a_mixture_that_diverges_is_told_as_any_other(demos_path: Path, tmp_path: Path) -> None:
+    """torch.distributions, left to themselves, raise a bare ValueError here."""
+    with pytest.raises(UserError, match=r"is not finite at step \d: .* demonstrations demo_"):
+        run_training(demos_path, tmp_path, "bc_gmm", "policy.hidden=[16]", "optim.learning_rate=1e30")
+
+
 def _infinite_slope(zero: Tensor) -> Tensor:
     """0 with an infinite derivative: a finite loss whose gradient is not."""
     return zero.abs().sqrt()

@@ -41,8 +41,9 @@ def options(demos: Path, run_dir: Path, policy: str = "bc", *more: str) -> list[
     intervals = ["optim.log_every=3", "optim.valid_every=6", "optim.checkpoint_every=4"]
     fast = ["encoder.sizes=[64]", "encoder.backend=torch", "device=cpu", "optim.batch_size=8"]
     schedule = [f"optim.steps={STEPS}", "optim.warmup_steps=2", *intervals]
-    chosen = [f"policy={policy}", "policy.obs_steps=2", "policy.head_args.keypoints=4", *POLICIES[policy]]
-    return [f"data.path={demos}", f"run_dir={run_dir}", *fast, *schedule, *chosen, *more]
+    chosen = [f"policy={policy}", "policy.obs_steps=2", "policy.head_args.keypoints=4"]
+    small = POLICIES.get(policy, [])
+    return [f"data.path={demos}", f"run_dir={run_dir}", *fast, *schedule, *chosen, *small, *more]
 
 
 def run_training(demos: Path, run_dir: Path, policy: str = "bc", *more: str) -> None:

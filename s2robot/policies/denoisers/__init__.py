@@ -1,12 +1,14 @@
 """Networks that denoise a chunk of actions, by name; see `s2robot.policies.denoisers.base`."""
 
-from s2robot.policies.denoisers.base import Denoiser
-from s2robot.policies.denoisers.transformer import DenoisingTransformer
-from s2robot.policies.denoisers.unet import ConditionalUNet1d
-from s2robot.registry import Registry
+from typing import TYPE_CHECKING
 
-DENOISERS: Registry[type[Denoiser]] = Registry("policy.denoiser")
-DENOISERS["transformer"] = DenoisingTransformer
-DENOISERS["unet"] = ConditionalUNet1d
+from s2robot.registry import Lazy, Registry
 
-__all__ = ["DENOISERS", "ConditionalUNet1d", "Denoiser", "DenoisingTransformer"]
+if TYPE_CHECKING:
+    from s2robot.policies.denoisers.base import Denoiser
+
+__all__ = ["DENOISERS"]
+
+DENOISERS: "Registry[type[Denoiser]]" = Registry("policy.denoiser")
+DENOISERS["transformer"] = Lazy("s2robot.policies.denoisers.transformer:DenoisingTransformer")
+DENOISERS["unet"] = Lazy("s2robot.policies.denoisers.unet:ConditionalUNet1d")

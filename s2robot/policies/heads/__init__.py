@@ -1,28 +1,32 @@
 """Heads by name: what is trained on top of the frozen features, one for each camera.
 
 Peers hand the policy one pooled vector of a frozen encoder; keeping the grid and training the pooling
-is what closes the gap. A new head is a file and a line here.
+is what closes the gap. A new head is a file and a line here. Listing the names imports no PyTorch.
 """
 
+from typing import TYPE_CHECKING
+
 from s2robot.errors import UserError
-from s2robot.policies.heads.attention import Attention
-from s2robot.policies.heads.base import CameraShape, Head
-from s2robot.policies.heads.cls import Cls
-from s2robot.policies.heads.conv import Conv
-from s2robot.policies.heads.mean import Mean
-from s2robot.policies.heads.spatial_softmax import SpatialSoftmax
-from s2robot.policies.heads.tokens import Tokens
-from s2robot.registry import Registry
+from s2robot.registry import Lazy, Registry, lazy_attributes
+
+if TYPE_CHECKING:
+    from s2robot.policies.heads.base import CameraShape, Head
 
 __all__ = ["HEADS", "CameraShape", "Head", "check_head"]
 
-HEADS: Registry[type[Head]] = Registry("policy head")
-HEADS["attention"] = Attention
-HEADS["cls"] = Cls
-HEADS["conv"] = Conv
-HEADS["mean"] = Mean
-HEADS["spatial_softmax"] = SpatialSoftmax
-HEADS["tokens"] = Tokens
+HEADS: "Registry[type[Head]]" = Registry("policy head")
+HEADS["attention"] = Lazy("s2robot.policies.heads.attention:Attention")
+HEADS["cls"] = Lazy("s2robot.policies.heads.cls:Cls")
+HEADS["conv"] = Lazy("s2robot.policies.heads.conv:Conv")
+HEADS["mean"] = Lazy("s2robot.policies.heads.mean:Mean")
+HEADS["spatial_softmax"] = Lazy("s2robot.policies.heads.spatial_softmax:SpatialSoftmax")
+HEADS["tokens"] = Lazy("s2robot.policies.heads.tokens:Tokens")
+
+__getattr__ = lazy_attributes(  # these import PyTorch
+    __name__,
+    CameraShape="s2robot.policies.heads.base:CameraShape",
+    Head="s2robot.policies.heads.base:Head",
+)
 
 
 def check_head(name: str, encoder: str, prefix_tokens: int) -> None:

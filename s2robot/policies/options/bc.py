@@ -1,0 +1,85 @@
+"""Options of behaviour cloning with robomimic's networks."""
+
+from dataclasses import dataclass
+
+from s2robot.config import at_least, option
+from s2robot.errors import UserError
+from s2robot.policies.options.base import LOSSES, PolicyConfig, check_attention
+
+
+@dataclass
+class RobomimicOptions(PolicyConfig):
+    """robomimic's networks end in a tanh."""
+
+    def check(self) -> None:
+        super().check()
+        if self.action_norm != "limits":
+            raise UserError(f"policy={self.name} acts within [-1, 1]: policy.action_norm must be limits")
+
+
+@dataclass
+class BCConfig(RobomimicOptions):
+    """Options of `s2robot.policies.bc.BC`."""
+
+    name: str = option("bc", "of the policy")
+    loss: str = option("l1", "l1 or l2, of normalised actions")
+    hidden: list[int] = option([512, 512], "widths of the hidden layers")
+
+    def check(self) -> None:
+        super().check()
+        self.check_choice("loss", LOSSES)
+
+
+@dataclass
+class MixtureOptions(RobomimicOptions):
+    """Options of policies that predict a mixture of Gaussians; they learn by likelihood."""
+
+    modes: int = option(5, "Gaussians of the mixture")
+    min_std: float = option(0.01, "smallest deviation of a mode, in normalised actions")
+
+    def check(self) -> None:
+        super().check()
+        at_least(1, self, "modes", group="policy.")
+
+
+@dataclass
+class BCGMMConfig(MixtureOptions):
+    """Options of `s2robot.policies.bc_gmm.BCGMM`."""
+
+    name: str = option("bc_gmm", "of the policy")
+    hidden: list[int] = option([512, 512], "widths of the hidden layers")
+
+
+@dataclass
+class BCRNNGMMConfig(MixtureOptions):
+    """Options of `s2robot.policies.bc_rnn_gmm.BCRNNGMM`."""
+
+    name: str = option("bc_rnn_gmm", "of the policy")
+    obs_steps: int = option(10, "decisions that the network remembers, the last is now")
+    hidden: list[int] = option([512, 512], "widths of the layers behind the recurrent ones")
+    rnn_dim: int = option(256, "width of the LSTM")
+    rnn_layers: int = option(2, "layers of the LSTM")
+
+    @property
+    def remembers(self) -> bool:
+        return True
+
+
+@dataclass
+class BCTransformerGMMConfig(MixtureOptions):
+    """Options of `s2robot.policies.bc_transformer_gmm.BCTransformerGMM`."""
+
+    name: str = option("bc_transformer_gmm", "of the policy")
+    obs_steps: int = option(10, "decisions that the transformer looks back on, the last is now")
+    width: int = option(128, "of the tokens")
+    layers: int = option(2, "of the transformer")
+    attention_heads: int = option(4, "of each layer; they divide the width")
+    dropout: float = option(0.1, "of embeddings, attention and layers, in training")
+
+    @property
+    def remembers(self) -> bool:
+        return True
+
+    def check(self) -> None:
+        super().check()
+        check_attention(self.width, self.attention_heads)

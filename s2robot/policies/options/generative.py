@@ -1,0 +1,62 @@
+"""Options of the policies that draw the chunk from noise, and of their denoisers."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from s2robot.config import at_least, option
+from s2robot.errors import UserError
+from s2robot.policies.options.base import LOSSES, PolicyConfig, check_attention
+
+
+@dataclass
+class GenerativeConfig(PolicyConfig):
+    """Options of all of them."""
+
+    ACTING: ClassVar[tuple[str, ...]] = (*PolicyConfig.ACTING, "inference_steps", "temperature")
+
+    loss: str = option("l1", "l1 or l2, of what the network predicts")
+    inference_steps: int = option(10, "denoising steps of each chunk")
+    temperature: float = option(
+        0.5, "deviation of the noise that sampling starts from; 1: as trained, 0: none"
+    )
+
+    @property
+    def denoiser_name(self) -> str:
+        """Which of `DENOISERS` it is."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        super().check()
+        self.check_choice("loss", LOSSES)
+        at_least(1, self, "inference_steps", group="policy.")
+        at_least(0, self, "temperature", group="policy.")
+
+
+@dataclass
+class UNetOptions(GenerativeConfig):
+    """Options of the U-Net."""
+
+    embedding: int = option(256, "length of the observation's embedding in the U-Net")
+    channels: list[int] = option([64, 128], "of the U-Net, one number for each resolution")
+    kernel: int = option(5, "of the U-Net's convolutions, in environment steps")
+
+    def check(self) -> None:
+        super().check()
+        divisor = 2 ** (len(self.channels) - 1)
+        if self.denoiser_name == "unet" and self.horizon % divisor:
+            raise UserError(f"policy.horizon={self.horizon} must be divisible by {divisor} for this U-Net")
+
+
+@dataclass
+class TransformerOptions(GenerativeConfig):
+    """Options of the denoising transformer."""
+
+    width: int = option(128, "of the transformer's tokens")
+    attention_heads: int = option(4, "of each layer; they divide the width")
+    layers: int = option(4, "of the transformer")
+    dropout: float = option(0.0, "of the transformer, in training")
+    causal: bool = option(False, "a step of the chunk does not attend to later ones")
+
+    def check(self) -> None:
+        super().check()
+        check_attention(self.width, self.attention_heads)

@@ -1,0 +1,77 @@
+"""Checkpoints of version 0.1 act as they did then.
+
+`checkpoints_0_1.json` was written by version 0.1: for each policy its options, the names and shapes of its
+tensors, and the chunk that it predicted with the tensors and observations of `numbers`.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from s2robot.errors import UserError
+from s2robot.policies.options.earlier import NETWORKS, upgraded
+from s2robot.runs import checkpoint
+
+RECORDED = json.loads((Path(__file__).parent / "checkpoints_0_1.json").read_text())
+
+
+def numbers(shape: tuple[int, ...], seed: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def write(folder: Path, policy: Mapping[str, Any]) -> None:
+    """A checkpoint as version 0.1 wrote it."""
+    tensors = {
+        name: numbers(shape, i).abs() + 0.1 if name.endswith("scale") else 0.5 * numbers(shape, i)
+        for i, (name, shape) in enumerate(policy["tensors"].items())
+    }
+    save_file(tensors, folder / "model.safetensors")
+    save_file({}, folder / "samples.safetensors")
+    description = {
+        "format": RECORDED["format"],
+        "step": 7,
+        "spec": RECORDED["spec"],
+        "config": {"policy": policy["config"]},
+        "encoders": {},
+        "training_seeds": [],
+        "selection_seeds": [],
+        "metrics": {},
+    }
+    (folder / "checkpoint.json").write_text(json.dumps(description))
+
+
+def observation(steps: int) -> dict[str, Tensor]:
+    spec = RECORDED["spec"]
+    obs = {key: numbers((1, steps, *s), 100 + i) for i, (key, s) in enumerate(spec["features"].items())}
+    obs |= {key: numbers((1, steps, *s), 200 + i) for i, (key, s) in enumerate(spec["prefix"].items())}
+    return obs | {"robot0_eef_pos": numbers((1, steps, 3), 300)}
+
+
+@pytest.mark.parametrize(
+    "policy", RECORDED["policies"], ids=lambda policy: policy["config"].get("network", "bc_paper")
+)
+def test_checkpoint_of_0_1_predicts_what_it_did(policy: Mapping[str, Any], tmp_path: Path) -> None:
+    write(tmp_path, policy)
+    loaded = checkpoint.load(tmp_path).policy
+    actions, _ = loaded.predict(observation(loaded.config.read_steps))
+    torch.testing.assert_close(actions[0], torch.tensor(policy["actions"]), atol=1e-5, rtol=1e-5)
+
+
+def test_networks_of_0_1_are_policies() -> None:
+    recorded = [policy["config"] for policy in RECORDED["policies"]]
+    networks = {plain["network"]: plain for plain in recorded if "network" in plain}
+    assert networks.keys() == NETWORKS.keys()
+    for network, plain in networks.items():
+        assert checkpoint.policy_config(plain).name == NETWORKS[network]
+        assert checkpoint.policy_config(upgraded(plain)) == checkpoint.policy_config(plain)
+    assert checkpoint.policy_config(networks["mlp"]).loss == "l1"
+    with pytest.raises(UserError, match=r"unknown policy\.network of version 0\.1 'gmn'; did you mean 'gmm'"):
+        upgraded({**networks["gmm"], "network": "gmn"})
+    with pytest.raises(UserError, match="has no option _target_"):
+        checkpoint.policy_config({**networks["gmm"], "_target_": "os.system"})
