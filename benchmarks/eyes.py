@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from s2robot.datasets.robomimic import Demos
+from s2robot.datasets import open_dataset
+from s2robot.datasets.dataset import Dataset
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.evaluation.evaluation import evaluation_seeds, wilson_interval
@@ -28,7 +29,7 @@ from s2robot.types import Actor, camera_of
 class OthersEyes:
     """An actor that is shown the frames of a demonstration drawn for each episode."""
 
-    def __init__(self, agent: Agent, demos: Demos) -> None:
+    def __init__(self, agent: Agent, demos: Dataset) -> None:
         self.agent, self.demos = agent, demos
         self.obs_keys, self.obs_steps, self.action_steps = agent.obs_keys, agent.obs_steps, agent.action_steps
 
@@ -61,7 +62,7 @@ def main() -> None:
     loaded = checkpoint.load(arguments.run_dir / "checkpoints" / "last")
     policy, spec, cpu = loaded.policy, loaded.policy.spec, torch.device("cpu")
     encoders = CameraEncoders.from_dict(loaded.encoders, cpu)
-    demos = Demos(loaded.config["data"]["path"])
+    demos = open_dataset(loaded.config["data"]["path"])
     seeds = evaluation_seeds(arguments.episodes, loaded.training_seeds)
 
     torch.manual_seed(0)

@@ -26,8 +26,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from s2robot.collecting.collect import Collection, collect
+from s2robot.datasets import open_dataset
+from s2robot.datasets.dataset import Dataset
 from s2robot.datasets.options import DataConfig
-from s2robot.datasets.robomimic import Demos
 from s2robot.datasets.windows import FeatureGather, Windows
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
@@ -86,7 +87,7 @@ class Contender:
     """A policy in training on some observations; `turn` says how many samples it learns from in a second."""
 
     def __init__(
-        self, policy: Policy, seen: Mapping[str, FeatureGather], demos: Demos, batch_size: int, steps: int
+        self, policy: Policy, seen: Mapping[str, FeatureGather], demos: Dataset, batch_size: int, steps: int
     ) -> None:
         config, episodes = policy.config, range(len(demos.episodes))
         proprio, actions = demos.proprioception(DataConfig().proprio), demos.actions()
@@ -114,7 +115,7 @@ class Contender:
         return self.batch_size * self.steps / (time.perf_counter() - start)
 
 
-def frames_of(demos: Demos, camera: str, size: int | None) -> Frames:
+def frames_of(demos: Dataset, camera: str, size: int | None) -> Frames:
     """All frames of a camera, decoded, in RAM, shrunk to `size` pixels if it is not None."""
     frames = np.concatenate([demos.read_frames(episode, camera) for episode in demos.episodes])
     pixels = torch.from_numpy(frames).permute(0, 3, 1, 2)
@@ -124,7 +125,7 @@ def frames_of(demos: Demos, camera: str, size: int | None) -> Frames:
     return Frames(small.round().to(torch.uint8))
 
 
-def stored_policy(name: str, demos: Demos) -> tuple[Policy, dict[str, FeatureGather]]:
+def stored_policy(name: str, demos: Dataset) -> tuple[Policy, dict[str, FeatureGather]]:
     """A policy that reads cached features, and the features."""
     encoders = CameraEncoders("lite0", SIZES, CAMERA_SIZES)
     tables = {image_key(c): place(build(demos, c, encoders), CPU) for c in demos.cameras}
@@ -144,7 +145,9 @@ def stored_policy(name: str, demos: Demos) -> tuple[Policy, dict[str, FeatureGat
     return policy, dict(tables)
 
 
-def seeing_pixels(policy: Policy, demos: Demos, size: int | None) -> tuple[Policy, dict[str, FeatureGather]]:
+def seeing_pixels(
+    policy: Policy, demos: Dataset, size: int | None
+) -> tuple[Policy, dict[str, FeatureGather]]:
     """The same policy with a ResNet-18 for each camera, and the frames."""
     frames = {image_key(c): frames_of(demos, c, size) for c in demos.cameras}
     policy = copy.deepcopy(policy)
@@ -170,7 +173,7 @@ def main() -> None:
         path = Path(folder, "demos.hdf5")
         task = {"image_size": arguments.size}
         collect(Collection("s2robot/PickCube-v0", arguments.demonstrations, env_kwargs=task), path)
-        demos = Demos(path)
+        demos = open_dataset(path)
         policy, tables = stored_policy(arguments.policy, demos)
         made = {
             "store": (policy, tables),

@@ -131,7 +131,13 @@ class FrameSource(Protocol):
 
     def image_size(self, camera: str) -> tuple[int, int]: ...
 
-    def read_frames(self, episode: str, camera: str) -> UInt8[np.ndarray, "t h w 3"]: ...
+    def episode_identity(self, episode: str, camera: str) -> str:
+        """Changes whenever the frames of an episode may have changed, cheap to compute."""
+
+    def read_frames(
+        self, episode: str, camera: str, start: int = 0, stop: int | None = None
+    ) -> UInt8[np.ndarray, "t h w 3"]:
+        """Frames start to stop of an episode; all, unless given. Long episodes are read in pieces."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from s2robot.datasets.robomimic import Demos
+from s2robot.datasets import open_dataset
+from s2robot.datasets.dataset import Dataset
 from s2robot.device import choose_device
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError, unknown_name
@@ -28,7 +29,7 @@ from s2robot.features.views import Views
 class Job:
     """A dataset, the way of encoding it, and the command line that asked."""
 
-    source: Demos
+    source: Dataset
     cameras: list[str]
     encoders: CameraEncoders
     views: Views
@@ -69,9 +70,10 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _job(asked: argparse.Namespace) -> Job:
-    source, device = Demos(asked.data), choose_device(asked.device)
+    source = open_dataset(asked.data, cameras=asked.cameras, proprio=[])
+    device = choose_device(asked.device)
     own_sizes = camera_sizes(asked.camera_sizes)
-    cameras = asked.cameras or source.cameras
+    cameras = list(source.cameras)
     if unknown := sorted({*cameras, *own_sizes} - set(source.cameras)):
         raise unknown_name(f"camera of {asked.data}", unknown[0], source.cameras)
     if asked.grid is not None and len(asked.grid) != 2:
@@ -151,7 +153,7 @@ def _stored(job: Job, camera: str) -> tuple[FeatureStore, FeatureTable]:
     return store, FeatureTable(store.rows(), store.row, frames, source.lengths)
 
 
-def _verify(source: Demos, camera: str, store: FeatureStore, table: FeatureTable) -> int:
+def _verify(source: Dataset, camera: str, store: FeatureStore, table: FeatureTable) -> int:
     """The number of rows whose checksums hold; UserError naming the first frame where one does not."""
     used = np.unique(table.rows.numpy())
     damaged = store.damaged_rows(used.tolist())

@@ -38,6 +38,7 @@ class TrainConfig:
     def check(self) -> None:
         """Raise `UserError` for options that cannot be."""
         at_least(0, self, "seed")
+        self.data.check()
         self.optim.check()
         self.rollout.check()
         if not isinstance(self.policy, POLICIES[self.policy.name].options):

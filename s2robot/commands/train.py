@@ -14,7 +14,7 @@ from s2robot import parallel
 from s2robot.commands.entry import run
 from s2robot.commands.options import TrainConfig
 from s2robot.config import plain
-from s2robot.datasets.robomimic import Demos
+from s2robot.datasets import open_dataset
 from s2robot.datasets.windows import Windows
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
@@ -44,18 +44,22 @@ def main(config: TrainConfig) -> None:
 
     stored = config.features
     views = Views(stored.views, stored.view_shift, stored.view_colour)
-    demos = Demos(config.data.path)
-    cameras = demos.cameras if config.data.cameras is None else config.data.cameras
+    demos = open_dataset(config.data)
+    for warning in demos.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    cameras = list(demos.cameras)
     train_episodes, valid_episodes = demos.splits(config.data.train, config.data.valid)
     if not train_episodes:
         raise UserError(f"{config.data.path} has no demonstrations under data.train={config.data.train}")
-    proprio, actions = demos.proprioception(config.data.proprio), demos.actions()
+    proprio, actions = demos.proprioception(), demos.actions()
 
     encoders = CameraEncoders.from_config(config.encoder, device)
     for camera in encoders.named_cameras:
         if camera not in demos.cameras:
             raise unknown_name("camera in encoder.camera_sizes or camera_grids", camera, demos.cameras)
     check_head(config.policy.head, encoders.name, encoders.base.spec.prefix_tokens)
+    if demos.env_args is None:
+        raise UserError(f"{config.data.path} does not say its environment (attribute data.env_args)")
     env_id, env_kwargs = environment_of(demos.env_args)
     spec = Spec(
         env_id=env_id,

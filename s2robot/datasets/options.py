@@ -1,18 +1,81 @@
 """Options of a dataset."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from s2robot.config import MISSING, option
+from s2robot.errors import UserError, unknown_name
+
+ORIENTATIONS = ("upright", "flipped_rows", "rotated_180")
 
 
 @dataclass
 class DataConfig:
     """The demonstrations, and what of them the policy may see. Privileged state never is."""
 
-    path: str = option(MISSING, "demonstrations: robomimic HDF5 file")
-    cameras: list[str] | None = option(None, "cameras that are used; null: every camera of the file")
-    proprio: list[str] = option(
-        ["robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos"], "keys of the proprioception"
+    path: Any = option(
+        MISSING, "demonstrations: a file, a folder, a glob in quotes, or a list [a.hdf5,b.hdf5]"
     )
-    train: str | None = option("train", "filter key (mask/<key>) of the training demonstrations")
-    valid: str | None = option("valid", "filter key (mask/<key>) of the validation demonstrations")
+    format: str = option("auto", "auto, or a format: robomimic, aloha, lerobot")
+    cameras: Any = option(
+        None, "cameras by name or key, or {name: key}; null: every array of colour frames; []: none"
+    )
+    proprio: Any = option(
+        None,
+        "keys of the proprioception, or {name: key}; null: robosuite's robot0_eef_pos, robot0_eef_quat, "
+        "robot0_gripper_qpos, else observation.state, else qpos",
+    )
+    actions: Any = option(
+        None, "keys of the actions, side by side, or {name: key}; null: the format's usual key"
+    )
+    absolute: bool | None = option(
+        None, "whether actions are absolute poses; null: as the file says, unclear cases are refused"
+    )
+    orientation: Any = option(
+        None,
+        "how frames are stored: upright, flipped_rows, rotated_180, or {camera: one of them}; null: as the "
+        "format or the family of datasets says, else upright",
+    )
+    train: str | None = option("train", "filter key (mask/<key>) of the training demonstrations; null: all")
+    valid: str | None = option(
+        "valid", "filter key (mask/<key>) of the validation demonstrations; null: none"
+    )
+    task: str | None = option(None, "only demonstrations of this task text; null: of all")
+    weights: Any = option(
+        None, "of several datasets: share of the training windows of each, e.g. [1,3]; null: by their length"
+    )
+    allow_links: Any = option(
+        None, "folders outside of the dataset's own in which links in its files may end"
+    )
+
+    def check(self) -> None:
+        """Raise `UserError` for options that cannot be."""
+        for name in ("cameras", "proprio", "actions"):
+            if not _is_mapping_or_list(getattr(self, name)):
+                raise UserError(
+                    f"data.{name}={getattr(self, name)!r} is neither a list of keys [a,b] nor {{name: key}}"
+                )
+        if not (isinstance(self.path, str) or _is_list(self.path, str)) or not self.path:
+            raise UserError(f"data.path={self.path!r} is no path and no list of paths [a.hdf5,b.hdf5]")
+        if self.weights is not None:
+            numbers = _is_list(self.weights, int | float) and all(weight >= 0 for weight in self.weights)
+            if not numbers or not sum(self.weights) > 0:
+                raise UserError(
+                    f"data.weights={self.weights!r} is no list of numbers of which some are above 0"
+                )
+        if self.allow_links is not None and not _is_list(self.allow_links, str):
+            raise UserError(f"data.allow_links={self.allow_links!r} is no list of folders [a,b]")
+        stored = self.orientation.values() if isinstance(self.orientation, dict) else [self.orientation]
+        for orientation in stored:
+            if orientation not in (None, *ORIENTATIONS):
+                raise unknown_name("data.orientation", str(orientation), ORIENTATIONS)
+
+
+def _is_list(value: object, of: Any) -> bool:
+    return isinstance(value, list | tuple) and all(isinstance(one, of) for one in value)
+
+
+def _is_mapping_or_list(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and isinstance(name, str) for name, key in value.items())
+    return value is None or _is_list(value, str)

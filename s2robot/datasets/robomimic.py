@@ -1,8 +1,8 @@
-"""Demonstrations in robomimic's HDF5 format, opened for reading.
+"""Demonstrations in robomimic's HDF5 format, and its relatives: MimicGen, robocasa, LIBERO, ours.
 
     data/                     attrs: env_args (JSON: env_name, env_kwargs, type), total
-      demo_0/                 attrs: num_samples, seed (ours: the episode's reset seed)
-        actions     (t, da)
+      demo_0/                 attrs: num_samples, seed (ours: the episode's reset seed), ep_meta (JSON: lang)
+        actions     (t, da)   imitated; actions_abs, action_dict/<key> and actions_executed (ours) beside
         obs/<key>   (t, ...)  low-dimensional float, images uint8 (t, h, w, 3)
     mask/<filter>             names of the demonstrations in that split (train, valid, ...)
 
@@ -10,158 +10,159 @@ Format: https://robomimic.github.io/docs/datasets/overview.html
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-from jaxtyping import Float, UInt8
 
-from s2robot.errors import UserError, unknown_name
-from s2robot.types import IMAGE_SUFFIX, image_key
+from s2robot.datasets import hdf5, hdf5_arrays
+from s2robot.datasets.natural import natural
+from s2robot.datasets.options import DataConfig
+from s2robot.datasets.source import SourceEpisode
+from s2robot.errors import UserError
 
-PRIVILEGED = {"object", "object-state"}
-VALID_EVERY = 10  # of the demonstrations, where the file says nothing
+OBS = "obs/"
+SKIPPED = ("next_obs",)  # the observations again, one step later
+LONGEST_JSON = 2**24  # bytes of an attribute
+EPISODE_INFO = ("model_file", "ep_meta", "success", "num_samples")  # carried along by a conversion
 
 
-class Demos:
-    """A robomimic HDF5 file; frames are numbered through all episodes in file order.
+class Robomimic:
+    """One file of robomimic's format; a `Source`.
 
-    Episodes are ordered by their number (`demo_2` before `demo_10`). Raises `UserError` in one line
-    for a missing file, a file of another kind, a name that the file does not have, or frames that are not
-    uint8 "t h w 3": those of the first episode when it is opened, those of the others when they are read.
+    Raises `UserError` in one line for a missing file, a file of another kind or without demonstrations, and a
+    demonstration that is a link to nowhere or to a file that it must not read.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    format, version = "robomimic", ""
+    observations, actions = OBS, "actions"
+    upright: bool | None = None  # robomimic stores the top row first, LIBERO does not: see presets
+
+    def __init__(self, path: Path, options: DataConfig) -> None:
         self.path = Path(path)
-        if not self.path.is_file():
-            raise UserError(f"no dataset at {self.path}; make one with `s2robot collect --out {self.path}`")
-        if not h5py.is_hdf5(self.path):
-            raise UserError(f"{self.path} is not an HDF5 file; a robomimic dataset (.hdf5) is wanted")
-        try:
-            self._file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise UserError(f"{self.path} cannot be opened, it may be truncated: {error}") from error
-        if "data" not in self._file or not len(self._file["data"]):
+        self._file = hdf5.open_hdf5(self.path)
+        data = self._file.get("data")
+        if not isinstance(data, h5py.Group) or not len(data):
             raise UserError(
                 f"{self.path} holds no demonstrations: robomimic's format keeps them under 'data/'"
             )
-        self._data = self._file["data"]
-        self.episodes: Sequence[str] = sorted(self._data, key=_episode_number)
-        for name in self.episodes:
-            if "actions" not in self._data[name] or "obs" not in self._data[name]:
-                raise UserError(f"{self.path}: {name} lacks 'actions' or 'obs'; is this robomimic's format?")
-        self.lengths: Sequence[int] = [len(self._data[name]["actions"]) for name in self.episodes]
-        self.offsets = np.concatenate([[0], np.cumsum(self.lengths)])  # first frame of each episode
-        for camera in self.cameras:
-            self._images(self.episodes[0], camera)
+        self._folders = hdf5.Folders(self.path, options.allow_links or ())
+        self._demos = {name: self._demo(data, name) for name in sorted(data, key=natural)}
+        self.info = {"attributes": sorted(data.attrs)} | {
+            key: _text(data.attrs[key])
+            for key in ("macros_image_convention", "env_name")
+            if key in data.attrs
+        }
+        self.env_args, self.env_problem = _env_args(data)
+        tasks = _file_tasks(data, self.env_args)
+        self.episodes: Sequence[SourceEpisode] = [
+            self._episode(name, demo, tasks) for name, demo in self._demos.items()
+        ]
+        executed = all("actions_executed" in episode.arrays for episode in self.episodes)
+        self.executed_actions = "actions_executed" if executed else None
+
+    @staticmethod
+    def found(path: Path) -> list[Path]:
+        """See `Format`: HDF5 files with a group `data`."""
+        return hdf5.files_with(path, ("data",))
 
     @property
-    def identity(self) -> str:
-        status = self.path.stat()
-        return f"{self.path.resolve()} {status.st_size} {status.st_mtime_ns}"
+    def fps(self) -> float | None:
+        """The environment's control frequency, where the file says it."""
+        kwargs = (self.env_args or {}).get("env_kwargs")
+        frequency = kwargs.get("control_freq") if isinstance(kwargs, dict) else None
+        return float(frequency) if isinstance(frequency, int | float) and frequency > 0 else None
 
     @property
-    def env_args(self) -> dict[str, Any]:
-        """How the environment was made: `env_name` and `env_kwargs`."""
-        if "env_args" not in self._data.attrs:
-            raise UserError(f"{self.path} does not say its environment (attribute data.env_args)")
-        return json.loads(self._data.attrs["env_args"])
+    def masks(self) -> Mapping[str, Sequence[str]]:
+        """Names of the demonstrations under each filter key."""
+        group = self._file.get("mask")
+        if not isinstance(group, h5py.Group):
+            return {}
+        masks = {key: hdf5.member(group, key, self._folders) for key in group}
+        return {
+            key: [_text(name) for name in np.ravel(names[()])]
+            for key, names in masks.items()
+            if isinstance(names, h5py.Dataset)
+        }
 
-    @property
-    def cameras(self) -> list[str]:
-        """Names of the cameras with recorded images."""
-        keys = sorted(self._data[self.episodes[0]]["obs"])
-        return [key.removesuffix(IMAGE_SUFFIX) for key in keys if key.endswith(IMAGE_SUFFIX)]
+    def read(self, episode: int, key: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """See `Source`."""
+        one = self.episodes[episode]
+        try:
+            return hdf5_arrays.read(self._array(episode, key), one.arrays[key], start, stop)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{one.file}: {one.name}, {key}: it cannot be read: {error}") from error
 
-    @property
-    def seeds(self) -> set[int]:
-        """Reset seeds of the episodes, where the file knows them."""
-        attributes = (self._data[name].attrs for name in self.episodes)
-        return {int(attrs["seed"]) for attrs in attributes if "seed" in attrs}
-
-    def split(self, filter_key: str | None) -> list[int]:
-        """Indices of the episodes under `mask/<filter_key>`, of all episodes for None."""
-        if filter_key is None:
-            return list(range(len(self.episodes)))
-        masks = self._file.get("mask", {})
-        if filter_key not in masks:
-            raise unknown_name(f"filter key of {self.path}", filter_key, masks)
-        names = {name.decode() for name in masks[filter_key][:]}
-        return [i for i, name in enumerate(self.episodes) if name in names]
-
-    def splits(self, train: str | None, valid: str | None) -> tuple[list[int], list[int]]:
-        """Episodes to train and to validate on. A file without any masks has every tenth for validation."""
-        if "mask" in self._file:
-            return self.split(train), self.split(valid) if valid else []
-        every = range(len(self.episodes))
-        held_out = list(every[VALID_EVERY - 1 :: VALID_EVERY])
-        return [i for i in every if i not in held_out], held_out
-
-    def frames_of(self, episodes: Sequence[int]) -> np.ndarray:
-        """Indices of all frames of these episodes."""
-        return np.concatenate([np.arange(self.offsets[i], self.offsets[i + 1]) for i in episodes])
-
-    def image_size(self, camera: str) -> tuple[int, int]:
-        """Height and width of a camera's frames, in pixels."""
-        shape = self._images(self.episodes[0], camera).shape
-        return int(shape[1]), int(shape[2])
-
-    def read_frames(self, episode: str, camera: str) -> UInt8[np.ndarray, "t h w 3"]:
-        """All frames of one episode, decoded."""
-        return self._images(episode, camera)[:]
-
-    def proprioception(self, keys: Sequence[str]) -> dict[str, Float[np.ndarray, "n d"]]:
-        """Observations of the robot itself; privileged state is refused."""
-        if privileged := PRIVILEGED.intersection(keys):
-            raise UserError(
-                f"{', '.join(privileged)} is privileged state of the simulator, no input of a policy"
-            )
-        return {key: self.low_dim(key) for key in keys}
-
-    def low_dim(self, key: str) -> Float[np.ndarray, "n d"]:
-        """One low-dimensional observation over all frames of all episodes."""
-        columns = []
-        for episode in self.episodes:
-            obs = self._data[episode]["obs"]
-            if key not in obs:
-                raise unknown_name(f"observation of {self.path} ({episode})", key, obs)
-            columns.append(np.asarray(obs[key], dtype=np.float32).reshape(len(obs[key]), -1))
-        return np.concatenate(columns)
-
-    def actions(self) -> Float[np.ndarray, "n da"]:
-        """Actions of all episodes, one a frame."""
-        return np.concatenate([np.asarray(self._data[e]["actions"], dtype=np.float32) for e in self.episodes])
+    def identity(self, episode: int, key: str) -> str:
+        """See `Source`."""
+        return hdf5.identity(self._array(episode, key))
 
     def close(self) -> None:
         self._file.close()
 
-    def _images(self, episode: str, camera: str) -> h5py.Dataset:
-        obs = self._data[episode]["obs"]
-        if image_key(camera) not in obs:
-            raise unknown_name(f"camera of {self.path} ({episode})", camera, self.cameras)
-        images = obs[image_key(camera)]
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
-            raise UserError(
-                f"{self.path}: {images.name} is {images.dtype} of shape {images.shape}; frames must be "
-                f"uint8 of shape (t, h, w, 3){_how_to_mend(images)}"
-            )
-        return images
+    def _array(self, episode: int, key: str) -> h5py.Dataset:
+        return self._demos[self.episodes[episode].name][key]
+
+    def _demo(self, data: h5py.Group, name: str) -> h5py.Group:
+        demo = hdf5.member(data, name, self._folders)
+        if isinstance(demo, str):
+            raise UserError(f"{self.path}: {name}: {demo}")
+        if not isinstance(demo, h5py.Group) or "actions" not in demo or "obs" not in demo:
+            raise UserError(f"{self.path}: {name} lacks 'actions' or 'obs'; is this robomimic's format?")
+        return demo
+
+    def _episode(self, name: str, demo: h5py.Group, tasks: tuple[str, ...]) -> SourceEpisode:
+        found = hdf5.arrays(demo, self._folders, SKIPPED)
+        attributes = demo.attrs
+        lang = _json(attributes.get("ep_meta", "{}")).get("lang")
+        return SourceEpisode(
+            name=name,
+            file=Path(demo.file.filename),
+            arrays={key: hdf5_arrays.declare(array) for key, array in found},
+            seed=int(attributes["seed"]) if "seed" in attributes else None,
+            tasks=(lang,) if isinstance(lang, str) and lang else tasks,
+            info={key: attributes[key] for key in EPISODE_INFO if key in attributes},
+        )
 
 
-def _how_to_mend(images: h5py.Dataset) -> str:
-    """What to do about frames that are not as they must be, where it can be guessed."""
-    steps = []
-    if images.ndim == 4 and images.shape[1] == 3 != images.shape[3]:
-        steps.append("move the channels behind with .transpose(0, 2, 3, 1)")
-    if images.dtype.kind == "f":
-        steps.append("store 0 to 255 as uint8, not floats")
-    return ": " + ", ".join(steps) if steps else ""
+def _env_args(data: h5py.Group) -> tuple[dict[str, Any] | None, str]:
+    """The attribute `env_args`, and why it is of no use where it is there."""
+    if "env_args" not in data.attrs:
+        return None, ""
+    text = _text(data.attrs["env_args"])
+    if len(text) > LONGEST_JSON:
+        return None, f"env_args is {len(text)} bytes long"
+    try:
+        env_args = json.loads(text)
+    except (ValueError, RecursionError):
+        return None, f"env_args is no JSON: {text[:40]!r}"
+    if not isinstance(env_args, dict):
+        return None, f"env_args is no JSON object: {text[:40]!r}"
+    return env_args, ""
 
 
-def _episode_number(name: str) -> int:
-    digits = name.rpartition("_")[2]
-    if not digits.isdigit():
-        raise UserError(f"demonstration {name!r} is not named like robomimic's 'demo_0'")
-    return int(digits)
+def _file_tasks(data: h5py.Group, env_args: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The task text that a file has for all its demonstrations, from LIBERO's attribute or env_args."""
+    problem = _json(data.attrs.get("problem_info", "{}")).get("language_instruction")
+    text = problem or (env_args or {}).get("lang") or (env_args or {}).get("env_lang")
+    if isinstance(text, list):
+        text = " ".join(map(str, text))
+    return (text,) if isinstance(text, str) and text else ()
+
+
+def _json(text: object) -> dict[str, Any]:
+    """A JSON object of an attribute; an empty one where it is anything else."""
+    try:
+        value = json.loads(_text(text)[:LONGEST_JSON])
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return str(value)

@@ -12,6 +12,8 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from s2robot.datasets.options import DataConfig
+
 Kind = Literal["frames", "numbers", "other"]
 
 
@@ -27,7 +29,16 @@ class Recorded:
     rows: int  # along time; for video the number of frames that belong to the episode
     shape: tuple[int, ...]  # of one row; (h, w, 3) of frames
     dtype: str  # NumPy's name, or what the file calls it
-    note: str = ""  # what is unusual: "jpeg", "h264", "chw", why it is "other"
+    note: str = ""  # what is unusual: "jpeg", "h264", or why it is "other" and how to mend that
+
+    def describe(self) -> str:
+        """Type and shape, for messages."""
+        return f"{self.dtype or 'nothing'} of shape {(self.rows, *self.shape)}"
+
+    @property
+    def image_like(self) -> bool:
+        """Whether it looks like images: frames, depth, or frames that are not as they must be."""
+        return self.kind == "frames" or (self.kind == "other" and len(self.shape) >= 2)
 
 
 @dataclass(frozen=True)
@@ -51,11 +62,13 @@ class Source(Protocol):
     episodes: Sequence[SourceEpisode]
     fps: float | None
     env_args: Mapping[str, Any] | None  # robomimic's, None where the file does not say
+    env_problem: str  # why env_args is None although the file has something there; "" otherwise
     masks: Mapping[str, Sequence[str]]  # filter key -> names of episodes
     observations: str  # prefix of the keys that are observations: "obs/", "observation.", "observations/"
     actions: str | None  # the usual key of the actions; None: the user must say
     executed_actions: str | None  # key of what was executed, where it differs from what is to be imitated
     upright: bool | None  # whether frames are stored with the top row first; None: not known
+    info: Mapping[str, Any]  # what else the file says of its origin, by which presets know a family
 
     def read(self, episode: int, key: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Rows start to stop of an array: numbers as stored, frames decoded in the stored orientation.
@@ -67,3 +80,16 @@ class Source(Protocol):
         """Changes whenever the content of this array may have changed, links resolved; cheap to compute."""
 
     def close(self) -> None: ...
+
+
+class Format(Protocol):
+    """How datasets of a format are found and opened: a member of `FORMATS`, usually a source's class."""
+
+    def found(self, path: Path) -> Sequence[Path]:
+        """The datasets of this format at a file or in a folder, in natural order; none if there are none.
+
+        Cheap, and raises nothing for what is of another format.
+        """
+
+    def __call__(self, path: Path, options: DataConfig) -> Source:
+        """Open one of them. Raises `UserError` in one line."""

@@ -13,7 +13,7 @@ import pytest
 import envs
 from s2robot.collecting import render as render_module
 from s2robot.collecting.render import render
-from s2robot.datasets.robomimic import Demos
+from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
 
 
@@ -38,7 +38,7 @@ def test_command_renders_another_size_that_the_environment_then_has(demos_path: 
         [sys.executable, "-m", "s2robot", *words], capture_output=True, text=True, check=True
     )
     assert f"wrote {out}" in told.stdout
-    demos = Demos(out)
+    demos = open_dataset(out)
     assert demos.cameras == ["agentview"]
     assert demos.image_size("agentview") == (32, 48)
     env = gymnasium.make(demos.env_args["env_name"], **demos.env_args["env_kwargs"])

@@ -9,7 +9,7 @@ from command_line import assert_one_line, status_here
 from tiny_training import options, run_training
 from tiny_vit import CHANNELS, NAME, random_vit
 
-from s2robot.datasets.robomimic import Demos
+from s2robot.datasets import open_dataset
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.features import build
 from s2robot.rollouts.agent import Agent
@@ -49,7 +49,7 @@ def test_its_checkpoint_knows_their_shape_and_some_of_them(trained_on_prefix: Pa
 def test_a_rollout_gives_what_was_trained_on(
     trained_on_prefix: Path, demos_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded, demos = checkpoint.load(trained_on_prefix), Demos(demos_path)
+    loaded, demos = checkpoint.load(trained_on_prefix), open_dataset(demos_path)
     weights = loaded.config["encoder"]["weights"]
     encoders = CameraEncoders.from_dict(loaded.encoders, "cpu", "torch", weights)
     agent = Agent(loaded.policy, encoders, torch.device("cpu"))

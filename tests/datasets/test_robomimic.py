@@ -6,13 +6,14 @@ import h5py
 import numpy as np
 import pytest
 
-from s2robot.datasets.robomimic import Demos
+from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
 
 
 def test_reads_what_the_file_holds(demos_path: Path) -> None:
-    demos = Demos(demos_path)
-    assert demos.cameras == ["agentview", "robot0_eye_in_hand"]
+    demos = open_dataset(demos_path)
+    assert list(demos.cameras) == ["agentview", "robot0_eye_in_hand"]
+    assert list(demos.proprio_keys) == ["robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos"]
     assert demos.image_size("agentview") == (64, 64)
     assert demos.env_args["env_name"] == "s2robot/PickCube-v0"
     assert (
@@ -33,32 +34,32 @@ def test_episodes_are_in_order_of_their_numbers(tmp_path: Path) -> None:
         for i in (10, 2, 1):
             file[f"data/demo_{i}/actions"] = np.zeros((i, 7))
             file[f"data/demo_{i}/obs/x"] = np.zeros((i, 1))
-    demos = Demos(tmp_path / "d.hdf5")
+    demos = open_dataset(tmp_path / "d.hdf5", cameras=[], proprio=["x"])
     assert demos.episodes == ["demo_1", "demo_2", "demo_10"]
     assert demos.splits("train", "valid") == ([0, 1, 2], [])  # no masks, fewer than ten
 
 
 def test_splits_are_the_masks(demos_path: Path) -> None:
-    assert Demos(demos_path).splits("train", "valid") == ([0, 1], [2])
+    assert open_dataset(demos_path).splits("train", "valid") == ([0, 1], [2])
 
 
 def test_identity_changes_with_the_file(demos_path: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.hdf5"
     copy.write_bytes(demos_path.read_bytes())
-    before = Demos(copy).identity
-    assert before == Demos(copy).identity
+    before = open_dataset(copy).identity
+    assert before == open_dataset(copy).identity
     with h5py.File(copy, "a") as file:
         file.attrs["touched"] = 1
-    assert Demos(copy).identity != before
+    assert open_dataset(copy).identity != before
 
 
 def test_privileged_state_is_refused(demos_path: Path) -> None:
     with pytest.raises(UserError, match="object is privileged"):
-        Demos(demos_path).proprioception(["robot0_eef_pos", "object"])
+        open_dataset(demos_path).proprioception(["robot0_eef_pos", "object"])
 
 
 def test_unknown_names_are_answered_with_the_nearest(demos_path: Path) -> None:
-    demos = Demos(demos_path)
+    demos = open_dataset(demos_path)
     with pytest.raises(UserError, match="did you mean 'agentview'"):
         demos.image_size("agentvieww")
     with pytest.raises(UserError, match="did you mean 'robot0_eef_pos'"):
@@ -91,32 +92,31 @@ def test_other_frames_are_refused_when_the_file_is_opened(tmp_path: Path, shape,
         file["data/demo_0/actions"] = np.zeros((5, 7))
         file["data/demo_0/obs/agentview_image"] = np.zeros(shape, dtype)
     with pytest.raises(UserError, match=told) as raised:
-        Demos(path)
-    assert str(raised.value).startswith(f"{path}: /data/demo_0/obs/agentview_image is ")
+        open_dataset(path, cameras=["agentview"], proprio=[])
+    assert str(raised.value).startswith(f"{path}: demo_0, obs/agentview_image: ")
     assert "\n" not in str(raised.value)
 
 
-def test_other_frames_of_a_later_episode_are_refused_when_they_are_read(tmp_path: Path) -> None:
+def test_other_frames_of_a_later_episode_are_refused_when_the_file_is_opened(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "d.hdf5", "w") as file:
         for i, shape in enumerate([(5, 8, 6, 3), (5, 3, 8, 6)]):
             file[f"data/demo_{i}/actions"] = np.zeros((5, 7))
             file[f"data/demo_{i}/obs/agentview_image"] = np.zeros(shape, np.uint8)
-    demos = Demos(tmp_path / "d.hdf5")
-    assert demos.read_frames("demo_0", "agentview").shape == (5, 8, 6, 3)
-    with pytest.raises(UserError, match=r"demo_1/obs/agentview_image is uint8 of shape \(5, 3, 8, 6\)"):
-        demos.read_frames("demo_1", "agentview")
+    told = r"demo_1, obs/agentview_image: .* uint8 of shape \(5, 3, 8, 6\)"
+    with pytest.raises(UserError, match=told):
+        open_dataset(tmp_path / "d.hdf5", proprio=[])
 
 
 def test_files_that_are_no_demonstrations(demos_path: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no dataset at"):
-        Demos(tmp_path / "nothing.hdf5")
+        open_dataset(tmp_path / "nothing.hdf5")
     text, truncated, empty = (tmp_path / name for name in ("text", "truncated", "empty"))
     text.write_text("not HDF5")
     with pytest.raises(UserError, match="not an HDF5 file"):
-        Demos(text)
+        open_dataset(text)
     truncated.write_bytes(demos_path.read_bytes()[:20_000])
     with pytest.raises(UserError, match="truncated"):
-        Demos(truncated)
+        open_dataset(truncated)
     h5py.File(empty, "w").close()
     with pytest.raises(UserError, match="holds no demonstrations"):
-        Demos(empty)
+        open_dataset(empty)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from frame_cases import SIDE, CountingEncoders, Frames, random_frames
 
-from s2robot.datasets.robomimic import Demos
+from s2robot.datasets import open_dataset
 from s2robot.encoders import Features
 from s2robot.errors import UserError
 from s2robot.features import build, build_with_report, builder
@@ -182,7 +182,7 @@ def test_frames_of_wrong_range_type_or_size_are_named(tmp_path, episodes, encode
 
 
 def test_real_demonstrations(tmp_path, demos_path) -> None:
-    demos = Demos(demos_path)
+    demos = open_dataset(demos_path)
     own = CountingEncoders("lite0", (32, 64), {"robot0_eye_in_hand": (32,)}, device="cpu")
     for camera, channels in (("agentview", 224), ("robot0_eye_in_hand", 112)):
         table = build(demos, camera, own, tmp_path)
@@ -190,7 +190,7 @@ def test_real_demonstrations(tmp_path, demos_path) -> None:
         assert len(table) == sum(demos.lengths)
         assert table.offsets.tolist() == demos.offsets.tolist()
     encoded = own.frames_encoded
-    build(Demos(demos_path), "agentview", own, tmp_path)
+    build(open_dataset(demos_path), "agentview", own, tmp_path)
     assert own.frames_encoded == encoded <= 2 * sum(demos.lengths)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from s2robot.commands import cli
-from s2robot.datasets.robomimic import Demos
+from s2robot.datasets import open_dataset
 
 KEYS = {"frames_encoded", "frames_found", "bytes", "seconds"}
 
@@ -30,7 +30,7 @@ def features(monkeypatch, capsys, tmp_path, demos_path):
 
 def test_plan_says_exactly_what_a_build_takes(features, tmp_path, demos_path) -> None:
     plan = json.loads(features("--plan", "--json")[0])
-    frames = 2 * sum(Demos(demos_path).lengths)  # two cameras
+    frames = 2 * sum(open_dataset(demos_path).lengths)  # two cameras
     assert plan.keys() >= KEYS and plan["tier"] == "ram"
     assert plan["frames_encoded"] + plan["frames_found"] == frames
     assert plan["seconds"] > 0

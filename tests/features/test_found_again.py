@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from frame_cases import CountingEncoders, random_frames
 
-from s2robot.datasets.robomimic import Demos
+from s2robot.datasets import open_dataset
 from s2robot.encoders import Features
 from s2robot.features import build, build_with_report, builder
 
@@ -57,12 +57,13 @@ def test_an_unchanged_file_of_10000_frames_is_found_without_touching_one(
 ) -> None:
     path = tmp_path / "demos.hdf5"
     add_demonstrations(path, range(100), length=100, different=1)
-    first = build(Demos(path), "cam", encoders, tmp_path, progress=False)
+    first = build(open_dataset(path, proprio=[]), "cam", encoders, tmp_path, progress=False)
+    dataset = open_dataset(path, proprio=[])
     with pytest.raises(AssertionError, match="cam_image was read"), no_frame_may_be_touched(monkeypatch):
-        Demos(path).read_frames("demo_0", "cam")
+        dataset.read_frames("demo_0", "cam")
 
     with no_frame_may_be_touched(monkeypatch):
-        again, report = build_with_report(Demos(path), "cam", encoders, tmp_path, progress=False)
+        again, report = build_with_report(dataset, "cam", encoders, tmp_path, progress=False)
 
     assert (report.frames_encoded, report.frames_found) == (0, 10_000)
     assert (again.rows == first.rows).all() and len(first.rows.unique()) == 100
@@ -72,12 +73,12 @@ def test_of_ten_more_demonstrations_exactly_their_frames_are_encoded(tmp_path) -
     encoders = NotingEncoders("lite0", sizes=(32,), backend="torch", device="cpu")
     path = tmp_path / "demos.hdf5"
     before = add_demonstrations(path, range(40), length=3, different=3)
-    build(Demos(path), "cam", encoders, tmp_path, progress=False)
+    build(open_dataset(path, proprio=[]), "cam", encoders, tmp_path, progress=False)
     assert sorted(encoders.asked) == sorted(before)
     encoders.asked = []
 
     added = add_demonstrations(path, range(40, 50), length=4, different=4)
-    _, report = build_with_report(Demos(path), "cam", encoders, tmp_path, progress=False)
+    _, report = build_with_report(open_dataset(path, proprio=[]), "cam", encoders, tmp_path, progress=False)
 
     assert sorted(encoders.asked) == sorted(added)
     assert (report.frames_encoded, report.frames_found) == (40, 120)

@@ -12,7 +12,7 @@ import torch
 from tiny_training import STEPS, description, run_training, weights
 from torch import Tensor
 
-from s2robot.datasets.robomimic import Demos
+from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
 from s2robot.policies import make_policy
 from s2robot.policies.bc import BC
@@ -43,7 +43,7 @@ def test_frames_are_encoded_by_the_first_training_only_and_none_is_read_while_tr
     demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("S2ROBOT_CACHE", str(tmp_path / "cache"))
-    frames = sum(Demos(demos_path).lengths)
+    frames = sum(open_dataset(demos_path).lengths)
     run_training(demos_path, tmp_path / "first")
     assert f"features of agentview: {frames} frames encoded" in capsys.readouterr().out
 
@@ -147,7 +147,7 @@ def test_numbers_that_are_not_finite_stop_it_at_their_demonstration(
     with pytest.raises(UserError) as error:
         run_training(demos_path, tmp_path, "bc", "optim.batch_size=1")
 
-    demos = Demos(demos_path)
+    demos = open_dataset(demos_path)
     train_frames = [frame for i in demos.split("train") for frame in demos.frames_of([i])]
     (window,) = windows_of_step(len(train_frames), 1, seed=0, step=step_of_nan).tolist()
     episode = np.searchsorted(demos.offsets, train_frames[window], side="right") - 1

@@ -1,0 +1,71 @@
+"""What can be wrong with the arrays that are used, found before anything is encoded."""
+
+from collections.abc import Iterator
+
+from s2robot.datasets.dataset import Dataset, Episode
+from s2robot.datasets.problem import Problem
+from s2robot.datasets.source import Recorded
+
+
+def structure(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
+    """Errors and warnings about rows and shapes of each used array of each episode."""
+    errors: list[Problem] = []
+    longer: list[Problem] = []
+    for one, length in zip(dataset.records, dataset.lengths, strict=True):
+        for key, expected in _expected(dataset).items():
+            found = one.recorded.arrays.get(key)
+            if problem := _fault(found, expected, length, key in dataset.action_keys.values()):
+                errors.append(dataset.problem(one, key, problem))
+            elif found is not None and found.rows == length + 1:
+                longer.append(_longer(dataset, one, key, length))
+    return errors, _once(longer)
+
+
+def _expected(dataset: Dataset) -> dict[str, Recorded]:
+    """The declaration of each used array that all episodes must agree with."""
+    used = [*dataset.action_keys.values(), *dataset.proprio_keys.values()]
+    used += [camera.key for camera in dataset.cameras.values()]
+    return {key: dataset.keys.arrays[key] for key in used}
+
+
+def _fault(found: Recorded | None, expected: Recorded, length: int, is_action: bool) -> str:
+    """What is wrong with an array, "" if nothing is."""
+    if found is None:
+        return "it is not there; other episodes have it"
+    if found.kind != expected.kind or found.kind == "other":
+        wanted = "frames" if expected.kind == "frames" else "numbers"
+        return f"found {found.describe()}, expected {wanted}; {found.note}".removesuffix("; ")
+    if found.shape != expected.shape:
+        return f"found rows of shape {found.shape}, expected {expected.shape} as in the first episode"
+    if is_action and found.rows != length:
+        return f"found {found.rows} rows, expected {length} as in the first array of the actions"
+    if not is_action and found.rows not in (length, length + 1):
+        return f"found {found.rows} rows, expected {length}, one for each action (or one more at the end)"
+    return ""
+
+
+def _longer(dataset: Dataset, one: Episode, key: str, length: int) -> Problem:
+    return dataset.problem(
+        one,
+        key,
+        f"found {length + 1} rows for {length} actions; the last, after the last action, is left out",
+    )
+
+
+def _once(problems: list[Problem]) -> list[Problem]:
+    """Of the same fault of many episodes the first, with their number."""
+    by_key: dict[str, list[Problem]] = {}
+    for problem in problems:
+        by_key.setdefault(problem.key, []).append(problem)
+    return [_with_count(same) for same in by_key.values()]
+
+
+def _with_count(same: list[Problem]) -> Problem:
+    first = same[0]
+    more = f" (and {len(same) - 1} more episodes)" if len(same) > 1 else ""
+    return Problem(first.problem + more, first.file, first.episode, first.key)
+
+
+def all_of(dataset: Dataset) -> Iterator[tuple[list[Problem], list[Problem]]]:
+    """Errors and warnings of each group of checks; later ones rely on the earlier ones."""
+    yield structure(dataset)

@@ -1,0 +1,238 @@
+"""A dataset whatever its format: what training, tools and the feature store read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from s2robot.datasets import images
+from s2robot.datasets.keys import Keys
+from s2robot.datasets.options import DataConfig
+from s2robot.datasets.presets import preset_of
+from s2robot.datasets.problem import Problem
+from s2robot.datasets.source import Recorded, Source, SourceEpisode
+from s2robot.datasets.splits import split
+from s2robot.errors import UserError, unknown_name
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Where a camera's frames are and how they become upright."""
+
+    key: str  # of the format, e.g. "obs/agentview_image"
+    size: tuple[int, int]  # height and width in pixels
+    transform: str = ""  # name in `images.TRANSFORMS`, which stored frames go through
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One episode of the dataset and where it is recorded."""
+
+    name: str  # unique in the dataset
+    source: Source
+    number: int  # in the source
+    part: int  # which of several sources
+    recorded: SourceEpisode
+
+
+class Dataset:
+    """Demonstrations with their cameras, proprioception and actions; a `FrameSource`.
+
+    Frames are numbered through all episodes in their order. Arrays that have a row more than the actions (the
+    observation after the last one) lose it. Made by `open_dataset`, which checks what is used.
+    """
+
+    def __init__(self, sources: Sequence[Source], options: DataConfig) -> None:
+        """Raises `UserError` for keys that are not there, or are several."""
+        self.sources, self.options = list(sources), options
+        self.format, self.version = sources[0].format, sources[0].version
+        self.path = sources[0].path
+        self.warnings: list[Problem] = []
+        every = _episodes(sources)
+        self.tasks = tuple(dict.fromkeys(task for one in every for task in one.recorded.tasks))
+        self.records = _of_task(every, options.task, self.tasks)
+        self.episodes: Sequence[str] = [one.name for one in self.records]
+        self._index = {name: i for i, name in enumerate(self.episodes)}
+        self.preset = preset_of(sources[0])
+        arrays: dict[str, Recorded] = {}
+        for one in reversed(self.records):
+            arrays |= one.recorded.arrays
+        self.keys = Keys(sources[0], self.preset, dict(sorted(arrays.items())))
+        self.action_keys = self.keys.actions(options.actions)
+        self.lengths: Sequence[int] = [self._rows(one) for one in self.records]
+        self.offsets = np.concatenate([[0], np.cumsum(self.lengths, dtype=np.int64)])  # first frame of each
+        self.cameras = self._cameras()
+        self.proprio_keys = self.keys.proprio(options.proprio)
+        self._numbers: dict[str, np.ndarray] = {}
+
+    @cached_property
+    def identity(self) -> str:
+        """Changes when any frame or its order may have changed; of all cameras."""
+        return "\n".join(
+            self.episode_identity(name, camera) for camera in self.cameras for name in self.episodes
+        )
+
+    def episode_identity(self, episode: str, camera: str) -> str:
+        """Changes when an episode's frames of a camera may have changed, links resolved; cheap."""
+        one, seen = self.records[self._index[episode]], self._camera(camera)
+        stored = one.source.identity(one.number, seen.key)
+        return f"{stored} {seen.transform}" if seen.transform else stored
+
+    @property
+    def env_args(self) -> Mapping[str, Any] | None:
+        """How the environment was made, as robomimic has it; None where no file says it."""
+        return self.sources[0].env_args
+
+    @property
+    def fps(self) -> float | None:
+        """Steps a second, where the format says it."""
+        return self.sources[0].fps
+
+    @property
+    def seeds(self) -> set[int]:
+        """Reset seeds of the episodes, where the files know them."""
+        return {one.recorded.seed for one in self.records if one.recorded.seed is not None}
+
+    def split(self, filter_key: str | None) -> list[int]:
+        """Indices of the episodes under a filter key, of all for None."""
+        return self.splits(filter_key, None)[0]
+
+    def splits(self, train: str | None, valid: str | None) -> tuple[list[int], list[int]]:
+        """Episodes to train and to validate on; see `splits.split`, which decides for each source."""
+        joined: tuple[list[int], list[int]] = ([], [])
+        for part, source in enumerate(self.sources):
+            numbers = {one.recorded.name: i for i, one in enumerate(self.records) if one.part == part}
+            for all_, chosen in zip(joined, split(source, numbers, train, valid), strict=True):
+                all_ += chosen
+        return joined
+
+    def frames_of(self, episodes: Sequence[int]) -> np.ndarray:
+        """Indices of all frames of these episodes."""
+        return np.concatenate([np.arange(self.offsets[i], self.offsets[i + 1]) for i in episodes])
+
+    def image_size(self, camera: str) -> tuple[int, int]:
+        """Height and width of a camera's frames, in pixels."""
+        return self._camera(camera).size
+
+    def read_frames(
+        self, episode: str, camera: str, start: int = 0, stop: int | None = None
+    ) -> UInt8[np.ndarray, "t h w 3"]:
+        """Frames start to stop of one episode, decoded, the top row first."""
+        i, seen = self._index[episode], self._camera(camera)
+        stop = self.lengths[i] if stop is None else min(stop, self.lengths[i])
+        one = self.records[i]
+        return images.upright(one.source.read(one.number, seen.key, start, stop), seen.transform)
+
+    def proprioception(self, keys: Sequence[str] | None = None) -> dict[str, Float[np.ndarray, "n d"]]:
+        """Observations of the robot itself, by name; those of the options unless `keys` are given."""
+        chosen = self.proprio_keys if keys is None else self.keys.proprio(keys)
+        return {name: self.numbers(key) for name, key in chosen.items()}
+
+    def low_dim(self, key: str) -> Float[np.ndarray, "n d"]:
+        """One array of numbers over all frames of all episodes, each row flattened."""
+        return self.numbers(self.keys.number_key(key))
+
+    def actions(self) -> Float[np.ndarray, "n da"]:
+        """Actions of all episodes, one a frame; of several keys side by side."""
+        return np.concatenate([self.numbers(key) for key in self.action_keys.values()], axis=1)
+
+    def executed_actions(self) -> Float[np.ndarray, "n da"] | None:
+        """What was executed where the format keeps it beside what is to be imitated."""
+        key = self.sources[0].executed_actions
+        return None if key is None or self.options.actions is not None else self.numbers(key)
+
+    def numbers(self, key: str) -> Float[np.ndarray, "n d"]:
+        """An array by the format's own key; read once. Raises `UserError` naming the episode without it."""
+        if key not in self._numbers:
+            rows = []
+            for one, length in zip(self.records, self.lengths, strict=True):
+                if key not in one.recorded.arrays:
+                    problem = f"it is not there; this episode has {', '.join(sorted(one.recorded.arrays))}"
+                    raise UserError(str(self.problem(one, key, problem)))
+                values = one.source.read(one.number, key, 0, length)
+                rows.append(np.asarray(values, dtype=np.float32).reshape(length, -1))
+            self._numbers[key] = np.concatenate(rows)
+        return self._numbers[key]
+
+    @staticmethod
+    def problem(one: Episode, key: str, problem: str) -> Problem:
+        """A fault of an array of an episode."""
+        return Problem(problem, str(one.recorded.file), one.recorded.name, key)
+
+    def close(self) -> None:
+        for source in self.sources:
+            source.close()
+
+    def _rows(self, one: Episode) -> int:
+        """Actions of an episode."""
+        key = next(iter(self.action_keys.values()))
+        found = one.recorded.arrays.get(key)
+        if found is None:
+            raise UserError(str(self.problem(one, key, "its actions are not there")))
+        return found.rows
+
+    def _cameras(self) -> dict[str, Camera]:
+        chosen = self.keys.cameras(self.options.cameras)
+        cameras = {}
+        for name, key in chosen.items():
+            found = self.keys.arrays[key]
+            if found.kind != "frames":
+                first = next(one for one in self.records if key in one.recorded.arrays)
+                raise UserError(str(self.problem(first, key, f"it is {found.describe()}; {found.note}")))
+            cameras[name] = Camera(key, (found.shape[0], found.shape[1]), self._transform(name))
+        return cameras
+
+    def _transform(self, camera: str) -> str:
+        """What makes the stored frames of a camera upright."""
+        stored = self.options.orientation
+        if isinstance(stored, dict):
+            stored = stored.get(camera)
+        return images.TRANSFORM_OF[stored or self.stored_orientation]
+
+    @property
+    def stored_orientation(self) -> str:
+        """How frames are stored where the options do not say it: by the format, the family, else upright."""
+        if self.sources[0].upright:
+            return "upright"
+        if self.preset and self.preset.orientation == "flipped_rows":
+            convention = self.sources[0].info.get("macros_image_convention")
+            return "upright" if convention == "opencv" else "flipped_rows"
+        return "upright"
+
+    def _camera(self, name: str) -> Camera:
+        if name not in self.cameras:
+            raise unknown_name(f"camera of {self.path}", name, self.cameras)
+        return self.cameras[name]
+
+
+def _episodes(sources: Sequence[Source]) -> list[Episode]:
+    """The episodes of all sources; of several, each name begins with that of its source."""
+    prefixes = [""] * len(sources) if len(sources) == 1 else _prefixes([source.path for source in sources])
+    return [
+        Episode(f"{prefix}{recorded.name}", source, number, part, recorded)
+        for part, (source, prefix) in enumerate(zip(sources, prefixes, strict=True))
+        for number, recorded in enumerate(source.episodes)
+    ]
+
+
+def _prefixes(paths: Sequence[Path]) -> list[str]:
+    """`<file stem>/` of each source, with as many folders before it as tell them apart."""
+    for depth in range(1, max(len(path.parts) for path in paths) + 1):
+        names = [Path(*path.with_suffix("").parts[-depth:]).as_posix() for path in paths]
+        if len(set(names)) == len(paths):
+            return [f"{name}/" for name in names]
+    raise UserError(f"data.path names {paths[0]} twice")
+
+
+def _of_task(episodes: list[Episode], task: str | None, tasks: Sequence[str]) -> list[Episode]:
+    """The episodes of a task text; all for None."""
+    if task is None:
+        return episodes
+    chosen = [one for one in episodes if task in one.recorded.tasks]
+    if not chosen:
+        raise unknown_name("data.task", task, tasks)
+    return chosen

@@ -1,0 +1,80 @@
+"""Arrays of HDF5 files: what each is, and its rows."""
+
+import h5py
+import numpy as np
+
+from s2robot.datasets import images
+from s2robot.datasets.hdf5 import Member
+from s2robot.datasets.source import Recorded
+
+SMALLEST_IMAGE = 5  # pixels of each side; smaller arrays are matrices
+SMALLEST_PLANE = 16  # of each side of images without a channel axis
+SHORTEST_STREAM = 64  # bytes of a JPEG or PNG file
+EXPECTED = "frames must be uint8 of shape (t, h, w, 3)"
+
+
+def declare(found: Member) -> Recorded:
+    """What an array is. Rows are read only where they may be JPEG or PNG streams: the first one."""
+    if isinstance(found, str):
+        return Recorded("other", 0, (), "", found)
+    assert isinstance(found, h5py.Dataset)
+    dtype, shape = found.dtype, found.shape
+    if not shape:
+        return Recorded("other", 0, (), str(dtype), "it is a single value without a time axis")
+    rows, row = int(shape[0]), tuple(map(int, shape[1:]))
+    if stream := _stream(found):
+        return stream
+    if dtype == np.uint8 and len(row) == 3 and row[2] == 3:
+        return Recorded("frames", rows, row, "uint8")
+    if _is_image(dtype, row):
+        return Recorded("other", rows, row, str(dtype), f"{EXPECTED}{_how_to_mend(dtype, row)}")
+    if dtype.kind in "biuf":
+        return Recorded("numbers", rows, row, str(dtype))
+    return Recorded("other", rows, row, str(dtype), "it holds no numbers")
+
+
+def read(array: h5py.Dataset, recorded: Recorded, start: int = 0, stop: int | None = None) -> np.ndarray:
+    """Rows of an array: frames decoded, numbers as stored. Raises ValueError or OSError."""
+    rows = array[start : recorded.rows if stop is None else stop]
+    if recorded.note == "stream":
+        return images.decode(list(rows))
+    return rows
+
+
+def _stream(found: h5py.Dataset) -> Recorded | None:
+    """The declaration of JPEG or PNG streams, one a row; None if these are none."""
+    if not found.shape[0]:
+        return None
+    padded = found.dtype == np.uint8 and found.ndim == 2 and found.shape[1] >= SHORTEST_STREAM
+    varying = found.ndim == 1 and (found.dtype.kind in "SV" or found.dtype.hasobject)
+    if not (padded or varying):
+        return None
+    first = found[0]
+    if not images.is_stream(first):
+        return None
+    rows = int(found.shape[0])
+    try:
+        height, width = images.stream_size(first)
+    except (OSError, ValueError, SyntaxError) as error:
+        return Recorded("other", rows, (), "stream", f"its first JPEG or PNG cannot be decoded: {error}")
+    return Recorded("frames", rows, (height, width, 3), "uint8", "stream")
+
+
+def _is_image(dtype: np.dtype, row: tuple[int, ...]) -> bool:
+    if dtype.kind not in "biuf":
+        return False
+    if len(row) == 3:
+        channels_last = row[2] <= 4 and min(row[:2]) >= SMALLEST_IMAGE
+        channels_first = row[0] <= 4 and min(row[1:]) >= SMALLEST_IMAGE
+        return channels_last or channels_first or dtype == np.uint8
+    return len(row) == 2 and (min(row) >= SMALLEST_PLANE or dtype == np.uint8)
+
+
+def _how_to_mend(dtype: np.dtype, row: tuple[int, ...]) -> str:
+    """What to do about frames that are not as they must be, where it can be guessed."""
+    steps = []
+    if len(row) == 3 and row[0] == 3 != row[2]:
+        steps.append("move the channels behind with .transpose(0, 2, 3, 1)")
+    if dtype.kind == "f" and 3 in row:
+        steps.append("store 0 to 255 as uint8, not floats")
+    return ": " + ", ".join(steps) if steps else ""

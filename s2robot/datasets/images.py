@@ -1,0 +1,58 @@
+"""Frames as files keep them: which way up, and as JPEG or PNG streams."""
+
+import io
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+
+Frames = UInt8[np.ndarray, "t h w 3"]
+
+# What makes stored frames upright; each is its own inverse. "" changes nothing.
+TRANSFORMS: dict[str, Callable[[Frames], Frames]] = {
+    "": lambda frames: frames,
+    "flip_rows": lambda frames: frames[:, ::-1],
+    "rotate_180": lambda frames: frames[:, ::-1, ::-1],
+}
+TRANSFORM_OF = {"upright": "", "flipped_rows": "flip_rows", "rotated_180": "rotate_180"}
+
+
+def upright(frames: Frames, transform: str) -> Frames:
+    """Stored frames with the top row first, contiguous."""
+    return np.ascontiguousarray(TRANSFORMS[transform](frames))
+
+
+def is_stream(row: object) -> bool:
+    """Whether one row of an array is a JPEG or PNG file (uint8 array or bytes, maybe padded with zeros)."""
+    return _bytes(row)[:8].startswith((JPEG, PNG))
+
+
+def stream_size(row: object) -> tuple[int, int]:
+    """Height and width of a JPEG or PNG stream; reads its header. Raises ValueError or OSError."""
+    with Image.open(io.BytesIO(_bytes(row)), formats=("JPEG", "PNG")) as image:
+        return image.height, image.width
+
+
+def decode(rows: Sequence[object]) -> Frames:
+    """JPEG or PNG streams as RGB frames. Raises ValueError for one that cannot be decoded, with its row."""
+    frames = []
+    for i, row in enumerate(rows):
+        try:
+            with Image.open(io.BytesIO(_bytes(row)), formats=("JPEG", "PNG")) as image:
+                frames.append(np.asarray(image.convert("RGB")))
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise ValueError(f"row {i} is no JPEG or PNG that can be decoded: {error}") from error
+        if frames[i].shape != frames[0].shape:
+            raise ValueError(f"row {i} is {frames[i].shape[:2]} pixels, row 0 {frames[0].shape[:2]}")
+    return np.stack(frames)
+
+
+def _bytes(row: object) -> bytes:
+    if isinstance(row, bytes):
+        return row
+    if (isinstance(row, np.ndarray) and row.dtype == np.uint8) or isinstance(row, np.void):
+        return row.tobytes()
+    return b""

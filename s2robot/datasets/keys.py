@@ -1,0 +1,166 @@
+"""The key mapping: which arrays are cameras, proprioception and actions, and what they are called."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from s2robot.datasets.presets import ROBOSUITE, Preset
+from s2robot.datasets.source import Recorded, Source
+from s2robot.errors import UserError, unknown_name
+
+CAMERA_PREFIX, CAMERA_SUFFIXES = "observation.images.", ("_image", "_rgb")
+# State of the simulator, which no robot observes: short names, and the group where MimicGen keeps more of it
+PRIVILEGED = {"object", "object-state", "states", "observation.object", "observation.environment_state"}
+PRIVILEGED_GROUP = "datagen_info/"
+USUAL_PROPRIO = (ROBOSUITE, ("observation.state",), ("qpos",))
+
+Chosen = Mapping[str, str] | Sequence[str] | None  # as options give it: {name: key}, [key, ...], null
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The arrays of a dataset as its episodes have them, by the format's own keys."""
+
+    source: Source
+    preset: Preset | None
+    arrays: Mapping[str, Recorded]  # of all episodes; where they differ, of the first
+
+    def cameras(self, chosen: Chosen) -> dict[str, str]:
+        """Key of each camera by its name. Raises `UserError` for an unknown one and when there is none."""
+        if isinstance(chosen, Mapping):
+            return {name: self._camera(word) for name, word in chosen.items()}
+        if chosen is not None:
+            keys = [self._camera(word) for word in chosen]
+        else:
+            keys = [key for key, one in self._observations().items() if one.kind == "frames"]
+        if chosen is None and not keys:
+            seen = [f"{name} ({self.arrays[key].note})" for name, key in self._image_like().items()]
+            raise UserError(
+                f"{self.source.path} has no camera: no array of colour frames, uint8 (t, h, w, 3), under "
+                f"{self.source.observations!r}; image-like: {'; '.join(seen) or 'none'}; "
+                f"data.cameras=[] trains without"
+            )
+        names = [self.camera_name(key) for key in keys]
+        _no_clash(self.source, names, keys, "camera")
+        return (
+            dict(sorted(zip(names, keys, strict=True)))
+            if chosen is None
+            else dict(zip(names, keys, strict=True))
+        )
+
+    def proprio(self, chosen: Chosen) -> dict[str, str]:
+        """Key of each part of the proprioception by its name; privileged state is refused."""
+        if chosen is None:
+            chosen = self._usual_proprio()
+        named = dict(chosen) if isinstance(chosen, Mapping) else {}
+        words = list(named.values()) if named else list(chosen)
+        keys = []
+        for word in words:
+            key = self.resolve(word) or word
+            if self.short(key) in PRIVILEGED or key.startswith(PRIVILEGED_GROUP):
+                raise UserError(f"{word} is privileged state of the simulator, no input of a policy")
+            keys.append(self.number_key(word))
+        names = list(named) or [self.short(key) for key in keys]
+        _no_clash(self.source, names, keys, "proprioception")
+        return dict(zip(names, keys, strict=True))
+
+    def actions(self, chosen: Chosen) -> dict[str, str]:
+        """Key of each part of the actions by its name, in order."""
+        if chosen is None:
+            usual = (
+                [self.source.actions] if self.source.actions else self.preset.actions if self.preset else ()
+            )
+            if not usual:
+                numbers = [key for key, one in self.arrays.items() if one.kind == "numbers"]
+                raise UserError(
+                    f"{self.source.path} does not say which array its actions are; "
+                    f"choose with data.actions=[KEY] from {', '.join(sorted(numbers))}"
+                )
+            return {key: key for key in usual}
+        named = dict(chosen) if isinstance(chosen, Mapping) else {word: word for word in chosen}
+        if not named:
+            raise UserError("data.actions=[]: a policy needs actions")
+        return {name: self.number_key(word) for name, word in named.items()}
+
+    def low_dim(self) -> dict[str, Recorded]:
+        """Numeric observations by their short names."""
+        found = self._observations().items()
+        return {self.short(key): one for key, one in found if one.kind == "numbers"}
+
+    def short(self, key: str) -> str:
+        """How an observation is called: its key without the group of the observations."""
+        prefix = self.source.observations
+        return key.removeprefix(prefix) if prefix.endswith("/") else key
+
+    def camera_name(self, key: str) -> str:
+        """The name of a camera: `obs/agentview_image` -> `agentview`, `observation.images.top` -> `top`."""
+        name = self.short(key).removeprefix(CAMERA_PREFIX)
+        name = name.removeprefix(self.preset.camera_prefix) if self.preset else name
+        for suffix in CAMERA_SUFFIXES:
+            if name.endswith(suffix) and name != suffix:
+                return name.removesuffix(suffix)
+        return name
+
+    def resolve(self, word: str) -> str | None:
+        """The key that a word means: the key itself or its end; None if there is none."""
+        prefix = self.source.observations
+        return next((key for key in (word, prefix + word) if key in self.arrays), None)
+
+    def _camera(self, word: str) -> str:
+        """Key of a camera by its name or key; of any array, so that checks can say what is wrong with it."""
+        named = [key for key in self._image_like().values() if self.camera_name(key) == word]
+        ends = [key for key in self._image_like().values() if self.camera_name(key).endswith("/" + word)]
+        found = next((keys[0] for keys in (named, ends) if len(keys) == 1), None) or self.resolve(word)
+        if len(named) > 1:
+            raise UserError(
+                f"camera {word!r} of {self.source.path} may be {' or '.join(named)}: give the key"
+            )
+        if found is None:
+            raise unknown_name(f"camera of {self.source.path}", word, map(self.camera_name, self._frames()))
+        return found
+
+    def number_key(self, word: str) -> str:
+        """Key of an array by it or by its short name. Raises `UserError` with the nearest ones."""
+        if (key := self.resolve(word)) is not None:
+            return key
+        numbers = [key for key, one in self.arrays.items() if one.kind == "numbers"]
+        raise unknown_name(f"array of {self.source.path}", word, map(self.short, numbers))
+
+    def _usual_proprio(self) -> Sequence[str]:
+        family = (self.preset.proprio,) if self.preset and self.preset.proprio else ()
+        for usual in (*family, *USUAL_PROPRIO):
+            if all(self.resolve(word) for word in usual):
+                return usual
+        raise UserError(
+            f"{self.source.path} has no usual proprioception (robosuite's robot0_eef_pos, ..., "
+            f"observation.state or qpos); choose with data.proprio=[KEY,...] from "
+            f"{', '.join(sorted(self.low_dim())) or 'nothing'}, or data.proprio=[] for none"
+        )
+
+    def _observations(self) -> dict[str, Recorded]:
+        """Arrays under the observations; in a format without groups frames are, whatever their key."""
+        prefix = self.source.observations
+        grouped = prefix.endswith("/")
+        return {
+            key: one
+            for key, one in self.arrays.items()
+            if key.startswith(prefix) or (one.kind == "frames" and not grouped)
+        }
+
+    def _frames(self) -> list[str]:
+        return [key for key, one in self.arrays.items() if one.kind == "frames"]
+
+    def _image_like(self) -> dict[str, str]:
+        """Key of each image-like array by its short name."""
+        return {self.short(key): key for key, one in self.arrays.items() if one.image_like}
+
+
+def _no_clash(source: Source, names: Sequence[str], keys: Sequence[str], what: str) -> None:
+    """Raise `UserError` when two arrays would have one name."""
+    for name, count in Counter(names).items():
+        if count > 1:
+            clashing = [key for other, key in zip(names, keys, strict=True) if other == name]
+            raise UserError(
+                f"{what} {name!r} of {source.path} may be {' or '.join(clashing)}; "
+                f"name them with data.{'cameras' if what == 'camera' else 'proprio'}={{name: key}}"
+            )

@@ -1,0 +1,85 @@
+"""From `data.path` to a dataset: which files it names, their format, and their checks."""
+
+import glob
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from s2robot.datasets.natural import natural
+from s2robot.datasets.options import DataConfig
+from s2robot.datasets.problem import refuse
+from s2robot.datasets.source import Format, Source
+from s2robot.errors import UserError, unknown_name
+from s2robot.registry import Lazy, Registry
+
+if TYPE_CHECKING:
+    from s2robot.datasets.dataset import Dataset
+
+Paths = str | Path | Sequence[str | Path]
+
+FORMATS: Registry[Format] = Registry("data.format")
+FORMATS["robomimic"] = Lazy("s2robot.datasets.robomimic:Robomimic")
+
+
+def open_dataset(path: Paths | DataConfig, **options: Any) -> "Dataset":
+    """The dataset of a file, a folder, a glob or a list of these, checked; or of a whole `DataConfig`.
+
+    `options` are fields of `DataConfig`. Raises `UserError` in one line for what is not there, of another
+    format, or wrong in an array that is used; what is only unusual is in the dataset's `warnings`.
+    """
+    from s2robot.datasets import checks
+    from s2robot.datasets.dataset import Dataset
+
+    config = _config(path, options)
+    sources: list[Source] = []
+    for one in _paths(config.path):
+        sources += [FORMATS[name](found, config) for name, found in _found(one, config.format)]
+    dataset = Dataset(sources, config)
+    for errors, warnings in checks.all_of(dataset):
+        refuse(errors)
+        dataset.warnings += warnings
+    return dataset
+
+
+def _config(path: Paths | DataConfig, options: dict[str, Any]) -> DataConfig:
+    if isinstance(path, DataConfig):
+        config = replace(path, **options)
+    else:
+        known = {field.name for field in fields(DataConfig)}
+        if unknown := sorted(options.keys() - known):
+            raise unknown_name("option of a dataset", unknown[0], known)
+        words = str(path) if isinstance(path, str | Path) else [str(one) for one in path]
+        config = DataConfig(path=words, **options)
+    config.check()
+    return config
+
+
+def _paths(path: str | Sequence[str]) -> list[Path]:
+    """The paths of `data.path`, globs expanded."""
+    found: list[Path] = []
+    for word in [path] if isinstance(path, str) else path:
+        if Path(word).exists() or not glob.has_magic(word):
+            found.append(Path(word).expanduser())
+            continue
+        matches = sorted(map(Path, glob.glob(word, recursive=True)), key=lambda match: natural(str(match)))
+        if not matches:
+            raise UserError(f"data.path={word}: no file or folder matches")
+        found += matches
+    return found
+
+
+def _found(path: Path, wanted: str) -> list[tuple[str, Path]]:
+    """Format and path of each dataset at a path; all of one format."""
+    names = list(FORMATS) if wanted == "auto" else [wanted]
+    found = {name: FORMATS[name].found(path) for name in names}
+    claims = [name for name in names if found[name]]
+    if len(claims) > 1:
+        raise UserError(f"{path} holds datasets of several formats; choose data.format={' or '.join(claims)}")
+    if claims:
+        return [(claims[0], one) for one in found[claims[0]]]
+    if not path.is_dir():
+        return [("robomimic" if wanted == "auto" else wanted, path)]  # opening it says what is wrong
+    raise UserError(
+        f"{path} is a folder without a dataset of {'a known format' if wanted == 'auto' else wanted}"
+    )

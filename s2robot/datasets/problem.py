@@ -1,0 +1,27 @@
+"""What is wrong or unusual in a dataset, said in one line and as data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from s2robot.errors import UserError
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault: what was found and expected, and where."""
+
+    problem: str
+    file: str
+    episode: str = ""
+    key: str = ""
+
+    def __str__(self) -> str:
+        where = ", ".join(word for word in (self.episode, self.key) if word)
+        return f"{self.file}: {where + ': ' if where else ''}{self.problem}"
+
+
+def refuse(errors: Sequence[Problem]) -> None:
+    """Raise `UserError` with the first of the errors and the number of the others, if there are any."""
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise UserError(f"{errors[0]}{more}")

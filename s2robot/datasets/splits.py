@@ -1,0 +1,31 @@
+"""Which episodes are trained on and which are validated on."""
+
+from collections.abc import Mapping
+
+from s2robot.datasets.source import Source
+from s2robot.errors import unknown_name
+
+VALID_EVERY = 10  # of the demonstrations, where the dataset says nothing
+
+
+def split(
+    source: Source, numbers: Mapping[str, int], train: str | None, valid: str | None
+) -> tuple[list[int], list[int]]:
+    """Numbers of a source's episodes under two filter keys; None is all to train, none to validate on.
+
+    `numbers` are those of the episodes that are used, by their names in the source. A source without any
+    masks has every tenth episode for validation. Raises `UserError` for an unknown filter key.
+    """
+    if not source.masks:
+        every = list(numbers.values())
+        held_out = every[VALID_EVERY - 1 :: VALID_EVERY]
+        return [i for i in every if i not in held_out], held_out
+    training = _masked(source, numbers, train) if train else list(numbers.values())
+    return training, _masked(source, numbers, valid) if valid else []
+
+
+def _masked(source: Source, numbers: Mapping[str, int], filter_key: str) -> list[int]:
+    if filter_key not in source.masks:
+        raise unknown_name(f"filter key of {source.path}", filter_key, source.masks)
+    names = set(source.masks[filter_key])
+    return [i for name, i in numbers.items() if name in names]
