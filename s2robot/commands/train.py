@@ -45,8 +45,8 @@ def main(config: TrainConfig) -> None:
     stored = config.features
     views = Views(stored.views, stored.view_shift, stored.view_colour)
     demos = open_dataset(config.data)
-    for warning in demos.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
+    for warning in demos.warnings if parallel.is_main() else ():
+        print(f"warning: {warning}")
     cameras = list(demos.cameras)
     train_episodes, valid_episodes = demos.splits(config.data.train, config.data.valid)
     if not train_episodes:
