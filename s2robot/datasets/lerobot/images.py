@@ -1,0 +1,86 @@
+"""Frames that are stored as PNG or JPEG in a column of the data files, or as files that it names."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import UInt8
+from PIL import Image
+
+from s2robot.datasets.lerobot.files import Folder, check_head
+from s2robot.datasets.lerobot.tables import Table
+from s2robot.errors import UserError
+
+BATCH = 16  # encoded images in memory at a time
+FORMATS = ("PNG", "JPEG")
+DEEP = ("I", "F")  # starts of Pillow's modes with more than 8 bits: depth, no colours
+
+
+def is_image_column(type_: pa.DataType) -> bool:
+    """Whether a column can hold images: struct<bytes, path>, or bytes alone."""
+    if pa.types.is_struct(type_):
+        return bool({"bytes", "path"} & {type_.field(i).name for i in range(type_.num_fields)})
+    return pa.types.is_binary(type_) or pa.types.is_large_binary(type_)
+
+
+class ImageColumn:
+    """One image column of one data file; a read continues where the last one stopped."""
+
+    def __init__(self, folder: Folder, table: Table, key: str) -> None:
+        self._folder, self._table, self._key = folder, table, key
+        self._row = -1
+        self._cells: Iterator[Any] = iter(())
+
+    def read(self, start: int, stop: int) -> UInt8[np.ndarray, "t h w 3"]:
+        """Rows start to stop of the file, decoded; raises `UserError` naming the row that cannot be."""
+        if start != self._row:
+            self._cells = self._table.stream(self._key, start, BATCH)
+        self._row = -1  # an error below leaves no place to go on from
+        frames: np.ndarray | None = None
+        for i in range(stop - start):
+            where = f"{self._table.path}: {self._key}, row {start + i}"
+            with open_image(self._folder, next(self._cells).as_py(), where) as image:
+                frame = np.asarray(_colour(image, where))
+            if frames is None:
+                frames = np.empty((stop - start, *frame.shape), np.uint8)
+            if frame.shape != frames.shape[1:]:
+                raise UserError(f"{where}: shape {frame.shape}; expected {frames.shape[1:]} as before")
+            frames[i] = frame
+        self._row = stop
+        return np.empty((0, 0, 0, 3), np.uint8) if frames is None else frames
+
+    def close(self) -> None:
+        self._table.close()
+
+
+def open_image(folder: Folder, cell: Any, where: str) -> Image.Image:
+    """The image of a cell, its header read and its pixels not yet."""
+    content = cell.get("bytes") if isinstance(cell, dict) else cell
+    if content is None:
+        name = cell.get("path") if isinstance(cell, dict) else None
+        if not name:
+            raise UserError(f"{where}: no image; expected bytes or a path")
+        path: Path = folder.inside(name, where)
+        check_head(path)
+        content = path.read_bytes()
+    try:
+        return Image.open(io.BytesIO(content), formats=FORMATS)
+    except (OSError, Image.DecompressionBombError) as error:
+        raise UserError(f"{where}: no readable {' or '.join(FORMATS)} image: {error}") from error
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether it holds more than 8 bits a value."""
+    return image.mode.startswith(DEEP)
+
+
+def _colour(image: Image.Image, where: str) -> Image.Image:
+    if is_deep(image):
+        raise UserError(f"{where}: a {image.mode} image, depth and no colours")
+    try:
+        return image.convert("RGB")
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for damaged files
+        raise UserError(f"{where}: the image is damaged: {error}") from error

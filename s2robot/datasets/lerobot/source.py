@@ -1,0 +1,190 @@
+"""A LeRobot folder as a `Source`: numbers from parquet, frames from video or from images in parquet."""
+
+import logging
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from s2robot.datasets.lerobot.catalogue import EXTRA, Catalogue
+from s2robot.datasets.lerobot.extras import EXTRAS, Extras
+from s2robot.datasets.lerobot.files import Folder
+from s2robot.datasets.lerobot.images import ImageColumn
+from s2robot.datasets.lerobot.info import INFO, read_info
+from s2robot.datasets.lerobot.opened import Opened
+from s2robot.datasets.lerobot.tables import Table
+from s2robot.datasets.lerobot.video import Video
+from s2robot.datasets.problem import Problem
+from s2robot.errors import UserError, unknown_name
+
+log = logging.getLogger(__name__)
+
+ACTION_KEYS = ("action", "actions")  # LeRobot's own name, and the one of sets that openpi's scripts made
+EXECUTED = EXTRA + "actions_executed"
+OPEN_FILES = 4  # of a kind: cameras are read one after the other, seldom side by side
+WARN_DEVIATION_S = 1e-4  # LeRobot refuses beyond this
+
+
+class LeRobotSource:
+    """An opened folder of version 2.0, 2.1 or 3.0.
+
+    Frames are those whose presentation time is nearest to the row's `timestamp`. A deviation beyond
+    `data.tolerance_s` is refused (null: half a frame), one above 0.1 ms is reported in `warnings`, and
+    `worst_deviation_s` has the largest one of each camera that was read.
+    """
+
+    format = "lerobot"
+    observations = "observation."
+    upright = True
+
+    def __init__(
+        self, path: Path, tolerance_s: float | None = None, allow_links: Sequence[str | Path] = ()
+    ) -> None:
+        """Reads metadata and the columns that number rows. Raises `UserError` for what is no such dataset.
+
+        `allow_links`: folders outside of this one in which symbolic links may end.
+        """
+        self.path = path
+        self._folder = Folder(path, allow_links)
+        meta = read_info(self._folder)
+        self._info = meta
+        self.version, self.fps = meta.version, meta.fps
+        self._tolerance_s = 0.5 / meta.fps if tolerance_s is None else tolerance_s
+        self._extras = Extras(self._folder)
+        self._catalogue = Catalogue(self._folder, meta, self._extras)
+        self.episodes = self._catalogue.episodes
+        self.masks: Mapping[str, Sequence[str]] = self._catalogue.masks()
+        self.warnings: list[Problem] = self._catalogue.warnings
+        self.worst_deviation_s: dict[str, float] = {}
+        env = self._extras.meta.get("env_args")
+        self.env_args: Mapping[str, Any] | None = env if isinstance(env, dict) else None
+        self.env_problem = f"env_args in {EXTRAS} is no JSON object" if env and not self.env_args else ""
+        self.info: Mapping[str, Any] = {**self._extras.meta, "robot_type": meta.robot_type}
+        self.actions = next((key for key in ACTION_KEYS if key in meta.features), None)
+        everywhere = all(EXECUTED in episode.arrays for episode in self.episodes)
+        self.executed_actions = EXECUTED if everywhere else None
+        self._lock = threading.Lock()
+        self._tables: Opened[Table] = Opened(OPEN_FILES)
+        self._videos: Opened[Video] = Opened(OPEN_FILES)
+        self._images: Opened[ImageColumn] = Opened(OPEN_FILES)
+
+    @staticmethod
+    def found(path: Path) -> Sequence[Path]:
+        """The folder itself if it is a LeRobot dataset, else those directly below it that are."""
+        if (path / INFO).is_file():
+            return [path]
+        return sorted(info.parents[1] for info in path.glob(f"*/{INFO}")) if path.is_dir() else []
+
+    def read(self, episode: int, key: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """Rows start to stop of an array; frames as uint8 "t h w 3". Reading on in order is cheapest."""
+        own = self.episodes[episode]
+        if key not in own.arrays:
+            raise unknown_name(f"array of {self.path} ({own.name})", key, own.arrays)
+        recorded = own.arrays[key]
+        if recorded.kind == "other":
+            raise UserError(f"{own.file}, {own.name}, {key}: {recorded.note or recorded.dtype}")
+        start, stop, _ = slice(start, stop).indices(recorded.rows)
+        stop = max(start, stop)
+        with self._lock:
+            if key.startswith(EXTRA):
+                return self._extras.array(own.name, key.removeprefix(EXTRA))[start:stop]
+            if recorded.kind == "numbers":
+                return self._numbers(episode, key, start, stop).reshape(stop - start, *recorded.shape)
+            frames = self._frames(episode, key, start, stop)
+        if frames.shape[1:] != recorded.shape and len(frames):
+            raise UserError(
+                f"{own.file}, {own.name}, {key}: frames are {frames.shape[1:]}; expected {recorded.shape} "
+                f"as in {self.episodes[0].name}"
+            )
+        return frames.reshape(-1, *recorded.shape)
+
+    def identity(self, episode: int, key: str) -> str:
+        """Path, size and times of the files that hold the array, and where in them it is."""
+        stated, rows = self._catalogue.stated[episode], self._catalogue.rows[episode]
+        if key.startswith(EXTRA):
+            return f"{key} {_stamp(self._extras.arrays_file(stated.name))}"
+        place = f"{key} {_stamp(stated.data)} {rows.first} {rows.count}"
+        if key in stated.clips:
+            clip = stated.clips[key]
+            return f"{place} {_stamp(clip.file)} {clip.start_s!r} {self.fps!r}"
+        return place
+
+    def close(self) -> None:
+        self._tables.close()
+        self._videos.close()
+        self._images.close()
+
+    def _numbers(self, episode: int, key: str, start: int, stop: int) -> np.ndarray:
+        stated, rows = self._catalogue.stated[episode], self._catalogue.rows[episode]
+        table = self._tables.get(stated.data, lambda: Table(stated.data))
+        values = table.numbers(key, rows.first + start, rows.first + stop)
+        expected = self.episodes[episode].arrays[key].shape if key in self.episodes[episode].arrays else ()
+        if values[:1].size not in (0, int(np.prod(expected))):
+            raise UserError(
+                f"{stated.data}, {stated.name}, {key}: rows have shape {values.shape[1:]}; expected "
+                f"{expected} as {INFO} says"
+            )
+        return values
+
+    def _frames(self, episode: int, key: str, start: int, stop: int) -> np.ndarray:
+        stated, rows = self._catalogue.stated[episode], self._catalogue.rows[episode]
+        if key in stated.clips:
+            return self._video_frames(episode, key, start, stop)
+
+        def open_() -> ImageColumn:
+            return ImageColumn(self._folder, Table(stated.data), key)
+
+        return self._images.get((stated.data, key), open_).read(rows.first + start, rows.first + stop)
+
+    def _video_frames(self, episode: int, key: str, start: int, stop: int) -> np.ndarray:
+        stated = self._catalogue.stated[episode]
+        clip = stated.clips[key]
+
+        def open_() -> Video:
+            return Video(clip.file, self.fps, self._catalogue.begins_s[clip.file])
+
+        times_s = clip.start_s + self._times_s(episode, start, stop)
+        opened = (clip.file, key)
+        try:
+            frames, off_s = self._videos.get(opened, open_).read(times_s)
+        except UserError as error:
+            self._videos.drop(opened)
+            raise UserError(f"{stated.name}, {key}: {error}") from error
+        worst = float(off_s.max(initial=0.0))
+        if worst > self._tolerance_s:
+            row = int(off_s.argmax())
+            raise UserError(
+                f"{clip.file}, {stated.name}, {key}: no frame within {self._tolerance_s:.4g} s of row "
+                f"{start + row} (at {times_s[row]:.4f} s in the file); the nearest is {worst:.4g} s away. "
+                f"If that is meant, set data.tolerance_s"
+            )
+        self._report(key, stated.name, clip.file, worst)
+        return frames
+
+    def _times_s(self, episode: int, start: int, stop: int) -> np.ndarray:
+        """Times of rows in their episode."""
+        stated = self._catalogue.stated[episode]
+        table = self._tables.get(stated.data, lambda: Table(stated.data))
+        if "timestamp" not in table.columns:
+            return np.arange(start, stop) / self.fps
+        first = self._catalogue.rows[episode].first
+        times_s = table.numbers("timestamp", first + start, first + stop).reshape(-1).astype(np.float64)
+        if not np.isfinite(times_s).all() or (np.diff(times_s) < 0).any():
+            raise UserError(f"{stated.data}, {stated.name}, timestamp falls or is not finite")
+        return times_s
+
+    def _report(self, key: str, episode: str, file: Path, worst: float) -> None:
+        """Keep a camera's worst deviation, and warn of the first that LeRobot would refuse."""
+        before = self.worst_deviation_s.get(key, 0.0)
+        self.worst_deviation_s[key] = max(before, worst)
+        if before <= WARN_DEVIATION_S < worst:
+            found = f"frames are up to {worst:.4g} s from their time stamps; LeRobot itself allows 0.0001 s"
+            self.warnings.append(Problem(found, str(file), episode, key))
+            log.warning("%s", self.warnings[-1])
+
+
+def _stamp(file: Path) -> str:
+    status = file.stat()
+    return f"{file.resolve()} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"

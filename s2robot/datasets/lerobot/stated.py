@@ -1,0 +1,52 @@
+"""What the metadata state of an episode, whatever the version: the result of `v2` and of `v3`."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from s2robot.errors import UserError
+
+
+@dataclass(frozen=True)
+class Clip:
+    """An episode's part of a camera's video."""
+
+    file: Path
+    start_s: float = 0.0  # of the file's first frame
+
+
+@dataclass(frozen=True)
+class Stated:
+    """One episode as the metadata have it."""
+
+    index: int
+    length: int
+    data: Path
+    clips: Mapping[str, Clip] = field(default_factory=dict)
+    tasks: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        return f"episode_{self.index:06d}"
+
+
+def whole(row: Mapping[str, Any], key: str, where: str) -> int:
+    """A count or an index of a table's row; nullable and float columns are cast when that loses nothing."""
+    value = row.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or int(value) != value:
+        raise UserError(f"{where}: {key} is {value!r}; expected a whole number")
+    if value < 0:
+        raise UserError(f"{where}: {key} is {value!r}; expected zero or more")
+    return int(value)
+
+
+def in_order(episodes: Sequence[Stated], where: str) -> list[Stated]:
+    """Episodes by their index; raises `UserError` for an index that is used twice, or when there are none."""
+    if not episodes:
+        raise UserError(f"{where} holds no episodes")
+    twice = [index for index, count in Counter(e.index for e in episodes).items() if count > 1]
+    if twice:
+        raise UserError(f"{where}: episode_index {twice[0]} appears more than once; expected each once")
+    return sorted(episodes, key=lambda episode: episode.index)

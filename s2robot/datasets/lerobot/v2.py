@@ -1,0 +1,47 @@
+"""Versions 2.0 and 2.1: one parquet file an episode, and one MP4 an episode and camera."""
+
+from typing import Any
+
+from s2robot.datasets.lerobot.files import Folder, expand
+from s2robot.datasets.lerobot.info import INFO, Info
+from s2robot.datasets.lerobot.stated import Clip, Stated, in_order, whole
+from s2robot.errors import UserError
+
+EPISODES = "meta/episodes.jsonl"
+TASKS = "meta/tasks.jsonl"
+
+
+def read_episodes(folder: Folder, info: Info) -> list[Stated]:
+    """The episodes of `meta/episodes.jsonl`, in order."""
+    where = str(folder.root / EPISODES)
+    return in_order([_episode(folder, info, row, where) for row in folder.json_lines(EPISODES)], where)
+
+
+def read_tasks(folder: Folder) -> dict[int, str]:
+    """Task texts by their index."""
+    where = str(folder.root / TASKS)
+    tasks = {}
+    for row in folder.json_lines(TASKS):
+        if not isinstance(row.get("task"), str):
+            raise UserError(f"{where}: {row!r} has no 'task'; expected a text")
+        tasks[whole(row, "task_index", where)] = row["task"]
+    return tasks
+
+
+def _episode(folder: Folder, info: Info, row: dict[str, Any], where: str) -> Stated:
+    index = whole(row, "episode_index", where)
+    numbers = {"episode_chunk": index // info.chunks_size, "episode_index": index}
+    stated_in = str(folder.root / INFO)
+
+    def path(template: str, camera: str | None) -> str:
+        return expand(template, numbers, camera, stated_in)
+
+    videos = {key: Clip(folder.inside(path(info.video_path, key), stated_in)) for key in info.videos}
+    tasks = row.get("tasks") or []
+    return Stated(
+        index=index,
+        length=whole(row, "length", f"{where}, episode {index}"),
+        data=folder.inside(path(info.data_path, None), stated_in),
+        clips=videos,
+        tasks=[str(task) for task in (tasks if isinstance(tasks, list) else [tasks])],
+    )

@@ -1,0 +1,64 @@
+"""Version 3.0: many episodes a file; tables say where each lies, for data and for every camera on its own."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from s2robot.datasets.lerobot.files import Folder, expand
+from s2robot.datasets.lerobot.info import INFO, Info
+from s2robot.datasets.lerobot.stated import Clip, Stated, in_order, whole
+from s2robot.datasets.lerobot.tables import read_table
+from s2robot.errors import UserError
+
+EPISODES = "meta/episodes"
+TASKS = "meta/tasks.parquet"
+INDEX_NAMES = ("task", "__index_level_0__")  # the text is the table's index in pandas, named or not
+
+
+def read_episodes(folder: Folder, info: Info) -> list[Stated]:
+    """The episodes of all tables below `meta/episodes`, in order."""
+    where = folder.root / EPISODES
+    episodes = []
+    for path in sorted(where.glob("*/*.parquet")):
+        folder.inside(str(path.relative_to(folder.root)), str(where))
+        episodes += [_episode(folder, info, row, path) for row in read_table(path, skip_prefix="stats/")]
+    return in_order(episodes, str(where))
+
+
+def read_tasks(folder: Folder) -> dict[int, str]:
+    """Task texts by their index, whichever column holds the text."""
+    path = folder.inside(TASKS, str(folder.root))
+    rows = read_table(path)
+    if not rows:
+        return {}
+    texts = [key for key, value in rows[0].items() if isinstance(value, str)]
+    known = [key for key in INDEX_NAMES if key in texts]
+    if not known and len(texts) != 1:
+        raise UserError(f"{path}: found text columns {texts}; expected one named {' or '.join(INDEX_NAMES)}")
+    column = known[0] if known else texts[0]
+    return {whole(row, "task_index", str(path)): str(row[column]) for row in rows}
+
+
+def _episode(folder: Folder, info: Info, row: dict[str, Any], path: Path) -> Stated:
+    index = whole(row, "episode_index", str(path))
+    where = f"{path}, episode {index}"
+    stated_in = str(folder.root / INFO)
+
+    def file(template: str, prefix: str, camera: str | None) -> Path:
+        keys = ("chunk_index", "file_index")
+        numbers = {key: whole(row, f"{prefix}/{key}", where) for key in keys}
+        return folder.inside(expand(template, numbers, camera, stated_in), stated_in)
+
+    clips = {}
+    for key in info.videos:
+        start = row.get(f"videos/{key}/from_timestamp")
+        if not isinstance(start, int | float) or not math.isfinite(start) or start < 0:
+            raise UserError(f"{where}: videos/{key}/from_timestamp is {start!r}; expected seconds from 0 on")
+        clips[key] = Clip(file(info.video_path, f"videos/{key}", key), float(start))
+    return Stated(
+        index=index,
+        length=whole(row, "length", where),
+        data=file(info.data_path, "data", None),
+        clips=clips,
+        tasks=[str(task) for task in row.get("tasks") or []],
+    )
