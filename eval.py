@@ -3,7 +3,9 @@
 python eval.py checkpoint=runs/demo/checkpoints/last episodes=100 video=9
 """
 
-from s2robot.commands.eval import cli
+import sys
+
+from s2robot.commands.cli import main
 
 if __name__ == "__main__":
-    cli()
+    main(["eval", *sys.argv[1:]])

@@ -3,7 +3,9 @@
 python train.py data.path=my.hdf5 run_dir=runs/my policy=diffusion_unet
 """
 
-from s2robot.commands.train import cli
+import sys
+
+from s2robot.commands.cli import main
 
 if __name__ == "__main__":
-    cli()
+    main(["train", *sys.argv[1:]])

@@ -54,8 +54,8 @@ def _load(name: str, source: str) -> None:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise UserError(f"plugin {name!r} ({source}) needs a module that is missing: {error}") from error
         raise UserError(
-            f"no module {name!r} ({source}): plugins are installed or on PYTHONPATH; the current folder is not"
-            f" searched"
+            f"no module {name!r} ({source}): plugins are installed or on PYTHONPATH; the current folder is "
+            f"not searched"
         ) from error
     except Exception as error:  # anything can be wrong in someone else's module; the cause is chained
         reason = f"{type(error).__name__}: {error}"
@@ -66,8 +66,8 @@ def _load(name: str, source: str) -> None:
 @contextmanager
 def _without_current_folder() -> Iterator[None]:
     """Take the entry out of `sys.path` that `python -m` and `python -c` put first: the current folder."""
-    first = sys.path[0] if sys.path else None
-    if first is None or first not in ("", os.getcwd()):
+    first = sys.path[0] if sys.path else ""
+    if sys.flags.safe_path or not sys.path or first not in ("", os.getcwd()):
         yield
         return
     del sys.path[0]

@@ -1,22 +1,35 @@
-"""The whole path on PickCube with the public commands: collect, train, evaluate, report."""
+"""Run the whole path on PickCube with the other commands: collect, train, evaluate, report."""
 
 import json
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from s2robot.commands.cli.parser import Parser
 from s2robot.errors import UserError
 from s2robot.runs import folder as run_folder
 
 ENV_ID = "s2robot/PickCube-v0"
-ROOT = Path(__file__).resolve().parents[2]
+RUN_DIR = Path("runs/demo")
+
+
+def cli(words: Sequence[str]) -> None:
+    """`s2robot demo`, which is what `make demo` runs."""
+    parser = Parser(__name__, __doc__)
+    parser.add_argument("--run-dir", type=Path, default=RUN_DIR, help=f"folder (default: {RUN_DIR})")
+    parser.add_argument("--demonstrations", type=int, default=120, help="collected (default: 120)")
+    parser.add_argument("--episodes", type=int, default=100, help="evaluated (default: 100)")
+    parser.add_argument("options", nargs="*", help="of train, e.g. policy=diffusion_unet optim.steps=500")
+    arguments = parser.parse_args(words)
+    run_demo(arguments.run_dir, arguments.demonstrations, arguments.episodes, arguments.options)
 
 
 def commands(run_dir: Path, demonstrations: int, episodes: int, options: list[str]) -> dict[str, list[str]]:
     """Stage -> the command a user would type."""
-    train = ["python", "train.py", "experiment=demo"]
-    if run_dir != Path("runs/demo"):
+    train = ["s2robot", "train", "experiment=demo"]
+    if run_dir != RUN_DIR:
         train += [f"run_dir={run_dir}", f"data.path={run_dir}/demos.hdf5"]
     last = f"checkpoint={run_dir}/checkpoints/last"
     return {
@@ -25,7 +38,7 @@ def commands(run_dir: Path, demonstrations: int, episodes: int, options: list[st
             *("--seed", "0", "--out", f"{run_dir}/demos.hdf5"),
         ],
         "train": [*train, *options],
-        "evaluate": ["python", "eval.py", last, f"episodes={episodes}", f"video={min(9, episodes)}"],
+        "evaluate": ["s2robot", "eval", last, f"episodes={episodes}", f"video={min(9, episodes)}"],
         "report": ["s2robot", "report", str(run_dir)],
     }
 
@@ -35,20 +48,17 @@ def run_demo(run_dir: Path, demonstrations: int, episodes: int, options: list[st
 
     Raises `UserError` naming the command that failed.
     """
-    if not (ROOT / "train.py").is_file():
-        raise UserError(
-            f"the demo runs train.py and eval.py of a clone of the repository; there is none at {ROOT}"
-        )
     started = time.perf_counter()
     for stage, command in commands(run_dir, demonstrations, episodes, options).items():
         print(f"\n$ {' '.join(command)}", flush=True)
         begun = time.perf_counter()
-        status = subprocess.run([_program(command[0]), *command[1:]], cwd=ROOT, check=False).returncode
+        process = [sys.executable, "-m", *command]  # of this Python, whose environment need not be activated
+        status = subprocess.run(process, check=False).returncode
         if status:
             raise UserError(f"the demo stopped: `{' '.join(command)}` ended with status {status}")
         if stage == "collect":  # the other stages note their time in the run folder themselves
-            run_folder.record_stage(ROOT / run_dir, stage, time.perf_counter() - begun)
-    print(f"\n{summary_line(ROOT / run_dir, time.perf_counter() - started)}")
+            run_folder.record_stage(run_dir, stage, time.perf_counter() - begun)
+    print(f"\n{summary_line(run_dir, time.perf_counter() - started)}")
 
 
 def summary_line(run_dir: Path, total_s: float) -> str:
@@ -64,8 +74,3 @@ def summary_line(run_dir: Path, total_s: float) -> str:
         f"largest process {memory:.1f} GiB; videos: {run_dir / 'eval' / 'default' / 'videos'}; "
         f"report: {run_dir / 'report.html'}"
     )
-
-
-def _program(name: str) -> str:
-    """The program beside this Python, so that the environment need not be activated."""
-    return sys.executable if name == "python" else str(Path(sys.executable).with_name(name))

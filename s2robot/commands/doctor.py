@@ -1,10 +1,11 @@
-"""What this machine has for s2robot and what it lacks; `s2robot doctor` prints it."""
+"""Say what this machine has for s2robot, and what is missing."""
 
 import importlib.metadata
 import importlib.util
 import os
 import platform
 import time
+from collections.abc import Sequence
 from contextlib import closing
 
 import gymnasium
@@ -12,12 +13,23 @@ import imageio_ffmpeg
 import torch
 
 from envs import robosuite
+from s2robot.commands.cli.parser import Parser
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.backends import remembered
 from s2robot.errors import UserError
 from s2robot.rollouts.environment import check_rendering
 
 TIMED_FRAMES, TIMED_SIZE = 20, 448
+
+
+def cli(words: Sequence[str]) -> None:
+    """`s2robot doctor`; raises `UserError` when something is missing."""
+    Parser(__name__, __doc__).parse_args(words)
+    findings = diagnose()
+    for what, well, details in findings:
+        print(f"{'ok     ' if well else 'MISSING'} {what:<10} {details}")
+    if not all(well for _, well, _ in findings):
+        raise UserError("something is missing, see above")
 
 
 def diagnose() -> list[tuple[str, bool, str]]:

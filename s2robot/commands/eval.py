@@ -1,12 +1,14 @@
 """Evaluate a checkpoint in simulation: seeds -> episodes -> success rate with its interval, and videos.
 
-python eval.py checkpoint=runs/demo/checkpoints/last episodes=100 video=9
-python eval.py checkpoint=runs/act/checkpoints/last temporal_ensemble=0.01
-python eval.py checkpoint=runs/flow/checkpoints/last policy.inference_steps=10 name=ten_steps
+s2robot eval checkpoint=runs/demo/checkpoints/last episodes=100 video=9
+s2robot eval checkpoint=runs/act/checkpoints/last temporal_ensemble=0.01
+s2robot eval checkpoint=runs/flow/checkpoints/last policy.inference_steps=10 name=ten_steps
 """
 
-from s2robot.commands.entry import run
-from s2robot.commands.options import EvalConfig
+from collections.abc import Sequence
+
+from s2robot.commands.cli.entry import run
+from s2robot.commands.cli.options import EvalConfig
 from s2robot.device import choose_device
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
@@ -66,6 +68,6 @@ def main(config: EvalConfig) -> None:
     print(f"{env_id}: {rate}, {summary.success_rate:.1%} [{low:.1%}, {high:.1%}] -> {out_dir}")
 
 
-def cli() -> None:
-    """`s2robot eval` and `eval.py`."""
-    run(main, "eval", folder=["checkpoint", "name"])
+def cli(words: Sequence[str]) -> None:
+    """`s2robot eval`."""
+    run(main, words, "eval", str(__doc__), folder=["checkpoint", "name"])

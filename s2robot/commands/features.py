@@ -1,15 +1,17 @@
-"""`s2robot features`: build the features of a dataset, or plan, verify and check them."""
+"""Compute the features of a dataset's frames once, or plan, verify and check them."""
 
 import argparse
 import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from s2robot.commands.cli.parser import Parser, comma_separated, numbers
 from s2robot.datasets import open_dataset
 from s2robot.datasets.dataset import Dataset
 from s2robot.device import choose_device
@@ -48,8 +50,9 @@ class Summary:
     details: dict[str, Any]
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Do what the command line asks; its last line sums up, and with `--json` it is the only one."""
+def cli(words: Sequence[str]) -> None:
+    """`s2robot features`; its last line sums up, and with `--json` it is the only one."""
+    arguments = _parser().parse_with_plugins(words)
     start = time.monotonic()
     job = _job(arguments)
     if arguments.plan:
@@ -67,6 +70,33 @@ def run(arguments: argparse.Namespace) -> None:
         f"{summary.frames_encoded} frames {'to encode' if arguments.plan else 'encoded'}, "
         f"{summary.frames_found} found, {summary.bytes} bytes ({tier} in training), {summary.seconds:.1f} s"
     )
+
+
+def _parser() -> Parser:
+    parser = Parser(__name__, __doc__)
+    add = parser.add_argument
+    add("data", type=Path, help="robomimic HDF5 file")
+    add("--encoder", default="lite0", help="a name that `s2robot encoders` lists (default: lite0)")
+    add("--sizes", type=numbers, default=[224, 448], help="of S2 (default: 224,448)")
+    add("--camera-sizes", nargs="+", default=[], metavar="CAMERA=N,N", help="sizes of its own")
+    add("--cameras", type=comma_separated, metavar="NAME,...", help="names (default: all)")
+    add("--grid", type=numbers, metavar="GH,GW", help="cells (default: of the first size)")
+    add("--dtype", default="float16", help="float16 (default) or float32")
+    add("--views", type=int, default=1, help="of each frame, for training (default: 1)")
+    add("--view-shift", type=float, default=0.05, help="at most, of height and width")
+    add("--view-colour", type=float, default=0.2, help="brightness etc. times 1 -+ this")
+    add("--weights", type=Path, help="a file instead of the encoder's own weights")
+    add("--backend", default="auto", help="auto, torch, openvino or compile")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
+    add("--root", type=Path, help="folder of the stores (default: in the cache)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--plan", action="store_true", help="say what it would take, build nothing")
+    form.add_argument("--verify", action="store_true", help="read what is stored and compare checksums")
+    form.add_argument("--check", type=int, metavar="N", help="encode N random frames again and compare")
+    add("--tolerance", type=float, default=2e-3, help="of --check, relative (default 2e-3)")
+    add("--seed", type=int, default=0, help="of --check")
+    add("--json", action="store_true", help="one JSON object and nothing else")
+    return parser
 
 
 def _job(asked: argparse.Namespace) -> Job:

@@ -1,18 +1,19 @@
 """Train a policy: demonstrations -> frozen features (computed once) -> policy -> checkpoints.
 
-python train.py experiment=demo
-python train.py data.path=my.hdf5 run_dir=runs/my policy=diffusion_unet encoder.sizes=[224,448]
-python train.py -m policy=bc,diffusion_unet data.path=my.hdf5 run_dir='runs/${policy.name}'
-torchrun --nproc-per-node 4 train.py policy=flow data.path=my.hdf5 run_dir=runs/flow
+s2robot train experiment=demo
+s2robot train data.path=my.hdf5 run_dir=runs/my policy=diffusion_unet encoder.sizes=[224,448]
+s2robot train -m policy=bc,diffusion_unet data.path=my.hdf5 run_dir='runs/${policy.name}'
+torchrun --nproc-per-node 4 -m s2robot train policy=flow data.path=my.hdf5 run_dir=runs/flow
 """
 
 import hashlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from s2robot import parallel
-from s2robot.commands.entry import run
-from s2robot.commands.options import TrainConfig
+from s2robot.commands.cli.entry import run
+from s2robot.commands.cli.options import TrainConfig
 from s2robot.config import plain
 from s2robot.datasets import open_dataset
 from s2robot.datasets.windows import Windows
@@ -33,7 +34,7 @@ from s2robot.training.trainer import Trainer
 from s2robot.types import Spec, image_key, prefix_key
 
 # options that a resumed training may change
-NOT_DECISIVE = ("run_dir", "resume", "device", "features.tier", "wandb", "wandb_project")
+NOT_DECISIVE = ("run_dir", "resume", "plugins", "device", "features.tier", "wandb", "wandb_project")
 
 
 def main(config: TrainConfig) -> None:
@@ -133,6 +134,6 @@ def main(config: TrainConfig) -> None:
         sys.exit(0)  # the other jobs of a sweep are not started
 
 
-def cli() -> None:
-    """`s2robot train` and `train.py`."""
-    run(main, "train", folder=["run_dir"])
+def cli(words: Sequence[str]) -> None:
+    """`s2robot train`."""
+    run(main, words, "train", str(__doc__), folder=["run_dir"])

@@ -4,26 +4,21 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from s2robot.commands import cli, eval, train
+from s2robot.commands.cli import main
 
 ROOT = Path(__file__).parents[2]
-COMMANDS: dict[str, Callable[[], None]] = {
-    "train.py": train.cli,
-    "eval.py": eval.cli,
-    "s2robot": cli.main,
-}
+COMMANDS: dict[str, list[str]] = {"train.py": ["train"], "eval.py": ["eval"], "s2robot": []}
 
 
 def status_here(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
     """The exit status of a command run in this process."""
     monkeypatch.setattr(sys, "argv", list(words))
     try:
-        COMMANDS[words[0]]()
+        main([*COMMANDS[words[0]], *words[1:]])
     except SystemExit as exit_:
         assert isinstance(exit_.code, int)
         return exit_.code

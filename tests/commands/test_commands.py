@@ -92,8 +92,8 @@ def test_demo_runs_the_public_commands() -> None:
     commands = demo.commands(Path("runs/demo"), 120, 100, [])
     assert [" ".join(command) for command in commands.values()] == [
         "s2robot collect --env s2robot/PickCube-v0 --episodes 120 --seed 0 --out runs/demo/demos.hdf5",
-        "python train.py experiment=demo",
-        "python eval.py checkpoint=runs/demo/checkpoints/last episodes=100 video=9",
+        "s2robot train experiment=demo",
+        "s2robot eval checkpoint=runs/demo/checkpoints/last episodes=100 video=9",
         "s2robot report runs/demo",
     ]
 
@@ -161,5 +161,5 @@ def test_doctor_finds_nothing_missing(tmp_path: Path) -> None:
 def test_help_names_the_options(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     assert status_here(monkeypatch, "train.py", "--help") == 0
     said = capsys.readouterr().out
-    assert "python train.py" in said
-    assert "batch_size: 64" in said
+    assert "usage: s2robot train" in said
+    assert "optim.batch_size=64 " in said

@@ -1,49 +1,58 @@
-"""Every YAML file composes to options that are complete, and every choice in the code has its file."""
+"""Every choice composes to options that are complete, whether it is a YAML file or registered."""
 
 from dataclasses import asdict
-from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
 import envs
-from s2robot.commands.entry import typed
-from s2robot.commands.options import EvalConfig, TrainConfig
-from s2robot.commands.overrides import CONFIGS, compose
+from s2robot.commands.cli.composition import Configurations
+from s2robot.commands.cli.entry import options_of
+from s2robot.commands.cli.options import EvalConfig, TrainConfig
 from s2robot.config import plain
 from s2robot.encoders import ENCODERS
 from s2robot.policies import POLICIES
 
-CHOICES = sorted(CONFIGS.glob("*/*.yaml"))
+COMMANDS = {"train": TrainConfig, "eval": EvalConfig}
 NEEDED = {"train": ["data.path=d.hdf5", "run_dir=runs/x"], "eval": ["checkpoint=c"]}
+GROUPS = {command: Configurations(command).groups() for command in COMMANDS}
+CHOICES = [
+    (command, f"{group}={name}")
+    for command, groups in GROUPS.items()
+    for group, names in groups.items()
+    for name in names
+]
 
 
-@pytest.mark.parametrize("file", CHOICES, ids=lambda file: f"{file.parent.name}={file.stem}")
-def test_choice_composes_and_resolves(file: Path) -> None:
-    group = file.parent.name
-    name = "eval" if group == "env" else "train"
-
-    composed = compose(name, [f"{group}={file.stem}", *NEEDED[name]])
-
+@pytest.mark.parametrize(("command", "choice"), CHOICES)
+def test_choice_composes_and_resolves(command: str, choice: str) -> None:
+    words = [choice, *NEEDED[command]]
+    composed = Configurations(command).compose(words)
     OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
-    assert isinstance(typed(composed), TrainConfig if name == "train" else EvalConfig)
+    assert isinstance(options_of(command, words), COMMANDS[command])
+
+
+def test_groups_of_a_command_are_its_own_and_show_no_bases() -> None:
+    assert GROUPS["train"].keys() == {"data", "encoder", "experiment", "policy"}
+    assert GROUPS["eval"].keys() == {"env"}
+    assert not [choice for _, choice in CHOICES if "_schema" in choice or "=_" in choice]
 
 
 def test_demo_needs_nothing_else() -> None:
-    config = typed(compose("train", ["experiment=demo"]))
+    config = options_of("train", ["experiment=demo"])
     assert (config.run_dir, config.data.path) == ("runs/demo", "runs/demo/demos.hdf5")
 
 
 def test_every_policy_can_be_chosen() -> None:
-    assert {file.stem for file in CHOICES if file.parent.name == "policy"} >= set(POLICIES)
+    assert set(GROUPS["train"]["policy"]) >= set(POLICIES)
     for name in POLICIES:
-        assert typed(compose("train", [f"policy={name}", *NEEDED["train"]])).policy.name == name
+        assert options_of("train", [f"policy={name}", *NEEDED["train"]]).policy.name == name
 
 
 def test_every_encoder_can_be_chosen_at_sizes_that_it_takes() -> None:
-    assert {file.stem for file in CHOICES if file.parent.name == "encoder"} == set(ENCODERS)
+    assert set(GROUPS["train"]["encoder"]) == set(ENCODERS)
     for name in ENCODERS:
-        encoder = typed(compose("train", [f"encoder={name}", *NEEDED["train"]])).encoder
+        encoder = options_of("train", [f"encoder={name}", *NEEDED["train"]]).encoder
         spec = ENCODERS[name].untrained().spec
         assert encoder.name == name
         assert encoder.sizes == [spec.tile, 2 * spec.tile]  # the second in native pixels, cut in four
@@ -52,7 +61,7 @@ def test_every_encoder_can_be_chosen_at_sizes_that_it_takes() -> None:
 
 def test_options_of_the_eyes_and_of_the_store() -> None:
     words = ["encoder.output_grid=[28,28]", "encoder.weights=w.pth", "encoder.layer=-2", "features.tier=disk"]
-    config = typed(compose("train", [*words, *NEEDED["train"]]))
+    config = options_of("train", [*words, *NEEDED["train"]])
     assert config.encoder.output_grid == [28, 28] and config.encoder.layer == -2
     decisive = plain(config, without=["run_dir", "features.tier"])
     assert "run_dir" not in decisive
@@ -60,14 +69,14 @@ def test_options_of_the_eyes_and_of_the_store() -> None:
 
 
 def test_environment_choices_are_environments() -> None:
-    for file in (file for file in CHOICES if file.parent.name == "env"):
-        chosen = typed(compose("eval", [f"env={file.stem}", *NEEDED["eval"]])).env.id
-        assert chosen in envs.TASKS or (chosen is None and file.stem == "from_checkpoint")
+    for name in GROUPS["eval"]["env"]:
+        chosen = options_of("eval", [f"env={name}", *NEEDED["eval"]]).env.id
+        assert chosen in envs.TASKS or (chosen is None and name == "from_checkpoint")
 
 
 def test_training_options_of_a_policy_give_way_to_the_command_line() -> None:
     chosen = ["policy=bc_rnn_gmm", *NEEDED["train"]]
-    config = typed(compose("train", [*chosen, "experiment=demo"]))
+    config = options_of("train", [*chosen, "experiment=demo"])
     assert (config.policy.name, config.policy.obs_steps, config.optim.batch_size) == ("bc_rnn_gmm", 10, 16)
-    assert typed(compose("train", [*chosen, "optim.batch_size=8"])).optim.batch_size == 8
-    assert typed(compose("train", ["policy=bc", *NEEDED["train"]])).optim.batch_size == 64
+    assert options_of("train", [*chosen, "optim.batch_size=8"]).optim.batch_size == 8
+    assert options_of("train", ["policy=bc", *NEEDED["train"]]).optim.batch_size == 64

@@ -26,7 +26,7 @@ ON_THE_COMMAND_LINE = {
     "no value": (["optim.steps"], ["'optim.steps' is no option", "name=value"]),
     "unclosed list": (["encoder.sizes=[64"], ["encoder.sizes=[64"]),
     "unknown flag": (["--foo"], ["unrecognized arguments: --foo"]),
-    "Hydra's configuration path": (["--config-name", "mine"], ["--config-name is not taken", "configs"]),
+    "Hydra's configuration path": (["--config-name", "mine"], ["--config-name is not taken", "--config-dir"]),
     "several values": (["seed=1,2"], ["seed=1,2", "add -m"]),
     "unknown reference": (["run_dir=${nope}"], ["run_dir", "'nope'"]),
     "unknown option of Hydra": (["hydra.foo=1"], ["hydra.foo"]),

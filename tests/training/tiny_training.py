@@ -12,8 +12,7 @@ import pytest
 import torch
 
 from s2robot.commands import train
-from s2robot.commands.entry import typed
-from s2robot.commands.overrides import check_overrides, compose
+from s2robot.commands.cli.entry import options_of
 
 ROOT = Path(__file__).parents[2]
 STEPS = 12
@@ -49,8 +48,7 @@ def options(demos: Path, run_dir: Path, policy: str = "bc", *more: str) -> list[
 def run_training(demos: Path, run_dir: Path, policy: str = "bc", *more: str) -> None:
     """`python train.py ...` in this process, with one thread."""
     torch.set_num_threads(1)
-    overrides = check_overrides("train", options(demos, run_dir, policy, *more))
-    train.main(typed(compose("train", overrides)))
+    train.main(options_of("train", options(demos, run_dir, policy, *more)))
 
 
 def start_training(demos: Path, run_dir: Path, *more: str) -> subprocess.Popen[str]:

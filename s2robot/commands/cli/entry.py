@@ -1,4 +1,4 @@
-"""How `train.py` and `eval.py` start: Hydra's command line, mistakes answered in one line."""
+"""How `s2robot train` and `s2robot eval` start: Hydra's command line, mistakes answered in one line."""
 
 import argparse
 import sys
@@ -12,26 +12,32 @@ from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from s2robot.commands.console import one_line_errors
-from s2robot.commands.options import register
-from s2robot.commands.overrides import CONFIGS, check_overrides, reason
+from s2robot.commands.cli.composition import CONFIGS, Configurations, reason
+from s2robot.commands.cli.console import one_line_errors
+from s2robot.commands.cli.help import help_text
+from s2robot.commands.cli.overrides import check_overrides
 from s2robot.errors import UserError
 
 Config = TypeVar("Config")
 
 
-def run(main: Callable[[Config], None], config_name: str, folder: Sequence[str]) -> None:
-    """Compose `configs/<config_name>.yaml` with the command line and call `main` with the dataclass.
+def run(
+    main: Callable[[Config], None], words: Sequence[str], command: str, doc: str, folder: Sequence[str]
+) -> None:
+    """Compose `configs/<command>.yaml` with the words and call `main` with the dataclass.
 
-    `folder` names the options that say where a job writes: no two jobs of a sweep may agree in them.
+    `doc` is shown by `--help`. `folder` names the options that say where a job writes: no two jobs of a
+    sweep may agree in them.
     """
-    register()
-    with one_line_errors():
-        arguments = _parse(sys.argv[1:])
-        overrides = check_overrides(config_name, arguments.overrides, arguments.multirun, folder)
-    flags = [word for word in sys.argv[1:] if word not in arguments.overrides]
+    arguments = _parse(words)
+    configurations = Configurations(command, arguments.overrides, arguments.config_dir)
+    overrides = check_overrides(configurations, arguments.overrides, arguments.multirun, folder)
+    if arguments.help:
+        print(help_text(command, doc, configurations.compose(overrides), configurations.groups()))
+        return
+    flags = [word for word in words if word not in arguments.overrides]
 
-    @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config_name)
+    @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=command)
     def hydra_main(composed: DictConfig) -> None:
         with one_line_errors():
             main(typed(composed))
@@ -42,6 +48,12 @@ def run(main: Callable[[Config], None], config_name: str, folder: Sequence[str])
         sweep = [f"hydra.sweep.dir={scratch}"] if arguments.multirun else []
         sys.argv[1:] = [*flags, *sweep, *overrides]
         hydra_main()
+
+
+def options_of(command: str, overrides: Sequence[str]) -> Any:
+    """The options dataclass that `s2robot <command> <overrides>` is given. Raises `UserError`."""
+    configurations = Configurations(command, overrides)
+    return typed(configurations.compose(check_overrides(configurations, overrides)))
 
 
 def typed(composed: DictConfig) -> Any:
@@ -66,7 +78,8 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]
     arguments = parser.parse_intermixed_args(words)
-    for flag in ("config_path", "config_name", "config_dir", "experimental_rerun"):
+    for flag in ("config_path", "config_name", "experimental_rerun"):
         if getattr(arguments, flag) is not None:
-            raise UserError(f"--{flag.replace('_', '-')} is not taken; configurations belong in {CONFIGS}")
+            told = "your own configurations belong in a folder given by --config-dir"
+            raise UserError(f"--{flag.replace('_', '-')} is not taken; {told}")
     return arguments

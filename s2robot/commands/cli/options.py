@@ -1,5 +1,6 @@
 """Options of `train` and `eval`, put together from those of the packages, and registered with Hydra."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
@@ -9,6 +10,7 @@ from hydra.core.config_store import ConfigStore
 
 from s2robot.config import MISSING, at_least, option
 from s2robot.datasets.options import DataConfig
+from s2robot.encoders import ENCODERS
 from s2robot.encoders.options import EncoderConfig
 from s2robot.errors import UserError, unknown_name
 from s2robot.evaluation.options import RolloutConfig
@@ -16,6 +18,9 @@ from s2robot.features.options import FeaturesConfig
 from s2robot.policies import POLICIES, PolicyConfig
 from s2robot.policies.heads import HEADS
 from s2robot.training.options import OptimConfig
+
+HIDDEN = "_"  # how the names of configurations begin that are no choices
+PLUGINS = "modules that register encoders, heads, policies or tasks; installed plugins need no name"
 
 
 @dataclass
@@ -28,6 +33,7 @@ class TrainConfig:
     device: str = option("auto", "auto, cpu, cuda, cuda:1")
     wandb: bool = option(False, "log to Weights & Biases as well")
     wandb_project: str = option("s2robot", "project there")
+    plugins: list[str] = option([], PLUGINS)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     features: FeaturesConfig = field(default_factory=FeaturesConfig)
     data: DataConfig = field(default_factory=DataConfig)
@@ -78,6 +84,7 @@ class EvalConfig:
     device: str = option("auto", "auto, cpu, cuda, cuda:1")
     backend: str = option("auto", "of the encoder: auto (measured once), torch, openvino, compile")
     weights: str | None = option(None, "of the encoder, where they are not where training found them")
+    plugins: list[str] = option([], PLUGINS)
     env: EnvConfig = field(default_factory=EnvConfig)
 
     def check(self) -> None:
@@ -93,13 +100,25 @@ class EvalConfig:
             raise UserError(f"name={self.name!r} names one folder under <run>/eval/, without slashes")
 
 
-def register() -> None:
-    """Tell Hydra about the dataclasses; the YAML files name them as `<name>_schema`."""
+def register(has_file: Callable[[str], bool]) -> None:
+    """Give Hydra the options and, as choices of their groups, what is registered.
+
+    `has_file` says whether there is a YAML file, e.g. `policy/act`; it is the choice then, and builds on the
+    options by their hidden name: `defaults: [_act]`. Called again, this adds what plugins registered since.
+    """
     store = ConfigStore.instance()
-    store.store(name="train_schema", node=TrainConfig)
-    store.store(name="eval_schema", node=EvalConfig)
-    store.store(group="encoder", name="encoder_schema", node=EncoderConfig)
-    store.store(group="data", name="data_schema", node=DataConfig)
-    store.store(group="env", name="env_schema", node=EnvConfig)
-    for name, entry in POLICIES.items():
-        store.store(group="policy", name=f"{name}_schema", node=entry.options)
+    store.store(name=f"{HIDDEN}train", node=TrainConfig)
+    store.store(name=f"{HIDDEN}eval", node=EvalConfig)
+    choices: dict[str, dict[str, Any]] = {
+        "data": {"robomimic": DataConfig},
+        "encoder": {name: {"name": name} for name in ENCODERS},
+        "env": {"from_checkpoint": EnvConfig},
+        "policy": {name: entry.options for name, entry in POLICIES.items()},
+    }
+    for group, nodes in choices.items():
+        for name, node in nodes.items():
+            store.store(group=group, name=f"{HIDDEN}{name}", node=node)
+            if has_file(f"{group}/{name}"):  # Hydra would take a choice of the same name as its schema
+                store.repo[group].pop(f"{name}.yaml", None)
+            else:
+                store.store(group=group, name=name, node=node)

@@ -1,48 +1,43 @@
-"""What a user typed behind `train.py` or `eval.py`, looked at before Hydra sees it.
+"""What a user typed behind `s2robot train` or `s2robot eval`, looked at before Hydra sees it.
 
 Hydra refuses unknown names but does not say which was meant, and notices what is wrong with the last
 job of a sweep when the others have run.
 """
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
-from pathlib import Path
 
-import hydra
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from s2robot.commands.options import register
+from s2robot.commands.cli.composition import Configurations
 from s2robot.errors import UserError, unknown_name
-
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
 def check_overrides(
-    config_name: str, overrides: Sequence[str], sweep: bool = False, folder: Sequence[str] = ()
+    configurations: Configurations,
+    overrides: Sequence[str],
+    sweep: bool = False,
+    folder: Sequence[str] = (),
 ) -> list[str]:
     """The overrides as Hydra wants them: new keys of free dictionaries are marked with `++`.
 
     Raises `UserError` with the nearest name for an unknown key or choice, in any job of a sweep, and when
     jobs agree in all options of `folder`, which say where a job writes.
     """
-    for override in overrides:
-        if "=" not in override and not override.startswith("~"):
-            raise UserError(f"{override!r} is no option; options are given as name=value")
-    parsed, jobs = _parse(overrides)
+    parsed = configurations.parse(overrides)
+    jobs = list(product(*map(_values, parsed)))
     if len(jobs) > 1 and not sweep:
         several = next(override.input_line for override in parsed if override.is_sweep_override())
         raise UserError(f"{several} names several values: add -m to run them all, or write [a,b] for a list")
+    groups = configurations.groups()
     marks: list[str] = []
     folders = []
     for job in jobs:
-        marks = _marks(config_name, parsed, job)
-        composed = compose(config_name, [mark + text for mark, text in zip(marks, job, strict=True)])
+        marks = _marks(configurations, groups, parsed, job)
+        composed = configurations.compose([mark + text for mark, text in zip(marks, job, strict=True)])
         folders.append([_resolved(composed, key) for key in folder])
     if any(where in folders[:i] for i, where in enumerate(folders) if None not in where):
         raise UserError(
@@ -52,39 +47,6 @@ def check_overrides(
     return [mark + text for mark, text in zip(marks, overrides, strict=True)]
 
 
-def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
-    """What Hydra composes from the YAML files and overrides. Raises `UserError` in one line."""
-    register()
-    try:
-        with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-            return hydra.compose(config_name, list(overrides))
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(reason(error.__cause__ or error)) from error
-
-
-def reason(error: BaseException) -> str:
-    """One line of an error of Hydra or OmegaConf, with the option that it is about."""
-    key = getattr(error, "full_key", None)
-    line = str(error).strip().splitlines()[0]
-    return f"{key}: {line}" if key else line
-
-
-def _parse(overrides: Sequence[str]) -> tuple[list[Override], list[tuple[str, ...]]]:
-    """The overrides, and those of each job: one, or the product of all that are swept over."""
-    register()
-    parsed: list[Override] = []
-    values: list[list[str]] = []
-    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
-        for text in overrides:
-            try:
-                parsed.append(parser.parse_override(text))
-                values.append(_values(parsed[-1]))
-            except HydraException as error:
-                raise UserError(f"{text!r} cannot be understood: {reason(error)}") from error
-    return parsed, list(product(*values))
-
-
 def _values(override: Override) -> list[str]:
     """An override with each of its values."""
     if override.is_sweep_override():
@@ -92,20 +54,23 @@ def _values(override: Override) -> list[str]:
     return [override.input_line or ""]
 
 
-def _marks(config_name: str, parsed: Sequence[Override], job: Sequence[str]) -> list[str]:
+def _marks(
+    configurations: Configurations,
+    groups: Mapping[str, Collection[str]],
+    parsed: Sequence[Override],
+    job: Sequence[str],
+) -> list[str]:
     """What is to be put before each override of a job: `++` for a new key of a free dictionary."""
-    groups = {folder.name for folder in CONFIGS.iterdir() if folder.is_dir()}
     chosen = [text for override, text in zip(parsed, job, strict=True) if override.key_or_group in groups]
     for text in chosen:
         group, _, choice = text.partition("=")
-        names = {file.stem for file in (CONFIGS / group).glob("*.yaml")}
-        if group in groups and choice not in names | {"null"}:  # a group may be deleted with ~
-            raise unknown_name(group, choice, names)
-    known = compose(config_name, chosen)
+        if group in groups and choice not in {*groups[group], "null"}:  # a group may be deleted with ~
+            raise unknown_name(group, choice, groups[group])
+    known = configurations.compose(chosen)
     return [_mark(override, groups, known) for override in parsed]
 
 
-def _mark(override: Override, groups: set[str], known: DictConfig) -> str:
+def _mark(override: Override, groups: Collection[str], known: DictConfig) -> str:
     key = override.key_or_group
     if key in groups or override.is_hydra_override() or override.is_delete():
         return ""

@@ -1,0 +1,115 @@
+"""What Hydra composes: the project's YAML files, the registries, and a folder of the user's own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+import s2robot
+from s2robot import plugins
+from s2robot.commands.cli.options import HIDDEN, register
+from s2robot.errors import UserError
+
+CONFIGS = Path(s2robot.__path__[0], "configs").resolve()
+
+
+class Configurations:
+    """The configurations that one command can be given."""
+
+    def __init__(self, command: str, overrides: Sequence[str] = (), config_dir: str | None = None) -> None:
+        """Import the plugins that `overrides`, or the YAML files chosen there, name: they add choices.
+
+        `config_dir` is searched after the project's own folder. Raises `UserError` if it is not there, and
+        for plugins that cannot be loaded.
+        """
+        self.command = command
+        version.setbase("1.3")
+        search_path = create_config_search_path(str(CONFIGS))
+        if config_dir is not None:
+            if not Path(config_dir).is_dir():
+                raise UserError(
+                    f"--config-dir {config_dir}: there is no folder {Path(config_dir).absolute()}"
+                )
+            own = f"file://{Path(config_dir).absolute()}"
+            search_path.prepend("command-line", own, SearchPathQuery(provider="schema"))
+        self._loader = ConfigLoaderImpl(search_path)
+        plugins.load(self._named_plugins(self.parse(overrides)))
+        files = [source for source in self._loader.repository.get_sources() if source.scheme() == "file"]
+        register(lambda name: any(source.is_config(name) for source in files))
+
+    def parse(self, overrides: Sequence[str]) -> list[Override]:
+        """What was typed, in Hydra's grammar. Raises `UserError` in one line."""
+        parser = OverridesParser.create(config_loader=self._loader)
+        parsed = []
+        for text in overrides:
+            if "=" not in text and not text.startswith("~"):
+                raise UserError(f"{text!r} is no option; options are given as name=value")
+            try:
+                parsed.append(parser.parse_override(text))
+            except HydraException as error:
+                raise UserError(f"{text!r} cannot be understood: {reason(error)}") from error
+        return parsed
+
+    def compose(self, overrides: Sequence[str] = ()) -> DictConfig:
+        """The command's options. Raises `UserError` in one line."""
+        composed, _ = self._compose(overrides)
+        return composed
+
+    def groups(self) -> dict[str, list[str]]:
+        """The command's groups of configurations, such as `policy`, and the choices of each."""
+        _, chosen = self._compose(())
+        groups = [group for group in chosen if not group.startswith("hydra/")]
+        return {
+            group: [name for name in self._loader.get_group_options(group) if not name.startswith(HIDDEN)]
+            for group in groups
+        }
+
+    def _compose(self, overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
+        try:
+            composed = self._loader.load_configuration(
+                self.command, list(overrides), run_mode=RunMode.RUN, from_shell=False
+            )
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UserError(reason(error.__cause__ or error)) from error
+        chosen = sorted(map(str, composed.hydra.runtime.choices))
+        OmegaConf.set_readonly(composed, False)
+        OmegaConf.set_struct(composed, False)
+        del composed["hydra"]
+        OmegaConf.set_struct(composed, True)
+        return composed, chosen
+
+    def _named_plugins(self, parsed: Sequence[Override]) -> list[str]:
+        """`plugins=[...]` as typed, else as the command's YAML file or a chosen experiment has it."""
+        named: Any = self._in_file(self.command)
+        for override in parsed:
+            if override.key_or_group == "experiment" and isinstance(override.value(), str):
+                named = self._in_file(f"experiment/{override.value()}") or named
+        for override in parsed:
+            if override.key_or_group == "plugins":
+                named = override.value()
+        named = OmegaConf.to_container(named) if isinstance(named, ListConfig) else named
+        if not isinstance(named or [], list):
+            raise UserError(f"plugins={named} is no list of modules; write plugins=[{named}]")
+        return [str(name) for name in named or []]
+
+    def _in_file(self, name: str) -> Any:
+        """`plugins` in a YAML file, which is not composed yet."""
+        found = self._loader.repository.load_config(name)
+        return None if found is None else OmegaConf.select(found.config, "plugins")
+
+
+def reason(error: BaseException) -> str:
+    """One line of an error of Hydra or OmegaConf, with the option that it is about."""
+    key = getattr(error, "full_key", None)
+    line = str(error).strip().splitlines()[0]
+    return f"{key}: {line}" if key else line

@@ -1,0 +1,42 @@
+"""How a command ends when its user made a mistake: one line on stderr and status 2."""
+
+import errno
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from s2robot.errors import UserError
+
+BAD_INPUT = 2  # exit status
+INTERRUPTED = 130
+
+# A file that is missing, is in the way or may not be used, and a full disk, are for the user to mend. Any
+# other OSError (a broken pipe to a worker, a library's own) is a defect and keeps its traceback.
+ABOUT_A_PATH = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Print a user's mistake as one line and exit; anything else is a defect and keeps its traceback."""
+    try:
+        yield
+    except UserError as error:
+        _refuse(error)
+    except OSError as error:
+        if not is_users(error):
+            raise
+        _refuse(error)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def is_users(error: OSError) -> bool:
+    """Whether an error of the operating system is about a file that the user can name, or about room."""
+    return error.errno in NO_ROOM or (isinstance(error, ABOUT_A_PATH) and error.filename is not None)
+
+
+def _refuse(error: Exception) -> None:
+    print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    sys.exit(BAD_INPUT)

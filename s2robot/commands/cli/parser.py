@@ -1,0 +1,54 @@
+"""Parsing the words of the commands that are not configured by Hydra."""
+
+import argparse
+from collections.abc import Sequence
+
+import yaml
+
+from s2robot import plugins
+from s2robot.errors import UserError, unknown_name
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but a mistake is one line that names the nearest choice."""
+
+    def __init__(self, module: str, doc: str | None) -> None:
+        """A command's parser, from its module's `__name__` and `__doc__`."""
+        super().__init__(
+            prog=f"s2robot {module.rpartition('.')[2]}",
+            description=doc,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UserError(f"{message}; see `{self.prog} --help`")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise unknown_name(str(action.metavar or action.dest), str(value), map(str, action.choices))
+
+    def parse_with_plugins(self, words: Sequence[str]) -> argparse.Namespace:
+        """`parse_args` with an option `--plugins`, whose modules are imported afterwards."""
+        told = "modules that register more, comma separated; installed plugins need no name"
+        self.add_argument("--plugins", type=comma_separated, default=[], metavar="MODULE,...", help=told)
+        arguments = self.parse_args(words)
+        plugins.load(arguments.plugins)
+        return arguments
+
+
+def comma_separated(text: str) -> list[str]:
+    """`a,b` -> ["a", "b"]."""
+    return text.split(",")
+
+
+def numbers(text: str) -> list[int]:
+    """`224,448` -> [224, 448]."""
+    return [int(number) for number in text.split(",")]
+
+
+def assignment(text: str) -> tuple[str, object]:
+    """`cube_size=0.02` -> ("cube_size", 0.02); values as YAML has them."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, yaml.safe_load(value)
