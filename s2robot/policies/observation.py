@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from s2robot.errors import UserError
+from s2robot.errors import UserError, unknown_name
 from s2robot.policies.heads import HEADS, CameraShape, Head
 from s2robot.policies.normalizer import Normalizer
 from s2robot.types import Spec, camera_of, prefix_key
@@ -48,6 +49,10 @@ class ObservationEncoder(nn.Module):
                 f"policy.head={head} gives tokens and this policy reads a vector; "
                 f"choose {', '.join(fitting)}, or a policy that is a transformer"
             )
+        known = signature(HEADS[head]).parameters.keys() - {"shape"}
+        for name in head_args:
+            if name not in known:
+                raise unknown_name(f"option in policy.head_args of {head}", name, known)
         self.proprio_dim = proprio_dim = sum(spec.proprio.values())
         heads = {key: HEADS[head](_camera_shape(spec, key), **head_args) for key in spec.features}
         self.heads = nn.ModuleDict(heads)
