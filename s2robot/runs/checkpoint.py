@@ -180,4 +180,10 @@ def _load_tensors(file: Path) -> dict[str, Tensor]:
 
 
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    """Each in memory of its own, as safetensors wants it; some networks hold a tensor under two names."""
+    own, taken = dict[str, Tensor](), set[int]()
+    for name, tensor in tensors.items():
+        value = tensor.detach().contiguous()
+        own[name] = value.clone() if value.data_ptr() in taken else value
+        taken.add(value.data_ptr())
+    return own

@@ -127,11 +127,13 @@ class Trainer:
         """Write a checkpoint: `last`, and `best` if it is (or there is none yet). The main process does."""
         if not parallel.is_main():
             return
-        averaged = dict(zip(self.parameters, self.ema.shadow_params, strict=True))
+        # by identity and not by name: robomimic's RNN holds its output layers under two names
+        averages = {id(p): a for p, a in zip(self.parameters.values(), self.ema.shadow_params, strict=True)}
+        held = self.policy.state_dict(keep_vars=True)
+        weights = {name: averages.get(id(value), value) for name, value in held.items()}
         best = self.best if math.isfinite(self.best) else None  # JSON has no infinity
         description = {**self.description, "metrics": self.metrics, "best": best}
         links = ("best", "last") if is_best or not (self.folder / "best").exists() else ("last",)
-        weights = self.policy.state_dict() | averaged
         checkpoint.save(self.folder, self.step, weights, self.state(), description, self.samples, links)
 
     def resume(self) -> bool:

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from tiny_training import STEPS, description, run_training, weights
 from torch import Tensor
 
@@ -155,6 +156,19 @@ def test_numbers_that_are_not_finite_stop_it_at_their_demonstration(
     assert str(error.value).endswith(f"demonstrations demo_{episode}")
     assert description(tmp_path)["step"] in (4, 6)  # 6 if that was the best
     assert all(value.isfinite().all() for value in checkpoint.load(_last(tmp_path)).policy.parameters())
+
+
+def test_checkpoint_holds_the_averaged_weights_under_every_name(demos_path: Path, tmp_path: Path) -> None:
+    """robomimic's RNN holds its output layers under two names, the parameters have one of them."""
+    run_training(demos_path, tmp_path, "bc_rnn_gmm", "policy.hidden=[16]", "policy.rnn_dim=16")
+    saved = load_file(_last(tmp_path) / "model.safetensors")
+    state = load_file(_last(tmp_path) / "training.safetensors")
+    policy = checkpoint.load(_last(tmp_path)).policy
+    assert len(dict(policy.named_parameters())) < len(dict(policy.named_parameters(remove_duplicate=False)))
+    for name, parameter in policy.named_parameters():
+        assert torch.equal(parameter, state[f"ema.{name}"])
+    for name, parameter in policy.named_parameters(remove_duplicate=False):
+        assert torch.equal(parameter, saved[name])
 
 
 def test_a_mixture_that_diverges_is_told_as_any_other(demos_path: Path, tmp_path: Path) -> None:
