@@ -2,7 +2,11 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from s2robot.datasets.dataset import Dataset, Episode
+from s2robot.datasets.masks import masks
+from s2robot.datasets.numbers import numbers
 from s2robot.datasets.problem import Problem
 from s2robot.datasets.source import Recorded
 
@@ -37,6 +41,8 @@ def _fault(found: Recorded | None, expected: Recorded, length: int, is_action: b
         return f"found {found.describe()}, expected {wanted}; {found.note}".removesuffix("; ")
     if found.shape != expected.shape:
         return f"found rows of shape {found.shape}, expected {expected.shape} as in the first episode"
+    if is_action and np.prod(found.shape) != max(found.shape, default=1):
+        return f"found actions of shape {found.shape} a step, expected one action, a vector of numbers"
     if is_action and found.rows != length:
         return f"found {found.rows} rows, expected {length} as in the first array of the actions"
     if not is_action and found.rows not in (length, length + 1):
@@ -69,3 +75,5 @@ def _with_count(same: list[Problem]) -> Problem:
 def all_of(dataset: Dataset) -> Iterator[tuple[list[Problem], list[Problem]]]:
     """Errors and warnings of each group of checks; later ones rely on the earlier ones."""
     yield structure(dataset)
+    yield masks(dataset)
+    yield numbers(dataset)

@@ -3,18 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from s2robot.datasets import images
+from s2robot.datasets.controller import is_absolute
+from s2robot.datasets.episodes import Episode, episodes_of, of_task
 from s2robot.datasets.keys import Keys
 from s2robot.datasets.options import DataConfig
 from s2robot.datasets.presets import preset_of
 from s2robot.datasets.problem import Problem
-from s2robot.datasets.source import Recorded, Source, SourceEpisode
+from s2robot.datasets.source import Recorded, Source
 from s2robot.datasets.splits import split
 from s2robot.errors import UserError, unknown_name
 
@@ -26,17 +27,6 @@ class Camera:
     key: str  # of the format, e.g. "obs/agentview_image"
     size: tuple[int, int]  # height and width in pixels
     transform: str = ""  # name in `images.TRANSFORMS`, which stored frames go through
-
-
-@dataclass(frozen=True)
-class Episode:
-    """One episode of the dataset and where it is recorded."""
-
-    name: str  # unique in the dataset
-    source: Source
-    number: int  # in the source
-    part: int  # which of several sources
-    recorded: SourceEpisode
 
 
 class Dataset:
@@ -52,22 +42,28 @@ class Dataset:
         self.format, self.version = sources[0].format, sources[0].version
         self.path = sources[0].path
         self.warnings: list[Problem] = []
-        every = _episodes(sources)
+        every = episodes_of(sources)
         self.tasks = tuple(dict.fromkeys(task for one in every for task in one.recorded.tasks))
-        self.records = _of_task(every, options.task, self.tasks)
-        self.episodes: Sequence[str] = [one.name for one in self.records]
-        self._index = {name: i for i, name in enumerate(self.episodes)}
+        self.records = of_task(every, options.task, self.tasks)
         self.preset = preset_of(sources[0])
         arrays: dict[str, Recorded] = {}
         for one in reversed(self.records):
             arrays |= one.recorded.arrays
         self.keys = Keys(sources[0], self.preset, dict(sorted(arrays.items())))
         self.action_keys = self.keys.actions(options.actions)
+        self._leave_out_empty_ones()
         self.lengths: Sequence[int] = [self._rows(one) for one in self.records]
+        self.episodes: Sequence[str] = [one.name for one in self.records]
+        self._index = {name: i for i, name in enumerate(self.episodes)}
         self.offsets = np.concatenate([[0], np.cumsum(self.lengths, dtype=np.int64)])  # first frame of each
         self.cameras = self._cameras()
         self.proprio_keys = self.keys.proprio(options.proprio)
         self._numbers: dict[str, np.ndarray] = {}
+
+    @property
+    def source(self) -> Source:
+        """The first source: what all of them have in common is read off it."""
+        return self.sources[0]
 
     @cached_property
     def identity(self) -> str:
@@ -85,12 +81,12 @@ class Dataset:
     @property
     def env_args(self) -> Mapping[str, Any] | None:
         """How the environment was made, as robomimic has it; None where no file says it."""
-        return self.sources[0].env_args
+        return self.source.env_args
 
     @property
     def fps(self) -> float | None:
         """Steps a second, where the format says it."""
-        return self.sources[0].fps
+        return self.source.fps
 
     @property
     def seeds(self) -> set[int]:
@@ -113,6 +109,11 @@ class Dataset:
     def frames_of(self, episodes: Sequence[int]) -> np.ndarray:
         """Indices of all frames of these episodes."""
         return np.concatenate([np.arange(self.offsets[i], self.offsets[i + 1]) for i in episodes])
+
+    def locate(self, frame: int) -> tuple[Episode, int]:
+        """The episode of a frame that is numbered through all episodes, and its number inside."""
+        i = int(np.searchsorted(self.offsets, frame, side="right")) - 1
+        return self.records[i], frame - int(self.offsets[i])
 
     def image_size(self, camera: str) -> tuple[int, int]:
         """Height and width of a camera's frames, in pixels."""
@@ -140,10 +141,24 @@ class Dataset:
         """Actions of all episodes, one a frame; of several keys side by side."""
         return np.concatenate([self.numbers(key) for key in self.action_keys.values()], axis=1)
 
+    @property
+    def absolute(self) -> bool:
+        """Whether actions are absolute poses: by option, by their key, or by the controller of env_args."""
+        if self.options.absolute is not None:
+            return self.options.absolute
+        keys = self.action_keys.values()
+        if any(key == "actions_abs" or "/abs_" in key for key in keys):
+            return True
+        return self.options.actions is None and is_absolute(self.env_args)
+
     def executed_actions(self) -> Float[np.ndarray, "n da"] | None:
         """What was executed where the format keeps it beside what is to be imitated."""
-        key = self.sources[0].executed_actions
+        key = self.source.executed_actions
         return None if key is None or self.options.actions is not None else self.numbers(key)
+
+    def width(self, key: str) -> int:
+        """Numbers in a row of an array."""
+        return int(np.prod(self.keys.arrays[key].shape))
 
     def numbers(self, key: str) -> Float[np.ndarray, "n d"]:
         """An array by the format's own key; read once. Raises `UserError` naming the episode without it."""
@@ -166,6 +181,15 @@ class Dataset:
     def close(self) -> None:
         for source in self.sources:
             source.close()
+
+    def _leave_out_empty_ones(self) -> None:
+        """Leave out episodes without a step, with a warning. Raises `UserError` when none is left."""
+        empty = [one for one in self.records if not self._rows(one)]
+        if len(empty) == len(self.records):
+            raise UserError(f"{self.path} has {len(empty)} demonstrations, all without a step")
+        key = next(iter(self.action_keys.values()))
+        self.warnings += [self.problem(one, key, "it has 0 steps and is left out") for one in empty]
+        self.records = [one for one in self.records if one not in empty]
 
     def _rows(self, one: Episode) -> int:
         """Actions of an episode."""
@@ -196,10 +220,10 @@ class Dataset:
     @property
     def stored_orientation(self) -> str:
         """How frames are stored where the options do not say it: by the format, the family, else upright."""
-        if self.sources[0].upright:
+        if self.source.upright:
             return "upright"
         if self.preset and self.preset.orientation == "flipped_rows":
-            convention = self.sources[0].info.get("macros_image_convention")
+            convention = self.source.info.get("macros_image_convention")
             return "upright" if convention == "opencv" else "flipped_rows"
         return "upright"
 
@@ -207,32 +231,3 @@ class Dataset:
         if name not in self.cameras:
             raise unknown_name(f"camera of {self.path}", name, self.cameras)
         return self.cameras[name]
-
-
-def _episodes(sources: Sequence[Source]) -> list[Episode]:
-    """The episodes of all sources; of several, each name begins with that of its source."""
-    prefixes = [""] * len(sources) if len(sources) == 1 else _prefixes([source.path for source in sources])
-    return [
-        Episode(f"{prefix}{recorded.name}", source, number, part, recorded)
-        for part, (source, prefix) in enumerate(zip(sources, prefixes, strict=True))
-        for number, recorded in enumerate(source.episodes)
-    ]
-
-
-def _prefixes(paths: Sequence[Path]) -> list[str]:
-    """`<file stem>/` of each source, with as many folders before it as tell them apart."""
-    for depth in range(1, max(len(path.parts) for path in paths) + 1):
-        names = [Path(*path.with_suffix("").parts[-depth:]).as_posix() for path in paths]
-        if len(set(names)) == len(paths):
-            return [f"{name}/" for name in names]
-    raise UserError(f"data.path names {paths[0]} twice")
-
-
-def _of_task(episodes: list[Episode], task: str | None, tasks: Sequence[str]) -> list[Episode]:
-    """The episodes of a task text; all for None."""
-    if task is None:
-        return episodes
-    chosen = [one for one in episodes if task in one.recorded.tasks]
-    if not chosen:
-        raise unknown_name("data.task", task, tasks)
-    return chosen

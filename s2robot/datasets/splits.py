@@ -1,10 +1,11 @@
 """Which episodes are trained on and which are validated on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from s2robot.datasets.source import Source
 from s2robot.errors import unknown_name
 
+USUAL_VALID = "valid"  # filter key
 VALID_EVERY = 10  # of the demonstrations, where the dataset says nothing
 
 
@@ -14,14 +15,20 @@ def split(
     """Numbers of a source's episodes under two filter keys; None is all to train, none to validate on.
 
     `numbers` are those of the episodes that are used, by their names in the source. A source without any
-    masks has every tenth episode for validation. Raises `UserError` for an unknown filter key.
+    masks has every tenth episode for validation; so has one with a mask to train and without the usual one to
+    validate. Raises `UserError` for an unknown filter key.
     """
     if not source.masks:
-        every = list(numbers.values())
-        held_out = every[VALID_EVERY - 1 :: VALID_EVERY]
-        return [i for i in every if i not in held_out], held_out
+        return _held_out(list(numbers.values()))
     training = _masked(source, numbers, train) if train else list(numbers.values())
+    if valid == USUAL_VALID and valid not in source.masks:
+        return _held_out(training)
     return training, _masked(source, numbers, valid) if valid else []
+
+
+def _held_out(every: Sequence[int]) -> tuple[list[int], list[int]]:
+    held_out = every[VALID_EVERY - 1 :: VALID_EVERY]
+    return [i for i in every if i not in held_out], list(held_out)
 
 
 def _masked(source: Source, numbers: Mapping[str, int], filter_key: str) -> list[int]:

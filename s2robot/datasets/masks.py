@@ -1,0 +1,37 @@
+"""Checks of filter keys (`mask/<key>`): absent names, empty ones, training and validation that overlap."""
+
+from s2robot.datasets.dataset import Dataset
+from s2robot.datasets.problem import Problem
+
+SHOWN = 3  # names in a message
+
+
+def masks(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
+    """Errors (there are none) and warnings about the filter keys of every source."""
+    train, valid = dataset.options.train, dataset.options.valid
+    warnings: list[Problem] = []
+    for source in dataset.sources:
+        names = {episode.name for episode in source.episodes}
+        for key, members in source.masks.items():
+            if absent := [name for name in members if name not in names]:
+                problem = f"it names {len(absent)} demonstrations that are not there: {_few(absent)}"
+                warnings.append(Problem(problem, str(source.path), key=f"mask/{key}"))
+            if not members:
+                warnings.append(Problem("it names no demonstration", str(source.path), key=f"mask/{key}"))
+        if train is None or valid is None or train == valid or train not in source.masks:
+            continue
+        problem = ""
+        if valid not in source.masks:
+            problem = f"it is not there: every tenth demonstration of mask/{train} is held out for validation"
+        elif both := sorted(set(source.masks[train]) & set(source.masks[valid])):
+            problem = (
+                f"{len(both)} demonstrations of it are in mask/{train} as well: {_few(both)}; "
+                f"the validation error will be too small"
+            )
+        if problem:
+            warnings.append(Problem(problem, str(source.path), key=f"mask/{valid}"))
+    return [], warnings
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
