@@ -10,7 +10,7 @@ import pyarrow as pa
 from s2robot.datasets.lerobot import v2, v3
 from s2robot.datasets.lerobot.extras import EXTRAS, Extras
 from s2robot.datasets.lerobot.files import Folder, check_mp4
-from s2robot.datasets.lerobot.images import is_deep, is_image_column, open_image
+from s2robot.datasets.lerobot.images import BUFFER_BYTES, is_deep, is_image_column, open_image
 from s2robot.datasets.lerobot.info import INDEX_COLUMNS, INFO, Feature, Info
 from s2robot.datasets.lerobot.rows import READERS, TIMESTAMP_TOLERANCE_S, DataFile, Rows, scan
 from s2robot.datasets.lerobot.stated import Stated
@@ -121,7 +121,7 @@ class Catalogue:
             schema = files[stated.data].schema
             if key not in schema.names or not is_image_column(schema.field(key).type):
                 return Recorded("other", 0, declared, feature.dtype, "no column of the data holds its images")
-            table, first = Table(stated.data), self.rows[0].first
+            table, first = Table(stated.data, BUFFER_BYTES), self.rows[0].first
             cell = next(table.stream(key, first, 1)).as_py()
             table.close()
             with open_image(self._folder, cell, f"{stated.data}, {stated.name}: {key}") as image:

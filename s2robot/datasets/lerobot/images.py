@@ -15,6 +15,7 @@ from s2robot.datasets.lerobot.tables import Table
 from s2robot.errors import UserError
 
 BATCH = 16  # encoded images in memory at a time
+BUFFER_BYTES = 4 << 20
 FORMATS = ("PNG", "JPEG")
 DEEP = ("I", "F")  # starts of Pillow's modes with more than 8 bits: depth, no colours
 
@@ -29,8 +30,9 @@ def is_image_column(type_: pa.DataType) -> bool:
 class ImageColumn:
     """One image column of one data file; a read continues where the last one stopped."""
 
-    def __init__(self, folder: Folder, table: Table, key: str) -> None:
-        self._folder, self._table, self._key = folder, table, key
+    def __init__(self, folder: Folder, path: Path, key: str) -> None:
+        self._folder, self._key = folder, key
+        self._table = Table(path, BUFFER_BYTES)
         self._row = -1
         self._cells: Iterator[Any] = iter(())
 
@@ -63,7 +65,7 @@ def open_image(folder: Folder, cell: Any, where: str) -> Image.Image:
         name = cell.get("path") if isinstance(cell, dict) else None
         if not name:
             raise UserError(f"{where}: no image; expected bytes or a path")
-        path: Path = folder.inside(name, where)
+        path = folder.inside(name, where)
         check_head(path)
         content = path.read_bytes()
     try:

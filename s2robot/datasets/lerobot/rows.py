@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from s2robot.datasets.lerobot.stated import Stated
-from s2robot.datasets.lerobot.tables import Table
+from s2robot.datasets.lerobot.tables import Table, to_numpy
 from s2robot.errors import UserError
 
 READERS = 4  # threads; most of the time of a small file is the system's
@@ -57,7 +57,8 @@ def _scan_file(path: Path, fps: float) -> DataFile:
     missing = [key for key in ("episode_index", "frame_index") if key not in table.columns]
     if missing:
         raise UserError(f"{path} has no column {missing[0]!r}; found: {', '.join(table.columns)}")
-    columns = {key: table.numbers(key).reshape(-1) for key in NUMBERING if key in table.columns}
+    found = table.read([key for key in NUMBERING if key in table.columns])
+    columns = {key: to_numpy(column, f"{path}: {key}").reshape(-1) for key, column in found.items()}
     table.close()
     return DataFile(table.schema, dict(_episodes(path, columns, fps)))
 

@@ -134,7 +134,7 @@ class LeRobotSource:
             return self._video_frames(episode, key, start, stop)
 
         def open_() -> ImageColumn:
-            return ImageColumn(self._folder, Table(stated.data), key)
+            return ImageColumn(self._folder, stated.data, key)
 
         return self._images.get((stated.data, key), open_).read(rows.first + start, rows.first + stop)
 

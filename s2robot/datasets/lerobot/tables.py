@@ -15,14 +15,17 @@ from s2robot.errors import UserError
 class Table:
     """One parquet file, opened for reading rows of single columns."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises `UserError` for what is no parquet file, or one without its footer."""
-        check_parquet(path)
+    def __init__(self, path: Path, buffer_bytes: int = 0) -> None:
+        """Raises `UserError` for what is no parquet file, or one without its footer.
+
+        With `buffer_bytes` a `stream` holds that much of a file; a row group is read as a whole otherwise.
+        """
         self.path = path
         try:
             # not mapped: its pages would count as memory of this process
-            self._file = pq.ParquetFile(path, memory_map=False, pre_buffer=False)
+            self._file = pq.ParquetFile(path, memory_map=False, pre_buffer=False, buffer_size=buffer_bytes)
         except (pa.ArrowException, OSError) as error:
+            check_parquet(path)  # says it better, where it knows
             raise UserError(f"{path} cannot be read as parquet: {error}") from error
         self.rows: int = self._file.metadata.num_rows
         self.schema: pa.Schema = self._file.schema_arrow
@@ -34,16 +37,21 @@ class Table:
         return self.schema.names
 
     def column(self, key: str, start: int = 0, stop: int | None = None) -> pa.Array:
-        """Rows start to stop of one column; whole row groups are read."""
+        """Rows start to stop of one column."""
+        return self.read([key], start, stop)[key]
+
+    def read(self, keys: Sequence[str], start: int = 0, stop: int | None = None) -> dict[str, pa.Array]:
+        """Rows start to stop of some columns; whole row groups are read."""
         stop = self.rows if stop is None else stop
         groups = self._groups(start, stop)
         if not groups:
-            return pa.array([], self.schema.field(key).type)
+            return {key: pa.array([], self.schema.field(key).type) for key in keys}
         try:
-            read = self._file.read_row_groups(groups, columns=[key])[key]
+            found = self._file.read_row_groups(groups, columns=list(keys), use_threads=False)
         except (pa.ArrowException, OSError) as error:
-            raise UserError(f"{self.path}: column {key!r} cannot be read: {error}") from error
-        return _one_array(read.slice(start - self._bounds[groups[0]], stop - start))
+            raise UserError(f"{self.path}: {', '.join(keys)} cannot be read: {error}") from error
+        first = start - self._bounds[groups[0]]
+        return {key: _one_array(found[key].slice(first, stop - start)) for key in keys}
 
     def numbers(self, key: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Rows start to stop of a numeric column, "t ...", nested lists as further axes."""
@@ -74,7 +82,7 @@ def read_table(path: Path, skip_prefix: str | None = None) -> list[dict[str, Any
     """All rows of a small table, without the columns whose names start with `skip_prefix`."""
     table = Table(path)
     columns = [key for key in table.columns if skip_prefix is None or not key.startswith(skip_prefix)]
-    values = {key: table.column(key).to_pylist() for key in columns}
+    values = {key: column.to_pylist() for key, column in table.read(columns).items()}
     rows = table.rows
     table.close()
     return [{key: values[key][i] for key in columns} for i in range(rows)]
