@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Paths = str | Path | Sequence[str | Path]
 
 FORMATS: Registry[Format] = Registry("data.format")
+FORMATS["lerobot"] = Lazy("s2robot.datasets.lerobot.source:LeRobot")
 FORMATS["robomimic"] = Lazy("s2robot.datasets.robomimic:Robomimic")
 
 
@@ -36,6 +37,8 @@ def open_dataset(path: Paths | DataConfig, **options: Any) -> "Dataset":
     for one in _paths(config.path):
         sources += [FORMATS[name](found, config) for name, found in _found(one, config.format)]
     dataset = Dataset(sources, config)
+    for source in sources:
+        dataset.warnings += source.warnings
     for errors, warnings in checks.all_of(dataset):
         refuse(errors)
         dataset.warnings += warnings

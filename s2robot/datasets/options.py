@@ -44,6 +44,10 @@ class DataConfig:
     weights: Any = option(
         None, "of several datasets: share of the training windows of each, e.g. [1,3]; null: by their length"
     )
+    tolerance_s: float | None = option(
+        None,
+        "how far a video's frame may be from the time stamp of its row, in seconds; null: half a frame",
+    )
     allow_links: Any = option(
         None, "folders outside of the dataset's own in which links in its files may end"
     )
@@ -63,6 +67,8 @@ class DataConfig:
                 raise UserError(
                     f"data.weights={self.weights!r} is no list of numbers of which some are above 0"
                 )
+        if self.tolerance_s is not None and not self.tolerance_s >= 0:
+            raise UserError(f"data.tolerance_s={self.tolerance_s!r} is no number of seconds from 0 on")
         if self.allow_links is not None and not _is_list(self.allow_links, str):
             raise UserError(f"data.allow_links={self.allow_links!r} is no list of folders [a,b]")
         stored = self.orientation.values() if isinstance(self.orientation, dict) else [self.orientation]

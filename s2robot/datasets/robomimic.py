@@ -20,6 +20,7 @@ import numpy as np
 from s2robot.datasets import hdf5, hdf5_arrays
 from s2robot.datasets.natural import natural
 from s2robot.datasets.options import DataConfig
+from s2robot.datasets.problem import Problem
 from s2robot.datasets.source import SourceEpisode
 from s2robot.errors import UserError
 
@@ -38,6 +39,7 @@ class Robomimic:
 
     format, version = "robomimic", ""
     observations, actions = OBS, "actions"
+    warnings: Sequence[Problem] = ()
     upright: bool | None = None  # robomimic stores the top row first, LIBERO does not: see presets
 
     def __init__(self, path: Path, options: DataConfig) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from s2robot.datasets.options import DataConfig
+from s2robot.datasets.problem import Problem
 
 Kind = Literal["frames", "numbers", "other"]
 
@@ -69,6 +70,7 @@ class Source(Protocol):
     executed_actions: str | None  # key of what was executed, where it differs from what is to be imitated
     upright: bool | None  # whether frames are stored with the top row first; None: not known
     info: Mapping[str, Any]  # what else the file says of its origin, by which presets know a family
+    warnings: Sequence[Problem]  # what is unusual in the files, or wrong in what they say of themselves
 
     def read(self, episode: int, key: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Rows start to stop of an array: numbers as stored, frames decoded in the stored orientation.

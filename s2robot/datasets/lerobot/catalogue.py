@@ -45,7 +45,10 @@ class Catalogue:
         self._compare(files)
 
     def masks(self) -> dict[str, list[str]]:
-        """Names of episodes by filter key: those of `extras`, else the splits of the metadata."""
+        """Names of episodes by filter key: those of `extras`, else the splits of the metadata.
+
+        A single split of all episodes, which LeRobot writes into every set, divides nothing and is no mask.
+        """
         if self._extras.masks:
             return self._extras.masks
         masks = {}
@@ -58,7 +61,8 @@ class Catalogue:
             masks[name] = [one.name for one in self.stated if first <= one.index < end]
             if end - first != len(masks[name]):
                 self._warn(f"split {name!r} is {span!r}, of which {len(masks[name])} episodes are there")
-        return masks
+        divides = len(masks) > 1 or any(len(names) < len(self.stated) for names in masks.values())
+        return masks if divides else {}
 
     def _episode(self, stated: Stated, rows: Rows, files: Mapping[Path, DataFile]) -> SourceEpisode:
         texts = tuple(self._tasks[task] for task in rows.tasks if task in self._tasks)

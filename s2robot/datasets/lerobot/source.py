@@ -16,18 +16,20 @@ from s2robot.datasets.lerobot.info import INFO, read_info
 from s2robot.datasets.lerobot.opened import Opened
 from s2robot.datasets.lerobot.tables import Table
 from s2robot.datasets.lerobot.video import Video
+from s2robot.datasets.options import DataConfig
 from s2robot.datasets.problem import Problem
 from s2robot.errors import UserError, unknown_name
 
 log = logging.getLogger(__name__)
 
-ACTION_KEYS = ("action", "actions")  # LeRobot's own name, and the one of sets that openpi's scripts made
+OBSERVATION = "observation."
+ACTION_KEYS = ("action", "actions")  # LeRobot's own name, and that of openpi's scripts
 EXECUTED = EXTRA + "actions_executed"
 OPEN_FILES = 4  # of a kind: cameras are read one after the other, seldom side by side
 WARN_DEVIATION_S = 1e-4  # LeRobot refuses beyond this
 
 
-class LeRobotSource:
+class LeRobot:
     """An opened folder of version 2.0, 2.1 or 3.0.
 
     Frames are those whose presentation time is nearest to the row's `timestamp`. A deviation beyond
@@ -36,22 +38,16 @@ class LeRobotSource:
     """
 
     format = "lerobot"
-    observations = "observation."
     upright = True
 
-    def __init__(
-        self, path: Path, tolerance_s: float | None = None, allow_links: Sequence[str | Path] = ()
-    ) -> None:
-        """Reads metadata and the columns that number rows. Raises `UserError` for what is no such dataset.
-
-        `allow_links`: folders outside of this one in which symbolic links may end.
-        """
+    def __init__(self, path: Path, options: DataConfig) -> None:
+        """Reads metadata and the columns that number rows. Raises `UserError` for what is no such dataset."""
         self.path = path
-        self._folder = Folder(path, allow_links)
+        self._folder = Folder(path, options.allow_links or ())
         meta = read_info(self._folder)
         self._info = meta
         self.version, self.fps = meta.version, meta.fps
-        self._tolerance_s = 0.5 / meta.fps if tolerance_s is None else tolerance_s
+        self._tolerance_s = 0.5 / meta.fps if options.tolerance_s is None else options.tolerance_s
         self._extras = Extras(self._folder)
         self._catalogue = Catalogue(self._folder, meta, self._extras)
         self.episodes = self._catalogue.episodes
@@ -62,6 +58,8 @@ class LeRobotSource:
         self.env_args: Mapping[str, Any] | None = env if isinstance(env, dict) else None
         self.env_problem = f"env_args in {EXTRAS} is no JSON object" if env and not self.env_args else ""
         self.info: Mapping[str, Any] = {**self._extras.meta, "robot_type": meta.robot_type}
+        prefixed = any(key.startswith(OBSERVATION) for key in meta.features)
+        self.observations = OBSERVATION if prefixed else ""  # sets that openpi's scripts made have none
         self.actions = next((key for key in ACTION_KEYS if key in meta.features), None)
         everywhere = all(EXECUTED in episode.arrays for episode in self.episodes)
         self.executed_actions = EXECUTED if everywhere else None

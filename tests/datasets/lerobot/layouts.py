@@ -14,6 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from s2robot.datasets.lerobot.source import LeRobot
+from s2robot.datasets.options import DataConfig
+
 os.environ.setdefault("SVT_LOG", "1")  # errors only; the encoder of AV1 writes to stderr else
 FPS = 10
 FRONT, WRIST = "observation.images.front", "observation.images.wrist"
@@ -203,6 +206,11 @@ def _write_info(recording: Recording, root: Path) -> None:
 
 def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def opened(root: Path, **options: Any) -> LeRobot:
+    """The folder as a source."""
+    return LeRobot(root, DataConfig(**options))
 
 
 def change_info(root: Path, **changes: Any) -> None:

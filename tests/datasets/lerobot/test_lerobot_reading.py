@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from layouts import FPS, FRONT, WRIST, Recording
+from layouts import FPS, FRONT, WRIST, Recording, opened
 
-from s2robot.datasets.lerobot.source import LeRobotSource
+from s2robot.datasets.lerobot.source import LeRobot
 from s2robot.datasets.lerobot.video import Video
 from s2robot.errors import UserError
 
@@ -39,7 +39,7 @@ def assert_near(frames: np.ndarray, expected: np.ndarray) -> None:
 @pytest.mark.parametrize("codec", CODECS)
 def test_videos(tmp_path: Path, version: str, codec: str) -> None:
     recording = Recording(version=version, codec=CODECS[codec])
-    source = LeRobotSource(recording.write(tmp_path / "set"))
+    source = opened(recording.write(tmp_path / "set"))
     assert source.warnings == [] and source.version == version[1:]
     for episode in (1, 0, 2):
         for camera in (FRONT, WRIST):
@@ -50,7 +50,7 @@ def test_videos(tmp_path: Path, version: str, codec: str) -> None:
 @pytest.mark.parametrize("version", ["v2.1", "v3.0"])
 def test_numbers_tasks_and_masks(tmp_path: Path, version: str) -> None:
     recording = Recording(version=version, info={"splits": {"train": "0:2", "valid": "2:3"}})
-    source = LeRobotSource(recording.write(tmp_path / "set"))
+    source = opened(recording.write(tmp_path / "set"))
     for episode in range(3):
         np.testing.assert_array_equal(source.read(episode, "observation.state"), recording.state(episode))
         np.testing.assert_array_equal(source.read(episode, "action", 2, 5), recording.action(episode)[2:5])
@@ -62,7 +62,7 @@ def test_numbers_tasks_and_masks(tmp_path: Path, version: str) -> None:
 @pytest.mark.parametrize("images", ["png", "jpeg", "path"])
 def test_images_in_the_data_files(tmp_path: Path, version: str, images: str) -> None:
     recording = Recording(version=version, images=images)
-    source = LeRobotSource(recording.write(tmp_path / "set"))
+    source = opened(recording.write(tmp_path / "set"))
     for episode in range(3):
         frames, expected = source.read(episode, WRIST), recording.frames(episode, WRIST)
         assert_near(frames, expected)
@@ -102,14 +102,14 @@ def test_the_decoded_frame_is_the_truth_of_a_camera_s_shape(tmp_path: Path, vers
     features[FRONT] |= {"shape": [3, 64, 80], "names": ["channels", "height", "width"]}
     features[WRIST] |= {"shape": [48, 48, 3], "names": None}
     layouts.change_info(root, features=features)
-    source = LeRobotSource(root)
+    source = opened(root)
     assert source.episodes[0].arrays[FRONT].shape == source.episodes[0].arrays[WRIST].shape == (64, 80, 3)
     assert [warning.key for warning in source.warnings] == [WRIST]
 
 
 def test_names_without_prefix_are_cameras_by_their_type(tmp_path: Path) -> None:
     recording = Recording(images="png", cameras=("image", "wrist_image"), version="v2.0")
-    source = LeRobotSource(recording.write(tmp_path / "set"))
+    source = opened(recording.write(tmp_path / "set"))
     arrays = source.episodes[0].arrays
     assert [key for key, array in arrays.items() if array.kind == "frames"] == ["image", "wrist_image"]
     np.testing.assert_array_equal(source.read(2, "image"), recording.frames(2, "image"))
@@ -130,7 +130,7 @@ def test_tables_of_numbers_and_columns_of_text(tmp_path: Path) -> None:
         "absent": {"dtype": "float32", "shape": [2]},
     }
     layouts.change_info(root, features=layouts.read_info(root)["features"] | declared)
-    source = LeRobotSource(root)
+    source = opened(root)
     np.testing.assert_array_equal(source.read(1, "grid", 3), grid[10:19])
     assert source.read(0, "next.done").tolist() == [[False]] * 6 + [[True]]
     kinds = {key: source.episodes[0].arrays[key].kind for key in declared}
@@ -144,7 +144,7 @@ def test_the_text_of_tasks_under_any_name(tmp_path: Path, column: str) -> None:
     root = Recording().write(tmp_path / "set")
     tasks = {column: ["second", "first"], "task_index": pa.array([1, 0])}  # looked up by value, not by row
     pq.write_table(pa.table(tasks), root / "meta/tasks.parquet")
-    assert [episode.tasks for episode in LeRobotSource(root).episodes] == [
+    assert [episode.tasks for episode in opened(root).episodes] == [
         ("first",),
         ("second",),
         ("first",),
@@ -154,7 +154,7 @@ def test_the_text_of_tasks_under_any_name(tmp_path: Path, column: str) -> None:
 def test_identity_follows_the_files_of_the_episode_alone(tmp_path: Path) -> None:
     recording = Recording()
     root = recording.write(tmp_path / "set")
-    source = LeRobotSource(root)
+    source = opened(root)
     keys = [(episode, key) for episode in range(3) for key in (FRONT, WRIST, "action")]
     before = [source.identity(*key) for key in keys]
     assert before == [source.identity(*key) for key in keys] and len(set(before)) == len(keys)
@@ -165,6 +165,6 @@ def test_identity_follows_the_files_of_the_episode_alone(tmp_path: Path) -> None
 
 def test_folders_are_found(tmp_path: Path) -> None:
     one, two = (Recording(lengths=(3,)).write(tmp_path / "all" / name) for name in ("b", "a"))
-    assert list(LeRobotSource.found(one)) == [one]
-    assert list(LeRobotSource.found(tmp_path / "all")) == [two, one]
-    assert list(LeRobotSource.found(tmp_path)) == list(LeRobotSource.found(one / "meta/info.json")) == []
+    assert list(LeRobot.found(one)) == [one]
+    assert list(LeRobot.found(tmp_path / "all")) == [two, one]
+    assert list(LeRobot.found(tmp_path)) == list(LeRobot.found(one / "meta/info.json")) == []

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from s2robot.datasets.lerobot.source import LeRobotSource
+from layouts import opened
 
 DATA = Path(__file__).with_name("data")
 CAMERAS = ("front", "wrist")
@@ -23,7 +22,7 @@ def raw() -> dict[str, np.ndarray]:
 def test_every_frame_is_near_its_raw_one_in_order(
     folder: str, camera: str, raw: dict[str, np.ndarray]
 ) -> None:
-    source = LeRobotSource(DATA / folder)
+    source = opened(DATA / folder)
     for episode in range(EPISODES):
         frames = source.read(episode, f"observation.images.{camera}").astype(float)
         expected = np.stack([raw[f"{episode}_{i}_{camera}"] for i in range(FRAMES)])
@@ -35,7 +34,7 @@ def test_every_frame_is_near_its_raw_one_in_order(
 
 @pytest.mark.parametrize("folder", ["lerobot_v3_av1", "lerobot_v3_h264"])
 def test_what_the_folder_holds(folder: str) -> None:
-    source = LeRobotSource(DATA / folder)
+    source = opened(DATA / folder)
     assert (source.format, source.version, source.fps, source.actions) == ("lerobot", "3.0", 10, "action")
     assert [episode.name for episode in source.episodes] == [f"episode_{i:06d}" for i in range(EPISODES)]
     assert [episode.tasks for episode in source.episodes] == [
@@ -43,7 +42,7 @@ def test_what_the_folder_holds(folder: str) -> None:
         ("lift the cube",),
         ("push the block",),
     ]
-    assert source.masks == {"train": [episode.name for episode in source.episodes]}
+    assert source.masks == {}  # "train" of all episodes divides nothing
     assert source.warnings == []
     arrays = source.episodes[1].arrays
     assert {key: (array.kind, array.rows, array.shape) for key, array in arrays.items()} == {
@@ -57,7 +56,7 @@ def test_what_the_folder_holds(folder: str) -> None:
 
 
 def test_identities_differ_by_episode_and_camera() -> None:
-    source = LeRobotSource(DATA / "lerobot_v3_h264")
+    source = opened(DATA / "lerobot_v3_h264")
     keys = [f"observation.images.{camera}" for camera in CAMERAS]
     identities = {source.identity(episode, key) for episode in range(EPISODES) for key in keys}
     assert len(identities) == EPISODES * len(CAMERAS)

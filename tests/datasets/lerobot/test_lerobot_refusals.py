@@ -9,10 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from layouts import FPS, FRONT, WRIST, Recording
+from layouts import FPS, FRONT, WRIST, Recording, opened
 
 from s2robot.datasets.lerobot.files import Folder, expand
-from s2robot.datasets.lerobot.source import LeRobotSource
 from s2robot.errors import UserError
 
 V2_DATA = "data/chunk-000/episode_000001.parquet"
@@ -108,7 +107,7 @@ def test_refused_in_one_line(tmp_path: Path, case: str) -> None:
         root = Recording(version=version).write(tmp_path / "videos")
     spoil(root)
     with pytest.raises(UserError, match=message) as caught:
-        LeRobotSource(root)
+        opened(root)
     assert "\n" not in str(caught.value) and str(root) in str(caught.value)
 
 
@@ -131,7 +130,7 @@ def test_templates_reach_nothing_else(tmp_path: Path, template: str) -> None:
     root = Recording(version="v2.1", lengths=(2,)).write(tmp_path / "set")
     layouts.change_info(root, data_path=template)
     with pytest.raises(UserError, match=r"outside the dataset|template|null character"):
-        LeRobotSource(root)
+        opened(root)
 
 
 def test_templates_as_they_are_used() -> None:
@@ -148,8 +147,8 @@ def test_links_end_inside_or_where_the_user_allows(tmp_path: Path) -> None:
     video.rename(target)
     video.symlink_to(target)
     with pytest.raises(UserError, match=r"outside the dataset .* data.allow_links"):
-        LeRobotSource(root)
-    source = LeRobotSource(root, allow_links=[target.parent])
+        opened(root)
+    source = opened(root, allow_links=[target.parent])
     assert len(source.read(0, FRONT)) == 3
 
 
@@ -162,7 +161,7 @@ def test_a_snapshot_in_the_cache_of_hugging_face_is_read(tmp_path: Path) -> None
         link.parent.mkdir(parents=True, exist_ok=True)
         path.rename(blobs / str(i))
         link.symlink_to(blobs / str(i))
-    assert len(LeRobotSource(snapshot).read(0, WRIST)) == 3
+    assert len(opened(snapshot).read(0, WRIST)) == 3
 
 
 def test_images_by_path_stay_inside(tmp_path: Path) -> None:
@@ -177,14 +176,14 @@ def test_images_by_path_stay_inside(tmp_path: Path) -> None:
     pq.write_table(table.set_column(at, FRONT, pa.array(cells, table[FRONT].type)), data)
     outside.rename(root / f"images/{FRONT}/episode_000000/frame_000000.png")
     with pytest.raises(UserError, match=r"row 1: '../secret.png' leads to .* outside the dataset"):
-        LeRobotSource(root).read(0, FRONT)
+        opened(root).read(0, FRONT)
 
 
 def test_a_broken_camera_blocks_only_itself(tmp_path: Path) -> None:
     root = Recording().write(tmp_path / "set")
     replace(root / f"videos/{WRIST}/chunk-000/file-001.mp4", LFS)
     (root / f"videos/{WRIST}/chunk-000/file-002.mp4").unlink()
-    source = LeRobotSource(root)
+    source = opened(root)
     assert len(source.read(1, FRONT)) == 12 and len(source.read(0, WRIST)) == 7
     notes = [source.episodes[i].arrays[WRIST].note for i in (1, 2)]
     assert "git lfs pull" in notes[0] and "is missing" in notes[1]
@@ -196,11 +195,11 @@ def test_a_video_that_ends_early_is_refused_by_row(tmp_path: Path) -> None:
     recording = Recording()
     root = recording.write(tmp_path / "set")
     layouts.encode(root / f"videos/{WRIST}/chunk-000/file-001.mp4", recording.frames(1, WRIST)[:8])
-    source = LeRobotSource(root)
+    source = opened(root)
     assert len(source.read(1, WRIST, 0, 8)) == 8
     with pytest.raises(UserError, match=r"episode_000001, observation.images.wrist: no frame within 0.05 s"):
         source.read(1, WRIST)
-    generous = LeRobotSource(root, tolerance_s=1.0)
+    generous = opened(root, tolerance_s=1.0)
     assert len(generous.read(1, WRIST)) == 12
     assert generous.worst_deviation_s[WRIST] == pytest.approx(0.4)
 
@@ -213,17 +212,17 @@ def test_time_stamps_that_are_off_are_reported_with_the_worst_deviation(tmp_path
     times[5] += 0.02
     at = table.schema.get_field_index("timestamp")
     pq.write_table(table.set_column(at, "timestamp", pa.array(times)), data)
-    source = LeRobotSource(root)
+    source = opened(root)
     assert ["0.03 s" in str(warning) for warning in source.warnings] == [True]
     assert source.warnings[0].episode == "episode_000001"
     np.testing.assert_array_equal(
         source.read(1, FRONT),
-        LeRobotSource(Recording(version="v2.1").write(tmp_path / "right")).read(1, FRONT),
+        opened(Recording(version="v2.1").write(tmp_path / "right")).read(1, FRONT),
     )
     assert source.worst_deviation_s[FRONT] == pytest.approx(0.03, abs=1e-5)
     assert source.warnings[1].key == FRONT and "0.03 s" in str(source.warnings[1])
     with pytest.raises(UserError, match=r"no frame within 0.02 s of row 5"):
-        LeRobotSource(root, tolerance_s=0.02).read(1, FRONT)
+        opened(root, tolerance_s=0.02).read(1, FRONT)
 
 
 @pytest.mark.parametrize("version", ["v2.1", "v3.0"])
@@ -237,7 +236,7 @@ def test_metadata_that_lie_are_counted_and_said(tmp_path: Path, version: str) ->
     else:
         lines = [{"episode_index": i, "tasks": [], "length": n} for i, n in enumerate((7, 99, 9))]
         layouts.write_lines(root / "meta/episodes.jsonl", lines)
-    source = LeRobotSource(root)
+    source = opened(root)
     said = " | ".join(str(warning) for warning in source.warnings)
     for words in (
         "total_frames is 1000; counted 28",
@@ -248,7 +247,7 @@ def test_metadata_that_lie_are_counted_and_said(tmp_path: Path, version: str) ->
     ):
         assert words in said
     assert len(source.warnings) == 5
-    assert source.masks == {"train": [f"episode_{i:06d}" for i in range(3)]}
+    assert source.masks == {}
     assert source.episodes[1].arrays["action"].rows == len(source.read(1, "action")) == 12
 
 
@@ -256,7 +255,7 @@ def test_episodes_beside_the_metadata_and_gaps_are_said(tmp_path: Path) -> None:
     root = Recording(images="png").write(tmp_path / "set")
     table = pq.read_table(root / V3_TABLE)
     pq.write_table(table.take([0, 2]), root / V3_TABLE)
-    source = LeRobotSource(root)
+    source = opened(root)
     said = " | ".join(str(warning) for warning in source.warnings)
     assert "rows of episode 1 (and of 0 others) are left out" in said
     assert "episodes are not numbered 0 to 1" in said
@@ -268,13 +267,13 @@ def test_depth_is_listed_and_left_alone(tmp_path: Path) -> None:
     info = layouts.read_info(root)
     info["features"][WRIST]["info"] = {"video.is_depth_map": True}
     layouts.change_info(root, **info)
-    array = LeRobotSource(root).episodes[0].arrays[WRIST]
+    array = opened(root).episodes[0].arrays[WRIST]
     assert array.kind == "other" and "depth" in array.note
     grey = Recording(
         lengths=(3,),
         codec={"codec": "libx265", "pix_fmt": "gray12le", "options": {"x265-params": "log-level=none"}},
     ).write(tmp_path / "grey")
-    assert {LeRobotSource(grey).episodes[0].arrays[key].kind for key in (FRONT, WRIST)} == {"other"}
+    assert {opened(grey).episodes[0].arrays[key].kind for key in (FRONT, WRIST)} == {"other"}
 
 
 def test_rows_of_differing_width_and_nulls_are_named(tmp_path: Path) -> None:
@@ -286,12 +285,12 @@ def test_rows_of_differing_width_and_nulls_are_named(tmp_path: Path) -> None:
         root = Recording(version="v2.1", images="png").write(tmp_path / name)
         retable(root / V2_DATA, column("action", 2, cell))
         with pytest.raises(UserError, match=message):
-            LeRobotSource(root).read(1, "action")
+            opened(root).read(1, "action")
     layouts.change_info(
         root, features=layouts.read_info(root)["features"] | {"action": {"dtype": "float32", "shape": [5]}}
     )
     with pytest.raises(UserError, match=r"rows have shape \(3,\); expected \(5,\)"):
-        LeRobotSource(root).read(0, "action")
+        opened(root).read(0, "action")
 
 
 def test_a_folder_is_confined_however_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,6 +298,6 @@ def test_a_folder_is_confined_however_it_is_given(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     (tmp_path / "link").symlink_to(tmp_path / "set")
     for path in (Path("set"), Path("link"), Path("set/../set")):
-        assert len(LeRobotSource(path).read(0, FRONT)) == 2
+        assert len(opened(path).read(0, FRONT)) == 2
     with pytest.raises(UserError, match="outside"):
         Folder(Path("set")).inside("meta/../../x", "test")
