@@ -32,7 +32,7 @@ from s2robot.encoders import ENCODERS, S2, NetworkEncoder, Pretrained
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.encoders.costs import cost, weights_here
-from s2robot.features import build, build_with_report
+from s2robot.features import FeaturesConfig, build, build_with_report
 from s2robot.policies import make_policy
 from s2robot.policies.observation import Statistics
 from s2robot.policies.options.bc import BCConfig
@@ -126,7 +126,7 @@ class DemoFile:
     """A `FrameSource` over an HDF5 file of generated frames, compressed as demonstrations are."""
 
     def __init__(self, path: str, episodes: int, length: int) -> None:
-        self.identity = path
+        self.path = Path(path)
         self.episodes, self.lengths = [f"demo_{i}" for i in range(episodes)], [length] * episodes
         frames = frames_of(episodes * length).reshape(episodes, length, 448, 448, 3)
         with h5py.File(path, "w") as file:
@@ -143,8 +143,11 @@ class DemoFile:
     def image_size(self, camera: str) -> tuple[int, int]:
         return 448, 448
 
-    def read_frames(self, episode: str, camera: str) -> np.ndarray:
-        return self._file[f"data/{episode}/obs/{image_key('agentview')}"][:]
+    def episode_identity(self, episode: str, camera: str) -> str:
+        return f"{self.path} {episode}"
+
+    def read_frames(self, episode: str, camera: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        return self._file[f"data/{episode}/obs/{image_key('agentview')}"][start:stop]
 
 
 def time_build(name: str, count: int) -> tuple[float, float]:
@@ -155,7 +158,9 @@ def time_build(name: str, count: int) -> tuple[float, float]:
         encoders.encode("agentview", frames_of(2))
         frames = np.concatenate([source.read_frames(episode, "agentview") for episode in source.episodes])
         alone = seconds(lambda: encoders.encode("agentview", frames)) / len(frames)
-        _, report = build_with_report(source, "agentview", encoders, folder, progress=False)
+        _, report = build_with_report(
+            source, "agentview", encoders, FeaturesConfig(root=folder), progress=False
+        )
         assert report.frames_encoded == len(frames)
         return report.seconds / len(frames), alone
 
@@ -166,7 +171,8 @@ def time_step(name: str, count: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         source = DemoFile(f"{folder}/demos.hdf5", 4, count // 4)
         encoders = CameraEncoders(name, SIZES, device="cpu")
-        table = build(source, "agentview", encoders, folder, progress=False).to("cpu")
+        config = FeaturesConfig(root=folder)
+        table = build(source, "agentview", encoders, config, progress=False).to("cpu")
         tables = {image_key(camera): table for camera in ("agentview", "robot0_eye_in_hand")}
         rng = np.random.default_rng(0)
         actions = rng.uniform(-1, 1, (len(table), 7)).astype(np.float32)
@@ -180,7 +186,7 @@ def time_step(name: str, count: int) -> tuple[float, float]:
             scales=dict.fromkeys(tables, len(SIZES)),
         )
         policy = make_policy(spec, BCConfig())
-        policy.fit(Statistics({key: table.channel_stats() for key in tables}, {}, actions))
+        policy.fit(Statistics({key: table.channel_stats(table.frames) for key in tables}, {}, actions))
         optim = OptimConfig()
         trainer = Trainer(policy.train(), optim, Path(folder), {})
         windows = Windows(tables, {}, actions, table.offsets, range(4), 1, policy.config.horizon)

@@ -2,8 +2,9 @@
 
     python benchmarks/store.py [--frames 1000000] [--batch 256] [--folder DIR]
 
-Random features of 2 KB a frame, made as a build would leave them (2 GB in DIR, removed at the end). The plain
-read is `rows[indices]` on a NumPy memory map of the same file, in turns with ours, with the same indices.
+Random features of 2 KB a frame in episodes of 100, as a build would leave them (2 GB in DIR, removed at the
+end). The plain read is `rows[indices]` on a NumPy memory map of the same file, in turns with ours, with the
+same indices.
 """
 
 import argparse
@@ -18,10 +19,9 @@ import numpy as np
 import torch
 
 from s2robot.datasets.windows import Windows
-from s2robot.encoders import make_encoder
 from s2robot.encoders.allocator import keep_freed_memory
-from s2robot.features import FeatureStore, FeatureTable, place
-from s2robot.features.manifest import load_manifest, save_manifest
+from s2robot.encoders.cameras import CameraEncoders
+from s2robot.features import CameraStore, FeaturesConfig, FeatureTable, place
 from s2robot.features.store import RECORD
 from s2robot.policies import make_policy
 from s2robot.policies.observation import Statistics
@@ -31,7 +31,7 @@ from s2robot.training.options import OptimConfig
 from s2robot.training.trainer import Trainer
 from s2robot.types import Spec, image_key
 
-SHAPE, LENGTH = (16, 8, 8), 100  # of a frame's features, and of an episode
+GRID, LENGTH = (3, 3), 100  # cells of a frame's features; frames of an episode
 TURNS, BATCHES, STEPS = 9, 50, 200
 
 
@@ -39,33 +39,37 @@ class Source:
     """A dataset of which only the lengths are known: no frame of it is ever read."""
 
     def __init__(self, frames: int) -> None:
-        self.identity = f"{frames} random frames"
+        self.path = Path(f"{frames} random frames")
         self.episodes = [f"demo_{i}" for i in range(frames // LENGTH)]
         self.lengths = [LENGTH] * len(self.episodes)
 
     def image_size(self, camera: str) -> tuple[int, int]:
         return 32, 32
 
-    def read_frames(self, episode: str, camera: str) -> np.ndarray:
+    def episode_identity(self, episode: str, camera: str) -> str:
+        return f"{self.path} {episode}"
+
+    def read_frames(self, episode: str, camera: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         raise AssertionError(f"{episode} was read although its features are stored")
 
 
-def open_store(folder: str) -> FeatureStore:
-    spec = make_encoder("lite0", sizes=(32,), backend="torch", device="cpu").spec
-    return FeatureStore(spec, SHAPE, root=folder)
+def open_store(folder: str, frames: int) -> CameraStore:
+    encoders = CameraEncoders("lite0", (32,), output_grid=GRID, backend="torch", device="cpu")
+    return CameraStore(Source(frames), "cam", encoders, FeaturesConfig(root=folder))
 
 
 def fill(folder: str, frames: int) -> None:
-    """What a build leaves: rows, their index, and the manifest of the dataset."""
-    store, rng = open_store(folder), np.random.default_rng(0)
-    with store.rows_file.open("wb") as file:
+    """What a build leaves: rows, their index, and the manifest of the episodes."""
+    opened, rng = open_store(folder, frames), np.random.default_rng(0)
+    with opened.store.rows_file.open("wb") as file:
         for start in range(0, frames, 10_000):
             count = min(10_000, frames - start)
-            rng.standard_normal((count, *SHAPE), dtype=np.float32).astype(np.float16).tofile(file)
+            rng.standard_normal((count, *opened.shape), dtype=np.float32).astype(np.float16).tofile(file)
     records = np.zeros(frames, RECORD)
     records["frame"] = np.arange(2 * frames, dtype=np.uint64).view("V16")
-    records.tofile(store.folder / "index.bin")
-    save_manifest(store, Source(frames), "cam", np.arange(frames))
+    records.tofile(opened.store.folder / "index.bin")
+    opened.rows[:, 0] = np.arange(frames)
+    opened.remember(opened.episodes)
 
 
 def resident_mb(field: str = "VmRSS") -> float:
@@ -76,22 +80,18 @@ def resident_mb(field: str = "VmRSS") -> float:
 
 def measure(folder: str, frames: int, batch: int) -> None:
     keep_freed_memory()
-    source = Source(frames)
+    open_store(folder, 0)  # the encoder's weights are read and hashed once, which is no part of the opening
     start = time.perf_counter()
-    store = open_store(folder)
-    rows = load_manifest(store, source, "cam")
-    assert rows is not None
-    frame_rows = torch.from_numpy(rows)
-    opened = FeatureTable(store.rows(), store.row, frame_rows, source.lengths)
-    print(f"opened in {time.perf_counter() - start:.2f} s: {len(opened)} frames of {store.row_bytes} bytes")
-
-    table = place(opened, "cpu", "disk")
+    opened = open_store(folder, frames)
+    table = place(opened.table(), "cpu", "disk")
+    row_bytes = opened.store.row_bytes
+    print(f"opened in {time.perf_counter() - start:.2f} s: {len(table)} frames of {row_bytes} bytes")
     train(table)
-    gather(table, store.rows_file, batch)
+    gather(table, opened.store.rows_file, batch)
 
 
 def gather(table: FeatureTable, file: Path, batch: int) -> None:
-    plain = np.memmap(file, np.float16, "r", shape=(len(table), *SHAPE))
+    plain = np.memmap(file, np.float16, "r", shape=(len(table), *table.shape))
     generator = torch.Generator().manual_seed(0)
     seconds: dict[str, list[float]] = {"ours": [], "plain": []}
     for _ in range(TURNS):
@@ -109,7 +109,7 @@ def gather(table: FeatureTable, file: Path, batch: int) -> None:
             plain[part]
         seconds["plain"].append(time.perf_counter() - start)
     share = statistics.median(p / o for o, p in zip(seconds["ours"], seconds["plain"], strict=True))
-    gigabytes = BATCHES * batch * 2 * int(np.prod(SHAPE)) * 2 / 1e9
+    gigabytes = BATCHES * batch * 2 * int(np.prod(table.shape)) * 2 / 1e9
     rates = {name: gigabytes / statistics.median(values) for name, values in seconds.items()}
     print(
         f"gather of {batch} x 2 frames: {rates['ours']:.2f} GB/s, plain memory-mapped read "
@@ -120,9 +120,9 @@ def gather(table: FeatureTable, file: Path, batch: int) -> None:
 def train(table: FeatureTable) -> None:
     key, actions = image_key("cam"), np.random.default_rng(0).uniform(-1, 1, (len(table), 7))
     actions = actions.astype(np.float32)
-    spec = Spec("", {}, 7, {}, {key: (32, 32)}, {key: SHAPE})
+    spec = Spec("", {}, 7, {}, {key: (32, 32)}, {key: table.shape})
     policy = make_policy(spec, BCConfig())
-    policy.fit(Statistics({key: table.channel_stats()}, {}, actions[:1000]))
+    policy.fit(Statistics({key: table.channel_stats(table.frames)}, {}, actions[:1000]))
     optim = OptimConfig()
     trainer = Trainer(policy.train(), optim, Path(), {})
     windows = Windows({key: table}, {}, actions, table.offsets, range(len(table.offsets) - 1), 1, 8)

@@ -140,7 +140,7 @@ def stored_policy(name: str, demos: Dataset) -> tuple[Policy, dict[str, FeatureG
         scales={image_key(c): encoders.scales(c) for c in demos.cameras},
     )
     policy = make_policy(spec, POLICIES[name].options())
-    statistics = {key: table.channel_stats() for key, table in tables.items()}
+    statistics = {key: table.channel_stats(table.frames) for key, table in tables.items()}
     policy.fit(Statistics(statistics, proprio, actions))
     return policy, dict(tables)
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 IMAGE_SUFFIX = "_image"
@@ -113,31 +113,6 @@ class Batch:
 def _pinned(values: Tensor) -> Tensor:
     """A contiguous copy, since others block when they move on; maps gathered with prefix tokens are not."""
     return torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values)
-
-
-class FrameSource(Protocol):
-    """Where frames come from: a dataset on disk whose frames never change under one `identity`."""
-
-    @property
-    def identity(self) -> str:
-        """Changes whenever the file does (path, size, modification time), cheap to compute."""
-
-    @property
-    def episodes(self) -> Sequence[str]: ...
-
-    @property
-    def lengths(self) -> Sequence[int]:
-        """Frames in each episode."""
-
-    def image_size(self, camera: str) -> tuple[int, int]: ...
-
-    def episode_identity(self, episode: str, camera: str) -> str:
-        """Changes whenever the frames of an episode may have changed, cheap to compute."""
-
-    def read_frames(
-        self, episode: str, camera: str, start: int = 0, stop: int | None = None
-    ) -> UInt8[np.ndarray, "t h w 3"]:
-        """Frames start to stop of an episode; all, unless given. Long episodes are read in pieces."""
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,13 @@ from s2robot.device import choose_device
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError, unknown_name
 from s2robot.features.builder import build_with_report
+from s2robot.features.camera_store import CameraStore
 from s2robot.features.check import sample, verify
-from s2robot.features.manifest import load_manifest
+from s2robot.features.options import FeaturesConfig
 from s2robot.features.plan import Plan, make_plan
 from s2robot.features.store import FeatureStore
 from s2robot.features.table import FeatureTable
 from s2robot.features.tiers import choose_tier
-from s2robot.features.views import Views
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Job:
     source: Dataset
     cameras: list[str]
     encoders: CameraEncoders
-    views: Views
+    config: FeaturesConfig
     device: torch.device
     asked: argparse.Namespace
 
@@ -117,16 +117,20 @@ def _job(asked: argparse.Namespace) -> Job:
         device=device,
         output_grid=asked.grid,
     )
-    views = Views(asked.views, asked.view_shift, asked.view_colour)
-    return Job(source, cameras, encoders, views, device, asked)
+    config = FeaturesConfig(
+        dtype=asked.dtype,
+        views=asked.views,
+        view_shift=asked.view_shift,
+        view_colour=asked.view_colour,
+        root=asked.root,
+    )
+    return Job(source, cameras, encoders, config, device, asked)
 
 
 def _build(job: Job) -> Summary:
     asked = job.asked
     reports = {
-        camera: build_with_report(
-            job.source, camera, job.encoders, asked.root, not asked.json, asked.dtype, job.views
-        )[1]
+        camera: build_with_report(job.source, camera, job.encoders, job.config, not asked.json)[1]
         for camera in job.cameras
     }
     return Summary(
@@ -139,9 +143,7 @@ def _build(job: Job) -> Summary:
 
 
 def _plan(job: Job) -> Summary:
-    plan = make_plan(
-        job.source, job.cameras, job.encoders, job.asked.root, job.asked.dtype, job.device, job.views
-    )
+    plan = make_plan(job.source, job.cameras, job.encoders, job.config, job.device)
     if not job.asked.json:
         _print_plan(plan, job.asked.dtype)
     new = sum(camera.frames_to_encode for camera in plan.cameras)
@@ -151,11 +153,13 @@ def _plan(job: Job) -> Summary:
 
 def _guard(job: Job) -> Summary:
     """`--verify` (checksums) or `--check` (encoding again); raises UserError for what does not hold."""
-    stored = {camera: _stored(job, camera) for camera in job.cameras}
-    tables = {camera: table for camera, (_, table) in stored.items()}
+    opened = {c: CameraStore(job.source, c, job.encoders, job.config) for c in job.cameras}
+    tables = {camera: one.table() for camera, one in opened.items()}
     details: dict[str, Any]
     if job.asked.verify:
-        details = {"verified_rows": {c: _verify(job.source, c, *stored[c]) for c in job.cameras}}
+        details = {
+            "verified_rows": {c: _verify(job.source, c, opened[c].store, tables[c]) for c in job.cameras}
+        }
     else:
         samples = sample(job.source, tables, job.asked.check, job.asked.seed)
         details = {"largest_difference": verify(job.encoders, samples, job.asked.tolerance)}
@@ -167,25 +171,9 @@ def _guard(job: Job) -> Summary:
     return Summary(0, found, sum(table.nbytes for table in tables.values()), 0.0, details)
 
 
-def _stored(job: Job, camera: str) -> tuple[FeatureStore, FeatureTable]:
-    """A camera's features as they are; UserError if they were not built."""
-    source = job.source
-    shape = job.encoders.feature_shape(camera, source.image_size(camera))
-    spec = job.encoders.encoder(camera).spec
-    store = FeatureStore(spec, shape, job.asked.dtype, job.asked.root)
-    rows = load_manifest(store, source, camera, job.views)
-    if rows is None:
-        raise UserError(
-            f"features of {camera} in {source.path} are not stored with these settings: run "
-            f"`s2robot features {source.path}` without --verify and --check first"
-        )
-    frames = torch.from_numpy(rows)
-    return store, FeatureTable(store.rows(), store.row, frames, source.lengths)
-
-
 def _verify(source: Dataset, camera: str, store: FeatureStore, table: FeatureTable) -> int:
     """The number of rows whose checksums hold; UserError naming the first frame where one does not."""
-    used = np.unique(table.rows.numpy())
+    used = table.used_rows()
     damaged = store.damaged_rows(used.tolist())
     if damaged:
         frame = int(np.isin(table.rows.numpy(), damaged).any(1).argmax())

@@ -21,7 +21,7 @@ from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError, unknown_name
 from s2robot.evaluation.selection import selection_seeds, success_rate
-from s2robot.features import Views, build, place, sample
+from s2robot.features import build, place, sample
 from s2robot.policies import make_policy
 from s2robot.policies.heads import check_head
 from s2robot.policies.observation import Statistics
@@ -34,7 +34,16 @@ from s2robot.training.trainer import Trainer
 from s2robot.types import Spec, image_key, prefix_key
 
 # options that a resumed training may change
-NOT_DECISIVE = ("run_dir", "resume", "plugins", "device", "features.tier", "wandb", "wandb_project")
+NOT_DECISIVE = (
+    "run_dir",
+    "resume",
+    "plugins",
+    "device",
+    "features.tier",
+    "features.root",
+    "wandb",
+    "wandb_project",
+)
 
 
 def main(config: TrainConfig) -> None:
@@ -43,8 +52,6 @@ def main(config: TrainConfig) -> None:
     check_wandb(config.wandb)
     keep_freed_memory()
 
-    stored = config.features
-    views = Views(stored.views, stored.view_shift, stored.view_colour)
     demos = open_dataset(config.data)
     for warning in demos.warnings if parallel.is_main() else ():
         print(f"warning: {warning}")
@@ -90,15 +97,15 @@ def main(config: TrainConfig) -> None:
         trainer.resume()
 
     with run_folder.stage(run_dir, "features"), parallel.main_first():
-        dtype, shown = stored.dtype, parallel.is_main()
-        tables = {c: build(demos, c, encoders, dtype=dtype, views=views, progress=shown) for c in cameras}
-        features = {image_key(c): place(table, device, stored.tier) for c, table in tables.items()}
+        used, shown = [*train_episodes, *valid_episodes], parallel.is_main()
+        tables = {c: build(demos, c, encoders, config.features, shown, used) for c in cameras}
+        features = {image_key(c): place(table, device, config.features.tier) for c, table in tables.items()}
     trainer.samples = sample(demos, {camera: features[image_key(camera)] for camera in cameras})
     run_folder.start(run_dir, plain(config), config.resume)
     frames = demos.frames_of(train_episodes)
     policy.fit(
         Statistics(
-            features={key: table.channel_stats() for key, table in features.items()},
+            features={key: table.channel_stats(frames) for key, table in features.items()},
             proprio={key: values[frames] for key, values in proprio.items()},
             actions=actions[frames],
         )

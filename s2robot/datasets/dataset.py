@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,13 +63,6 @@ class Dataset:
     def source(self) -> Source:
         """The first source: what all of them have in common is read off it."""
         return self.sources[0]
-
-    @cached_property
-    def identity(self) -> str:
-        """Changes when any frame or its order may have changed; of all cameras."""
-        return "\n".join(
-            self.episode_identity(name, camera) for camera in self.cameras for name in self.episodes
-        )
 
     def episode_identity(self, episode: str, camera: str) -> str:
         """Changes when an episode's frames of a camera may have changed, links resolved; cheap."""

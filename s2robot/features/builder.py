@@ -1,28 +1,24 @@
 """Encode the frames of a dataset that the store does not have yet, and only those."""
 
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from jaxtyping import Int
 
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
-from s2robot.features.manifest import load_manifest, save_manifest
-from s2robot.features.store import FeatureStore, Writer, frame_hash
+from s2robot.features.camera_store import CameraStore
+from s2robot.features.options import FeaturesConfig
+from s2robot.features.reading import Frame, frames_ahead
+from s2robot.features.source import FrameSource
+from s2robot.features.store import Writer
 from s2robot.features.table import FeatureTable
-from s2robot.features.views import AS_IT_IS, Views
 from s2robot.progress import progress as shown
-from s2robot.types import FrameSource
 
 BATCH_FRAMES = 64
-COMMIT_INTERVAL_S = 5.0  # what a killed build may lose
-
-EpisodeFrames = tuple[str, np.ndarray, list[bytes]]  # episode, uint8 "t h w 3", hash of each frame
+COMMIT_INTERVAL_S = 5.0  # of work that a killed build may lose
 
 
 @dataclass(frozen=True)
@@ -30,7 +26,7 @@ class BuildReport:
     """What a build did; each view of a frame counts as a frame."""
 
     frames_encoded: int
-    frames_found: int  # already stored, or the same as another frame
+    frames_found: int  # already stored, or equal to another frame
     bytes: int  # of this dataset's features in the store
     seconds: float
     folder: Path
@@ -40,48 +36,46 @@ def build(
     source: FrameSource,
     camera: str,
     encoders: CameraEncoders,
-    root: str | Path | None = None,
+    config: FeaturesConfig | None = None,
     progress: bool = True,
-    dtype: str = "float16",
-    views: Views = AS_IT_IS,
+    episodes: Sequence[int] | None = None,
 ) -> FeatureTable:
-    """The features of all frames of a dataset's camera, encoded where they are not stored yet.
+    """The features of a dataset's camera; frames that are not stored yet are encoded.
 
-    The store lives under `root` (`<cache>/features` unless given). `progress` shows how far it is and
-    prints a line at the end. Raises UserError for frames that the encoder cannot take (named by episode),
-    features that are not finite, a full disk or a damaged store.
+    `config` says how they are stored and where, `episodes` (indices; all unless given) which are needed:
+    no other is read or encoded, and the table refuses to gather its frames. Frames are numbered through the
+    whole dataset either way. `progress` shows the progress and prints a line at the end. Raises UserError for
+    frames that the encoder cannot take (file, episode and camera are named), features that are not finite, a
+    full disk and a damaged store.
     """
-    return build_with_report(source, camera, encoders, root, progress, dtype, views)[0]
+    return build_with_report(source, camera, encoders, config, progress, episodes)[0]
 
 
 def build_with_report(
     source: FrameSource,
     camera: str,
     encoders: CameraEncoders,
-    root: str | Path | None = None,
+    config: FeaturesConfig | None = None,
     progress: bool = True,
-    dtype: str = "float16",
-    views: Views = AS_IT_IS,
+    episodes: Sequence[int] | None = None,
 ) -> tuple[FeatureTable, BuildReport]:
     """`build`, and what it did."""
     start = time.monotonic()
-    shape = encoders.feature_shape(camera, source.image_size(camera))
-    store = FeatureStore(encoders.encoder(camera).spec, shape, dtype, root)
-    rows = load_manifest(store, source, camera, views)
+    opened = CameraStore(source, camera, encoders, config, episodes)
     encoded = 0
-    if rows is None:
-        with store.writer() as writer:
-            before = len(store)
-            rows = _store_frames(source, camera, encoders, views, writer, progress)
-            encoded = len(store) - before
-            save_manifest(store, source, camera, rows, views)
-    table = FeatureTable(store.rows(), store.row, torch.from_numpy(rows), source.lengths)
+    if opened.missing:
+        with opened.store.writer() as writer:
+            opened.look_up()  # again: another build may have held the lock
+            before = len(writer)
+            _store_missing(opened, writer, progress)
+            encoded = len(writer) - before
+    table = opened.table()
     report = BuildReport(
         frames_encoded=encoded,
-        frames_found=rows.size - encoded,
-        bytes=len(np.unique(rows)) * store.row_bytes,
+        frames_found=len(table.frames) * table.views - encoded,
+        bytes=table.nbytes,
         seconds=time.monotonic() - start,
-        folder=store.folder,
+        folder=opened.store.folder,
     )
     if progress:
         print(
@@ -91,64 +85,82 @@ def build_with_report(
     return table, report
 
 
-def _store_frames(
-    source: FrameSource,
-    camera: str,
-    encoders: CameraEncoders,
-    views: Views,
-    writer: Writer,
-    progress: bool,
-) -> Int[np.ndarray, "n k"]:
-    """Encode and store what is new; the row of every view of every frame."""
-    rows = []
-    committed = time.monotonic()
-    episodes = frames_ahead(source, camera)
+def _store_missing(opened: CameraStore, writer: Writer, progress: bool) -> None:
+    """Encode and store the frames that are new, and fill in the rows of all."""
+    missing, batches = opened.missing, _Batches(opened, writer)
+    frames = frames_ahead(opened.source, opened.camera, missing)
     if progress:
-        episodes = shown(episodes, len(source.episodes), f"features of {camera} (episodes)")
-    for episode, frames, hashes in episodes:
-        keys = [views.keys(h) for h in hashes]
-        every = {key: (i, view) for i, own in enumerate(keys) for view, key in enumerate(own)}
-        new = [key for key in every if writer.find(key) is None]
-        for part in (new[i : i + BATCH_FRAMES] for i in range(0, len(new), BATCH_FRAMES)):
-            pixels = [views.draw(frames[i], hashes[i], view) for i, view in map(every.__getitem__, part)]
-            features = writer.store.row.join(encoders.encode(camera, np.stack(pixels))).to(writer.store.dtype)
-            finite = features.isfinite().all(1)
-            if not finite.all():
-                frame, _ = every[part[int(finite.int().argmin())]]
-                raise UserError(
-                    f"features of {camera}, {episode}, frame {frame} are not finite in {features.dtype}"
-                )
-            writer.append(part, features)
-        rows += [[writer.find(key) for key in own] for own in keys]
-        if time.monotonic() - committed > COMMIT_INTERVAL_S:
-            writer.commit()
-            committed = time.monotonic()
-    writer.commit()
-    return np.array(rows, np.int64)
+        total = sum(opened.source.lengths[episode] for episode in missing)
+        frames = shown(frames, total, f"features of {opened.camera} (frames)")
+    for frame in frames:
+        batches.add(frame)
+    batches.finish()
 
 
-def frames_ahead(source: FrameSource, camera: str) -> Iterator[EpisodeFrames]:
-    """Each episode's frames and their hashes; the next one is read and hashed while this one is encoded."""
+class _Batches:
+    """Frames as they are read, encoded in batches of one size across the ends of episodes, and stored.
 
-    def read(episode: str, length: int) -> EpisodeFrames:
-        frames = source.read_frames(episode, camera)
-        if frames.shape[:3] != (length, *source.image_size(camera)):
+    On a GPU every other size of a batch costs seconds of planning, so only the last batch may be smaller.
+    """
+
+    def __init__(self, opened: CameraStore, writer: Writer) -> None:
+        self._opened, self._writer = opened, writer
+        self._pixels = np.empty((BATCH_FRAMES, *opened.image_size, 3), np.uint8)
+        self._waiting: dict[
+            bytes, tuple[int, int]
+        ] = {}  # key -> episode and frame, of the batch being filled
+        self._rows: dict[bytes, int] = {}  # that the waiting ones will have
+        self._complete: list[int] = []  # episodes whose frames all have a row, not yet remembered
+        self._committed = time.monotonic()
+
+    def add(self, frame: Frame) -> None:
+        """Give each view of the frame its row; encode the batch whenever it is full."""
+        rows = self._opened.rows_of(frame.episode)
+        for view, key in enumerate(self._opened.views.keys(frame.hash)):
+            row = self._writer.find(key)
+            rows[frame.number, view] = self._row_of_new(frame, view, key) if row is None else row
+        if frame.number == len(rows) - 1:
+            self._complete.append(frame.episode)
+            self._commit_now_and_then()
+
+    def finish(self) -> None:
+        """Encode what is left and commit."""
+        if self._waiting:
+            self._encode()
+        self._commit()
+
+    def _row_of_new(self, frame: Frame, view: int, key: bytes) -> int:
+        if key not in self._rows:
+            pixels = self._opened.views.draw(frame.pixels, frame.hash, view)
+            self._pixels[len(self._waiting)] = pixels  # a copy, so that the piece it was read with can go
+            self._rows[key] = row = len(self._writer) + len(self._waiting)
+            self._waiting[key] = (frame.episode, frame.number)
+            if len(self._waiting) == len(self._pixels):
+                self._encode()
+                self._commit_now_and_then()
+            return row
+        return self._rows[key]
+
+    def _encode(self) -> None:
+        rows = self._opened.encode(self._pixels[: len(self._waiting)])
+        finite = rows.isfinite().all(1)
+        if not finite.all():
+            episode, number = list(self._waiting.values())[int(finite.int().argmin())]
+            source, camera = self._opened.source, self._opened.camera
             raise UserError(
-                f"{camera} of {episode} has frames of another number or size than the dataset says"
+                f"{source.path}: features of {camera}, {source.episodes[episode]}, frame {number} are not "
+                f"finite in {rows.dtype}"
             )
-        if frames.dtype == np.uint8 and frames.any() and frames.max() <= 1:
-            raise UserError(
-                f"{camera} of {episode} holds only 0 and 1: were floats in [0, 1] stored as uint8?"
-            )
-        return episode, frames, [frame_hash(frame) for frame in frames]
+        self._writer.append(list(self._waiting), rows)
+        self._waiting, self._rows = {}, {}
 
-    episodes = list(zip(source.episodes, source.lengths, strict=True))
-    with ThreadPoolExecutor(1, thread_name_prefix="read") as thread:
-        ahead = [thread.submit(read, *episode) for episode in episodes[:1]]
-        for following in [*episodes[1:], None]:
-            if not ahead:
-                return
-            current = ahead.pop().result()
-            if following is not None:
-                ahead.append(thread.submit(read, *following))
-            yield current
+    def _commit_now_and_then(self) -> None:
+        if time.monotonic() - self._committed > COMMIT_INTERVAL_S:
+            self._commit()
+
+    def _commit(self) -> None:
+        self._writer.commit()
+        stored = {e for e in self._complete if self._opened.rows_of(e).max() < len(self._writer)}
+        self._opened.remember(sorted(stored))
+        self._complete = [episode for episode in self._complete if episode not in stored]
+        self._committed = time.monotonic()

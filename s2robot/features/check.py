@@ -1,8 +1,8 @@
-"""Do stored features still come out of the encoder? Asked by `s2robot features --check` and every evaluation.
+"""Check that the encoder still gives the stored features: `s2robot features --check` and every evaluation do.
 
-A few frames with their features travel with a checkpoint as plain tensors, `frames.<camera>` (uint8
-"n h w 3"), `features.<camera>` ("n c gh gw") and, of encoders that have prefix tokens, `prefix.<camera>`
-("n p c"), so that the question needs no dataset.
+A few frames and their features are kept in a checkpoint as plain tensors, `frames.<camera>` (uint8
+"n h w 3"), `features.<camera>` ("n c gh gw") and, for encoders with prefix tokens, `prefix.<camera>`
+("n p c"), so that the check needs no dataset.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ from torch import Tensor
 
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
+from s2robot.features.source import FrameSource
 from s2robot.features.table import FeatureTable
-from s2robot.types import FrameSource
 
 SAMPLE_FRAMES = 4
 # Of the largest feature: float16 rounds to 5e-4 and backends differ by up to 1e-3.
@@ -29,6 +29,8 @@ def sample(
 ) -> dict[str, Tensor]:
     """`count` random frames of each camera (all, if there are fewer) with their stored features.
 
+    Only these frames are read, out of those that have features.
+
     Raises UserError for a count below 1.
     """
     if count < 1:
@@ -36,7 +38,8 @@ def sample(
     generator = np.random.default_rng(seed)
     tensors = {}
     for camera, table in tables.items():
-        chosen = np.sort(generator.choice(len(table), min(count, len(table)), replace=False))
+        there = table.frames
+        chosen = there[np.sort(generator.choice(len(there), min(count, len(there)), replace=False))]
         tensors[f"frames.{camera}"] = torch.from_numpy(_read(source, camera, table, chosen))
         stored = table.gather(torch.from_numpy(chosen)[:, None])
         tensors[f"features.{camera}"] = stored.map[:, 0].cpu()
@@ -50,14 +53,14 @@ def verify(
 ) -> dict[str, float]:
     """Encode the frames of `sample` again, one by one as a rollout does.
 
-    Gives the largest difference of each camera, relative to the largest number of its map, or of its prefix
-    tokens. Raises UserError in one line where it is above `tolerance`, not finite, or the shape is another.
+    Gives the largest difference of each camera, relative to the largest number of its map or of its prefix
+    tokens. Raises UserError where it is above `tolerance` or not finite, and where the shapes differ.
     """
     cameras = [key.removeprefix("frames.") for key in samples if key.startswith("frames.")]
     differences = {}
     for camera in cameras:
-        seen = [encoders.encode(camera, frame[None]) for frame in samples[f"frames.{camera}"]]
-        maps, prefixes = zip(*seen, strict=True)
+        encoded = [encoders.encode(camera, frame[None]) for frame in samples[f"frames.{camera}"]]
+        maps, prefixes = zip(*encoded, strict=True)
         found = [_difference(f"features of {camera}", maps, samples[f"features.{camera}"], tolerance)]
         if f"prefix.{camera}" in samples:
             stored = samples[f"prefix.{camera}"]
@@ -66,8 +69,8 @@ def verify(
     return differences
 
 
-def _difference(what: str, seen: Sequence[Tensor | None], stored: Tensor, tolerance: float) -> float:
-    frames = [one for one in seen if one is not None]
+def _difference(what: str, encoded: Sequence[Tensor | None], stored: Tensor, tolerance: float) -> float:
+    frames = [one for one in encoded if one is not None]
     if not frames:
         raise UserError(f"{what} were stored, and this encoder gives none")
     again = torch.cat(frames).cpu()
@@ -87,10 +90,9 @@ def _difference(what: str, seen: Sequence[Tensor | None], stored: Tensor, tolera
 
 
 def _read(source: FrameSource, camera: str, table: FeatureTable, frames: np.ndarray) -> np.ndarray:
-    """The pixels of some frames, numbered through all episodes."""
+    """The pixels of some frames, numbered through all episodes; no other is read."""
     episodes = np.searchsorted(table.offsets, frames, side="right") - 1
     pixels = []
-    for episode in np.unique(episodes):
-        inside = frames[episodes == episode] - table.offsets[episode]
-        pixels.append(source.read_frames(source.episodes[episode], camera)[inside])
+    for episode, frame in zip(episodes, (frames - table.offsets[episodes]).tolist(), strict=True):
+        pixels.append(source.read_frames(source.episodes[episode], camera, frame, frame + 1))
     return np.concatenate(pixels)

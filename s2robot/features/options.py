@@ -7,10 +7,13 @@ from s2robot.config import option
 
 @dataclass
 class FeaturesConfig:
-    """How features are stored, and where they live in training."""
+    """How features are stored, and where they are kept in training."""
 
     dtype: str = option("float16", "of the stored numbers: float16, float32")
     views: int = option(1, "stored views of each frame, one drawn for each sample; 1: only the frame itself")
     view_shift: float = option(0.05, "largest shift of the other views, as a share of height and width")
-    view_colour: float = option(0.2, "brightness, contrast and saturation of the other views times 1 -+ this")
+    view_colour: float = option(
+        0.2, "the other views' brightness, contrast and saturation are scaled by 1 - this to 1 + this"
+    )
     tier: str = option("auto", "memory in training: device, ram, disk; auto: the fastest that has room")
+    root: str | None = option(None, "folder of the feature stores; null: features in the cache folder")

@@ -1,23 +1,22 @@
-"""What a feature build will cost, said before it is started."""
+"""What a feature build will cost, computed before it is started."""
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from s2robot.encoders.cameras import CameraEncoders
-from s2robot.features.builder import frames_ahead
-from s2robot.features.manifest import load_manifest
-from s2robot.features.store import DTYPES, FeatureStore
+from s2robot.features.builder import BATCH_FRAMES
+from s2robot.features.camera_store import CameraStore
+from s2robot.features.options import FeaturesConfig
+from s2robot.features.reading import frames_ahead
+from s2robot.features.source import FrameSource
+from s2robot.features.store import DTYPES
 from s2robot.features.tiers import choose_tier
-from s2robot.features.views import AS_IT_IS, Views
-from s2robot.types import FrameSource
 
-WARM_UP_FRAMES = 2
-TIMED_FRAMES = 8
+WARM_UP_FRAMES, TIMED_FRAMES = 2, 8  # on a CPU; a GPU is timed with whole batches
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Option:
 
 @dataclass(frozen=True)
 class CameraPlan:
-    """What one camera needs; frames that look the same are stored once."""
+    """What one camera needs; equal frames are stored once."""
 
     camera: str
     frames: int
@@ -49,7 +48,7 @@ class CameraPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What all cameras need, and the tier (`tiers.TIERS`) that their features will live in."""
+    """What all cameras need, and the tier (`tiers.TIERS`) in which their features will be kept."""
 
     cameras: list[CameraPlan]
     bytes: int
@@ -61,74 +60,68 @@ def make_plan(
     source: FrameSource,
     cameras: Sequence[str],
     encoders: CameraEncoders,
-    root: str | Path | None = None,
-    dtype: str = "float16",
+    config: FeaturesConfig | None = None,
     device: str | torch.device = "cpu",
-    views: Views = AS_IT_IS,
+    episodes: Sequence[int] | None = None,
 ) -> Plan:
-    """Plan the features of a dataset.
+    """Plan the features of a dataset (of `episodes` alone, if given) for a training on `device`.
 
-    Every frame of a dataset that was not seen before is read once, to count those that differ and those
-    that are stored already; a few are encoded to measure the time. Raises UserError as `build` does.
+    Every frame of an episode that the store does not know is read once, to count the frames that differ and
+    those that are stored already; a few are encoded to measure the time. Raises UserError as `build` does.
     """
-    plans = [_plan_camera(source, camera, encoders, root, dtype, views) for camera in cameras]
+    plans = [_plan_camera(CameraStore(source, c, encoders, config, episodes)) for c in cameras]
     nbytes = sum(plan.bytes for plan in plans)
     return Plan(plans, nbytes, sum(plan.seconds for plan in plans), choose_tier(nbytes, device))
 
 
-def _plan_camera(
-    source: FrameSource,
-    camera: str,
-    encoders: CameraEncoders,
-    root: str | Path | None,
-    dtype: str,
-    views: Views,
-) -> CameraPlan:
-    image_size = source.image_size(camera)
-    shape = encoders.feature_shape(camera, image_size)
-    spec = encoders.encoder(camera).spec
-    store = FeatureStore(spec, shape, dtype, root)
-    rows = load_manifest(store, source, camera, views)
-    frame_s = reading_s = 0.0
-    if rows is not None:
-        different, new = len(np.unique(rows[:, 0])), 0
-    else:
-        stored = {bytes(frame) for frame in store.index(len(store))["frame"]}
-        seen: set[bytes] = set()
-        start = time.monotonic()
-        for _, _, hashes in frames_ahead(source, camera):
-            seen.update(hashes)
-        reading_s = time.monotonic() - start
-        different = len(seen)
-        new = sum(key not in stored for frame in seen for key in views.keys(frame))
-        if new:
-            frame_s = _time_a_frame(source, camera, encoders)
-    grids = dict.fromkeys([shape[1:], *spec.scale_grids(*image_size)])
+def _plan_camera(opened: CameraStore) -> CameraPlan:
+    store, views = opened.store, opened.views
+    keys = store.index(len(store))["frame"]
+    known = np.unique(opened.rows[:, 0])
+    different: set[bytes] = set(keys[known[known >= 0]].tolist())
+    start = time.monotonic()
+    different.update(frame.hash for frame in frames_ahead(opened.source, opened.camera, opened.missing))
+    reading_s = time.monotonic() - start
+    new = 0
+    if opened.missing:
+        stored = set(keys.tolist())
+        new = sum(key not in stored for frame in different for key in views.keys(frame))
+    frame_s = _time_a_frame(opened) if new else 0.0
+    spec = opened.encoders.encoder(opened.camera).spec
     options = []
-    for grid in grids:
-        row = replace(store.row, map=(shape[0], *grid))
+    for grid in dict.fromkeys([opened.shape[1:], *spec.scale_grids(*opened.image_size)]):
+        row = replace(store.row, map=(opened.shape[0], *grid))
         for name, torch_dtype in DTYPES.items():
             row_bytes = row.numbers * torch_dtype.itemsize
-            options.append(Option(grid, name, row_bytes, row_bytes * different * views.count))
+            options.append(Option(grid, name, row_bytes, row_bytes * len(different) * views.count))
     return CameraPlan(
-        camera=camera,
-        frames=sum(source.lengths),
+        camera=opened.camera,
+        frames=sum(opened.source.lengths[episode] for episode in opened.episodes),
         views=views.count,
-        different_frames=different,
+        different_frames=len(different),
         frames_to_encode=new,
         frame_s=frame_s,
         seconds=max(reading_s, new * frame_s),  # a build reads ahead while it encodes
-        shape=shape,
+        shape=opened.shape,
         row_bytes=store.row_bytes,
-        bytes=store.row_bytes * different * views.count,
+        bytes=store.row_bytes * len(different) * views.count,
         options=options,
     )
 
 
-def _time_a_frame(source: FrameSource, camera: str, encoders: CameraEncoders) -> float:
-    frames = source.read_frames(source.episodes[0], camera)
-    frames = frames[np.arange(TIMED_FRAMES) % len(frames)]
-    encoders.encode(camera, frames[:WARM_UP_FRAMES])
+def _time_a_frame(opened: CameraStore) -> float:
+    """Seconds to encode one frame as a build does: the rows are in RAM when the clock is stopped.
+
+    A GPU plans anew for each size of a batch and is slower with small ones, so it is timed with a build's.
+    """
+    on_gpu = opened.encoders.base.backend.device.type == "cuda"
+    warm_up, timed = (BATCH_FRAMES, BATCH_FRAMES) if on_gpu else (WARM_UP_FRAMES, TIMED_FRAMES)
+    episode = opened.missing[0]
+    frames = opened.source.read_frames(
+        opened.source.episodes[episode], opened.camera, 0, min(timed, opened.source.lengths[episode])
+    )
+    frames = frames[np.arange(timed) % len(frames)]
+    opened.encode(frames[:warm_up])
     start = time.monotonic()
-    encoders.encode(camera, frames)
-    return (time.monotonic() - start) / TIMED_FRAMES
+    opened.encode(frames)
+    return (time.monotonic() - start) / timed

@@ -4,8 +4,8 @@
         settings.json     all that decides the numbers; its hash is the key
         rows.bin          the features, row after row (see `row.py`), only ever appended to
         index.bin         a record for each row: hash of the frame (or view), checksum of the row
-        manifests/        datasets seen before: which rows their frames are
-        lock              held by whoever appends
+        manifests/        episodes that are known: which rows their frames are (see `manifest.py`)
+        lock              held by the process that appends
 
 Rows are on the disk before the records that name them, so whatever a killed or full-disk build leaves
 behind is valid up to the last whole record, and what follows it is cut off by the next build.
@@ -31,6 +31,7 @@ from torch import Tensor
 from s2robot.encoders.base import EncoderSpec
 from s2robot.errors import UserError
 from s2robot.features.mapped import MappedRows
+from s2robot.features.options import FeaturesConfig
 from s2robot.features.row import Row
 from s2robot.files import cache_root, write_text
 
@@ -60,7 +61,7 @@ class FeatureStore:
         self,
         spec: EncoderSpec,
         shape: tuple[int, int, int],
-        dtype: str = "float16",
+        dtype: str = FeaturesConfig.dtype,
         root: str | Path | None = None,
     ) -> None:
         if dtype not in DTYPES:
@@ -78,9 +79,9 @@ class FeatureStore:
 
     def __len__(self) -> int:
         """Rows that are valid now."""
-        count = _size(self._index_file) // RECORD.itemsize
-        if _size(self.rows_file) < count * self.row_bytes:
-            there = _size(self.rows_file) // self.row_bytes
+        count = file_size(self._index_file) // RECORD.itemsize
+        if file_size(self.rows_file) < count * self.row_bytes:
+            there = file_size(self.rows_file) // self.row_bytes
             raise UserError(
                 f"feature store {self.folder} is damaged: {count} rows are listed and {there} are there; "
                 f"delete the folder to encode them again"
@@ -151,7 +152,13 @@ class Writer:
         self._rows.truncate(committed * store.row_bytes)  # what a killed build left half done
         self._index.truncate(committed * RECORD.itemsize)
         self._pending: list[tuple[bytes, int]] = []
-        self._row_of = {bytes(frame): row for row, frame in enumerate(store.index(committed)["frame"])}
+        keys: list[bytes] = store.index(committed)["frame"].tolist()
+        self._row_of = {key: row for row, key in enumerate(keys)}
+        self._count = committed
+
+    def __len__(self) -> int:
+        """Rows so far, committed or not."""
+        return self._count
 
     def find(self, frame: bytes) -> int | None:
         """The row of the frame with this hash, if it has one."""
@@ -161,16 +168,19 @@ class Writer:
         """Add the row of each frame (given by its hash), in the store's dtype."""
         for frame, row in zip(frames, rows.to("cpu", self.store.dtype), strict=True):
             data = row.numpy().tobytes()
-            with self._saving():
-                _write_all(self._rows, data)
+            with saving(self.store):
+                write_all(self._rows, data)
             self._pending.append((frame, zlib.crc32(data)))
-            self._row_of[frame] = len(self._row_of)
+            self._row_of[frame] = self._count
+            self._count += 1
 
     def commit(self) -> None:
         """Make all rows so far survive a kill or a crash of the machine."""
-        with self._saving():
+        if not self._pending:
+            return
+        with saving(self.store):
             os.fsync(self._rows.fileno())
-            _write_all(self._index, np.array(self._pending, RECORD).tobytes())
+            write_all(self._index, np.array(self._pending, RECORD).tobytes())
             os.fsync(self._index.fileno())
         self._pending = []
 
@@ -178,22 +188,26 @@ class Writer:
         self._rows.close()
         self._index.close()
 
-    @contextmanager
-    def _saving(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise UserError(
-                f"cannot write to feature store {self.store.folder}: {error.strerror}; "
-                f"the {len(self.store)} rows stored so far stay usable"
-            ) from error
+
+@contextmanager
+def saving(store: FeatureStore) -> Iterator[None]:
+    """Turns what goes wrong while files of the store are written (a full disk) into a UserError."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"cannot write to feature store {store.folder}: {error.strerror}; "
+            f"the {len(store)} rows stored so far stay usable"
+        ) from error
 
 
-def _write_all(file: io.FileIO, data: bytes) -> None:
+def write_all(file: io.FileIO, data: bytes) -> None:
+    """Write all of it, in as many calls as the system needs."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]
 
 
-def _size(file: Path) -> int:
+def file_size(file: Path) -> int:
+    """Bytes of a file, 0 if there is none."""
     return file.stat().st_size if file.exists() else 0

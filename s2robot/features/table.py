@@ -18,9 +18,10 @@ CHUNK_ROWS = 256
 class FeatureTable:
     """Frames are numbered through all episodes of a dataset, in its order.
 
-    Frames that look the same share their rows. View 0 of a frame is the frame as it is.
+    Equal frames share their rows. View 0 of a frame is the frame itself. The row -1 marks frames whose
+    features were not built because their episode was not wanted; gathering one raises IndexError.
     `shape` is (c, gh, gw) of a map, `offsets` the first frame of each episode and, last, their number.
-    Read from the disk as it is, with the page cache in between; `to` moves it into memory or onto a GPU.
+    Features are read from the disk through the page cache; `to` moves them into RAM or onto a GPU.
     """
 
     def __init__(
@@ -56,6 +57,16 @@ class FeatureTable:
         return self._rows
 
     @property
+    def frames(self) -> Int[np.ndarray, "m"]:
+        """The frames that have features, in order."""
+        return np.flatnonzero(self._rows[:, 0].cpu().numpy() >= 0)
+
+    def used_rows(self) -> Int[Tensor, "u"]:
+        """The rows of the store that hold this dataset's features, each once, in order."""
+        used = self._rows.unique()
+        return used[used >= 0]
+
+    @property
     def views(self) -> int:
         """Views of each frame."""
         return self._rows.shape[1]
@@ -63,12 +74,13 @@ class FeatureTable:
     @property
     def nbytes(self) -> int:
         """Bytes of memory that this dataset's features take."""
-        return len(self._rows.unique()) * self._row.numbers * self.dtype.itemsize
+        return len(self.used_rows()) * self._row.numbers * self.dtype.itemsize
 
     def gather(self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None) -> Features:
         """A copy of these frames' features, "b to c gh gw" and "b to p c", on its device and in its dtype.
 
-        `views` is the view of each sample's frames, 0 unless given.
+        `views` is the view of each sample's frames, 0 unless given. Raises IndexError for frames without
+        features (on a GPU, PyTorch's own error, so that nothing waits for the check).
         """
         rows = self._rows_of_views(frames, views)
         if self._mapped:
@@ -83,9 +95,10 @@ class FeatureTable:
     def to(self, device: str | torch.device, pin_memory: bool = False) -> "FeatureTable":
         """A table with only this dataset's rows, in the memory of `device` ("cpu" is RAM, not the disk).
 
-        `pin_memory`: in page-locked RAM, from where a GPU copies without a detour.
+        `pin_memory`: in page-locked RAM, from which copies to a GPU need no intermediate copy.
         """
-        used, rows = self._rows.unique(return_inverse=True)
+        used = self.used_rows()
+        rows = torch.where(self._rows < 0, -1, torch.searchsorted(used, self._rows))
         size = (len(used), self._row.numbers)
         data = torch.empty(size, dtype=self.dtype, device=device, pin_memory=pin_memory)
         for at, part in zip(data.split(CHUNK_ROWS), used.split(CHUNK_ROWS), strict=True):
@@ -93,21 +106,21 @@ class FeatureTable:
         lengths = np.diff(self.offsets).tolist()
         return FeatureTable(data, self._row, rows.to(device), lengths)
 
-    def channel_stats(self) -> tuple[Float[Tensor, "c"], Float[Tensor, "c"]]:
-        """Mean and standard deviation of each channel of the map over all cells of the frames.
+    def channel_stats(self, frames: Int[np.ndarray, "m"]) -> tuple[Float[Tensor, "c"], Float[Tensor, "c"]]:
+        """Mean and standard deviation of each channel of the map over all cells of these frames.
 
-        Of more than 4096 frames, 4096 that are evenly spread are taken.
+        `frames` are those of the training episodes: validation must not decide what the policy is fed.
+        Of more than 4096, 4096 that are evenly spread are taken.
         """
-        n = len(self)
-        frames = (
-            torch.arange(n) if n <= STATISTICS_FRAMES else torch.linspace(0, n - 1, STATISTICS_FRAMES).long()
-        )
+        chosen = torch.from_numpy(frames)
+        if len(frames) > STATISTICS_FRAMES:
+            chosen = chosen[torch.linspace(0, len(frames) - 1, STATISTICS_FRAMES).long()]
         total, squares = torch.zeros(2, self.shape[0], dtype=torch.float64, device=self.device)
-        for part in frames.split(CHUNK_ROWS):
+        for part in chosen.split(CHUNK_ROWS):
             maps = self.gather(part[:, None]).map.flatten(0, 1).float()  # n c gh gw
             total += maps.sum((0, 2, 3)).double()
             squares += maps.square().sum((0, 2, 3)).double()
-        cells = len(frames) * self.shape[1] * self.shape[2]
+        cells = len(chosen) * self.shape[1] * self.shape[2]
         mean = total / cells
         deviation = (squares / cells - mean.square()).clamp(min=0).sqrt()
         return mean.float().cpu(), deviation.float().cpu()
@@ -119,6 +132,11 @@ class FeatureTable:
         if device.type == "cpu":  # of a few hundred numbers NumPy's indexing takes a quarter of the time
             rows, wanted = self._rows.numpy(), frames.cpu().numpy()
             chosen = rows[:, 0].take(wanted) if views is None else rows[wanted, views.cpu().numpy()[:, None]]
+            if chosen.size and chosen.min() < 0:
+                frame = int(wanted[chosen < 0][0])
+                raise IndexError(
+                    f"frame {frame} has no features: its episode was left out when they were built"
+                )
             return torch.from_numpy(chosen)
         return self._rows[frames.to(device), 0 if views is None else views.to(device)[:, None]]
 
@@ -126,7 +144,7 @@ class FeatureTable:
 def _rows_of(data: Float[Tensor, "r d"], rows: Int[Tensor, "*b"]) -> Float[Tensor, "*b d"]:
     if data.device.type != "cpu":
         return data.index_select(0, rows.flatten()).unflatten(0, rows.shape)
-    # NumPy copies row by row in this thread; PyTorch's threads would spin beside the training that this feeds
+    # NumPy copies row by row in this thread; PyTorch's threads would compete with the training for the cores
     source = data.numpy()
     out = np.empty((*rows.shape, data.shape[1]), source.dtype)
     np.take(source, rows.numpy(), axis=0, out=out, mode="clip")  # "raise" would copy twice

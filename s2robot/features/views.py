@@ -1,8 +1,8 @@
 """Stored views: augmented copies of every frame, encoded once beside it, so that training needs no pixels.
 
-View 0 is the frame as it is. The others are shifted (edges repeated, as the random shift of DrQ,
-https://arxiv.org/abs/2004.13649) and changed in brightness, contrast and saturation. All that is random
-about a view comes from the frame's hash and the view's number, so it can be made again at any time.
+View 0 is the frame itself. The others are shifted (edges repeated, as in the random shift of DrQ,
+https://arxiv.org/abs/2004.13649) and changed in brightness, contrast and saturation. The random numbers of a
+view come from the frame's hash and the view's number, so a view can be computed again at any time.
 """
 
 import hashlib
@@ -13,17 +13,20 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from s2robot.errors import UserError
+from s2robot.features.options import FeaturesConfig
 
 GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, of red, green and blue
 
 
 @dataclass(frozen=True)
 class Views:
-    """`count` views of each frame; raises UserError for numbers that cannot be."""
+    """`count` views of each frame; raises UserError for values out of range."""
 
-    count: int = 1
-    shift: float = 0.05  # at most, of the height and of the width
-    colour: float = 0.2  # brightness, contrast and saturation times 1 - colour to 1 + colour
+    count: int = FeaturesConfig.views
+    shift: float = FeaturesConfig.view_shift  # at most, of the height and of the width
+    colour: float = (
+        FeaturesConfig.view_colour
+    )  # brightness, contrast, saturation times 1 - colour to 1 + colour
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -35,9 +38,9 @@ class Views:
             raise UserError(f"{self.count} views without shift and colour would all be the same")
 
     def keys(self, frame: bytes) -> list[bytes]:
-        """What each view of the frame with this hash is stored under, however many there are.
+        """The key under which each view of the frame with this hash is stored.
 
-        View 0 under the frame's own hash, the others under one that tells how they are drawn.
+        View 0 has the frame's own hash, the others a hash of it, their number and the two settings.
         """
         drawn = frame + struct.pack("<dd", self.shift, self.colour)
         return [frame, *(_digest(drawn, view, len(frame)) for view in range(1, self.count))]
@@ -56,9 +59,6 @@ class Views:
             return shifted
         factors = 1 + self.colour * np.array([brightness, contrast, saturation], np.float32)
         return _coloured(shifted, *factors)
-
-
-AS_IT_IS = Views()
 
 
 def _coloured(

@@ -20,13 +20,14 @@ from torch import Tensor
 from s2robot import parallel
 from s2robot.datasets.windows import Windows
 from s2robot.errors import UserError
+from s2robot.features.source import FrameSource
 from s2robot.policies.base import action_error
 from s2robot.progress import progress
 from s2robot.runs.metrics import Log
 from s2robot.seeding import mixed_seed
 from s2robot.training.batches import batches, windows_of_step
 from s2robot.training.trainer import Trainer
-from s2robot.types import Batch, FrameSource
+from s2robot.types import Batch
 
 VALID_WINDOWS = 512  # at most so many, evenly spread, are validated on
 ASK_EVERY = 10  # steps after which several processes ask each other whether to stop

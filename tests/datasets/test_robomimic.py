@@ -46,11 +46,11 @@ def test_splits_are_the_masks(demos_path: Path) -> None:
 def test_identity_changes_with_the_file(demos_path: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.hdf5"
     copy.write_bytes(demos_path.read_bytes())
-    before = open_dataset(copy).identity
-    assert before == open_dataset(copy).identity
+    before = open_dataset(copy).episode_identity("demo_1", "agentview")
+    assert before == open_dataset(copy).episode_identity("demo_1", "agentview")
     with h5py.File(copy, "a") as file:
         file.attrs["touched"] = 1
-    assert open_dataset(copy).identity != before
+    assert open_dataset(copy).episode_identity("demo_1", "agentview") != before
 
 
 def test_privileged_state_is_refused(demos_path: Path) -> None:

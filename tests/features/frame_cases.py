@@ -1,31 +1,44 @@
-"""A small dataset in memory and encoders that count what they are asked for."""
+"""A small dataset in memory, and encoders that count the frames that they encode."""
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from s2robot.encoders import Features
 from s2robot.encoders.cameras import CameraEncoders
+from s2robot.features import FeaturesConfig
 
 SIDE = 32
 
 
 class Frames:
-    """A `FrameSource` in memory that counts the episodes it was asked to read."""
+    """A `FrameSource` in memory that notes what is read of it; each episode's identity starts with `name`."""
 
-    def __init__(self, episodes: Mapping[str, np.ndarray], identity: str) -> None:
-        self.by_episode, self.identity = dict(episodes), identity
+    def __init__(self, episodes: Mapping[str, np.ndarray], name: str) -> None:
+        self.by_episode, self.path = dict(episodes), Path(name)
         self.episodes, self.lengths = list(episodes), [len(frames) for frames in episodes.values()]
-        self.reads = 0
+        self.read: list[tuple[str, int, int]] = []  # episode, first frame, end
 
     def image_size(self, camera: str) -> tuple[int, int]:
         h, w = self.by_episode[self.episodes[0]].shape[1:3]
         return h, w
 
-    def read_frames(self, episode: str, camera: str) -> UInt8[np.ndarray, "t h w 3"]:
-        self.reads += 1
-        return self.by_episode[episode]
+    def episode_identity(self, episode: str, camera: str) -> str:
+        return f"{self.path} {episode} {camera}"
+
+    def read_frames(
+        self, episode: str, camera: str, start: int = 0, stop: int | None = None
+    ) -> UInt8[np.ndarray, "t h w 3"]:
+        frames = self.by_episode[episode][start:stop]
+        self.read.append((episode, start, start + len(frames)))
+        return frames
+
+    @property
+    def frames_read(self) -> int:
+        return sum(stop - start for _, start, stop in self.read)
 
 
 class CountingEncoders(CameraEncoders):
@@ -37,6 +50,11 @@ class CountingEncoders(CameraEncoders):
             raise KeyboardInterrupt
         self.frames_encoded += len(images)
         return super().encode(camera, images)
+
+
+def stored_in(root: Path, views: int = 1, **options: Any) -> FeaturesConfig:
+    """Options of a store in a test's folder."""
+    return FeaturesConfig(root=str(root), views=views, **options)
 
 
 def random_frames(length: int, seed: int) -> UInt8[np.ndarray, "t h w 3"]:

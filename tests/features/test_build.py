@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from frame_cases import SIDE, CountingEncoders, Frames, random_frames
+from frame_cases import SIDE, CountingEncoders, Frames, random_frames, stored_in
 
 from s2robot.datasets import open_dataset
 from s2robot.encoders import Features
@@ -24,7 +24,7 @@ def all_frames(table) -> torch.Tensor:
 
 
 def test_features_are_the_encoders(tmp_path, episodes, encoders) -> None:
-    table, report = build_with_report(Frames(episodes, "a"), "cam", encoders, tmp_path)
+    table, report = build_with_report(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
 
     torch.testing.assert_close(
         all_frames(table).float(), expected_features(encoders, episodes), rtol=1e-3, atol=1e-3
@@ -37,40 +37,40 @@ def test_features_are_the_encoders(tmp_path, episodes, encoders) -> None:
 
 def test_second_build_reads_and_encodes_nothing(tmp_path, episodes, encoders, capsys) -> None:
     source = Frames(episodes, "a")
-    first = build(source, "cam", encoders, tmp_path)
-    source.reads = encoders.frames_encoded = 0
+    first = build(source, "cam", encoders, stored_in(tmp_path))
+    source.read, encoders.frames_encoded = [], 0
 
-    second = build(source, "cam", encoders, tmp_path)
+    second = build(source, "cam", encoders, stored_in(tmp_path))
 
-    assert source.reads == encoders.frames_encoded == 0
+    assert not source.read and encoders.frames_encoded == 0
     assert torch.equal(all_frames(first), all_frames(second))
     assert "0 frames encoded, 18 found" in capsys.readouterr().out
 
 
 def test_same_frames_are_encoded_once(tmp_path, encoders) -> None:
     still = np.repeat(random_frames(1, seed=0), 5, axis=0)
-    table = build(Frames({"demo_0": still, "demo_1": still[:2]}, "a"), "cam", encoders, tmp_path)
+    table = build(Frames({"demo_0": still, "demo_1": still[:2]}, "a"), "cam", encoders, stored_in(tmp_path))
     assert encoders.frames_encoded == 1
     assert len(table) == 7
     assert (all_frames(table) == all_frames(table)[0]).all()
 
 
 def test_reordered_and_renamed_demonstrations_are_found(tmp_path, episodes, encoders) -> None:
-    first = all_frames(build(Frames(episodes, "a"), "cam", encoders, tmp_path))
+    first = all_frames(build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path)))
     encoders.frames_encoded = 0
     renamed = {f"demo_{9 - i}": frames for i, frames in enumerate(reversed(episodes.values()))}
 
-    again = build(Frames(renamed, "b"), "cam", encoders, tmp_path)
+    again = build(Frames(renamed, "b"), "cam", encoders, stored_in(tmp_path))
 
     assert encoders.frames_encoded == 0
     assert torch.equal(all_frames(again)[:6], first[12:])
 
 
 def test_new_demonstrations_alone_are_encoded(tmp_path, episodes, encoders) -> None:
-    build(Frames(episodes, "a"), "cam", encoders, tmp_path)
+    build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
     encoders.frames_encoded = 0
     more = episodes | {"demo_4": random_frames(2, seed=9)}
-    table = build(Frames(more, "b"), "cam", encoders, tmp_path)
+    table = build(Frames(more, "b"), "cam", encoders, stored_in(tmp_path))
     assert encoders.frames_encoded == 2
     torch.testing.assert_close(
         all_frames(table).float(), expected_features(encoders, more), rtol=1e-3, atol=1e-3
@@ -86,29 +86,30 @@ def test_other_settings_make_another_store(tmp_path, episodes) -> None:
         {"sizes": (SIDE,), "output_grid": (1, 1)},
     ):
         own = CountingEncoders("lite0", **settings, backend="torch", device="cpu")
-        _, report = build_with_report(Frames(episodes, "a"), "cam", own, tmp_path)
+        _, report = build_with_report(Frames(episodes, "a"), "cam", own, stored_in(tmp_path))
         assert report.frames_encoded == 18
         folders.add(report.folder)
     assert len(folders) == 4
-    _, report = build_with_report(Frames(episodes, "a"), "cam", own, tmp_path, dtype="float32")
+    _, report = build_with_report(Frames(episodes, "a"), "cam", own, stored_in(tmp_path, dtype="float32"))
     assert report.folder not in folders and report.frames_encoded == 18
 
 
 def test_backend_is_no_part_of_the_key(tmp_path, episodes, encoders) -> None:
-    build(Frames(episodes, "a"), "cam", encoders, tmp_path)
+    build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
     fast = CountingEncoders("lite0", sizes=(SIDE,), backend="openvino", device="cpu")
-    _, report = build_with_report(Frames(episodes, "a"), "cam", fast, tmp_path)
+    _, report = build_with_report(Frames(episodes, "a"), "cam", fast, stored_in(tmp_path))
     assert report.frames_encoded == 0
 
 
 def test_interrupted_build_goes_on(tmp_path, episodes, encoders, monkeypatch) -> None:
     monkeypatch.setattr(builder, "COMMIT_INTERVAL_S", 0)
-    encoders.fails_after = 7  # the first two of four demonstrations
+    monkeypatch.setattr(builder, "BATCH_FRAMES", 7)
+    encoders.fails_after = 7  # the first of three batches
     with pytest.raises(KeyboardInterrupt):
-        build(Frames(episodes, "a"), "cam", encoders, tmp_path)
+        build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
     encoders.fails_after, encoders.frames_encoded = None, 0
 
-    table, report = build_with_report(Frames(episodes, "a"), "cam", encoders, tmp_path)
+    table, report = build_with_report(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
 
     assert (report.frames_encoded, report.frames_found) == (11, 7)
     torch.testing.assert_close(
@@ -119,16 +120,17 @@ def test_interrupted_build_goes_on(tmp_path, episodes, encoders, monkeypatch) ->
 KILLED_BUILD = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
-from frame_cases import CountingEncoders, Frames, SIDE, random_frames
+from frame_cases import CountingEncoders, Frames, SIDE, random_frames, stored_in
 from s2robot.features import build, builder
-builder.COMMIT_INTERVAL_S = 0
+builder.COMMIT_INTERVAL_S, builder.BATCH_FRAMES = 0, 7
 class Killed(CountingEncoders):
     def encode(self, camera, images):
         if self.frames_encoded >= 7:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().encode(camera, images)
 episodes = {{f"demo_{{i}}": random_frames(3 + i, seed=i) for i in range(4)}}
-build(Frames(episodes, "a"), "cam", Killed("lite0", sizes=(SIDE,), backend="torch", device="cpu"), {root!r})
+encoders = Killed("lite0", sizes=(SIDE,), backend="torch", device="cpu")
+build(Frames(episodes, "a"), "cam", encoders, stored_in({root!r}))
 """
 
 
@@ -137,7 +139,7 @@ def test_killed_build_goes_on(tmp_path, episodes, encoders, request) -> None:
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True)
     assert killed.returncode == -9, killed.stderr
 
-    table, report = build_with_report(Frames(episodes, "a"), "cam", encoders, tmp_path)
+    table, report = build_with_report(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
 
     assert (report.frames_encoded, report.frames_found) == (11, 7)
     torch.testing.assert_close(
@@ -148,7 +150,7 @@ def test_killed_build_goes_on(tmp_path, episodes, encoders, request) -> None:
 def test_two_builders_at_once_share_the_work(tmp_path, episodes, encoders, request) -> None:
     script = KILLED_BUILD.format(tests=str(request.path.parent), root=str(tmp_path)).replace(">= 7", "> 99")
     other = subprocess.Popen([sys.executable, "-c", script])
-    table, report = build_with_report(Frames(episodes, "a"), "cam", encoders, tmp_path)
+    table, report = build_with_report(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
     assert other.wait() == 0
     torch.testing.assert_close(
         all_frames(table).float(), expected_features(encoders, episodes), rtol=1e-3, atol=1e-3
@@ -161,39 +163,39 @@ def test_features_that_are_not_finite_are_named(tmp_path, episodes, encoders) ->
     class Broken(CountingEncoders):
         def encode(self, camera: str, images: np.ndarray) -> Features:
             features = super().encode(camera, images)
-            if len(images) == 5:  # demo_2
-                features.map[3, 0, 0, 0] = 1e6  # beyond float16
+            features.map[7 + 3, 0, 0, 0] = 1e6  # beyond float16
             return features
 
     broken = Broken("lite0", sizes=(SIDE,), backend="torch", device="cpu")
-    with pytest.raises(UserError, match="features of cam, demo_2, frame 3 are not finite"):
-        build(Frames(episodes, "a"), "cam", broken, tmp_path)
+    with pytest.raises(UserError, match="a: features of cam, demo_2, frame 3 are not finite"):
+        build(Frames(episodes, "a"), "cam", broken, stored_in(tmp_path))
 
 
 def test_frames_of_wrong_range_type_or_size_are_named(tmp_path, episodes, encoders) -> None:
     binary = random_frames(2, seed=0) // 128
-    with pytest.raises(UserError, match="demo_0 holds only 0 and 1"):
-        build(Frames({"demo_0": binary}, "a"), "cam", encoders, tmp_path)
-    with pytest.raises(UserError, match="must be uint8"):
-        build(Frames({"demo_0": random_frames(2, 0) / 255}, "b"), "cam", encoders, tmp_path)
+    with pytest.raises(UserError, match="a: cam in demo_0 holds only 0 and 1, expected 0 to 255"):
+        build(Frames({"demo_0": binary}, "a"), "cam", encoders, stored_in(tmp_path))
+    with pytest.raises(UserError, match="b: frames 0 to 1 of cam in demo_0 were read as float64 of shape"):
+        build(Frames({"demo_0": random_frames(2, 0) / 255}, "b"), "cam", encoders, stored_in(tmp_path))
     smaller = episodes | {"demo_9": np.zeros((2, 16, 16, 3), np.uint8)}
-    with pytest.raises(UserError, match="cam of demo_9 has frames of another number or size"):
-        build(Frames(smaller, "c"), "cam", encoders, tmp_path)
+    message = r"demo_9 were read as uint8 of shape \(2, 16, 16, 3\), expected uint8 of shape \(2, 32, 32, 3\)"
+    with pytest.raises(UserError, match=message):
+        build(Frames(smaller, "c"), "cam", encoders, stored_in(tmp_path))
 
 
 def test_real_demonstrations(tmp_path, demos_path) -> None:
     demos = open_dataset(demos_path)
     own = CountingEncoders("lite0", (32, 64), {"robot0_eye_in_hand": (32,)}, device="cpu")
     for camera, channels in (("agentview", 224), ("robot0_eye_in_hand", 112)):
-        table = build(demos, camera, own, tmp_path)
+        table = build(demos, camera, own, stored_in(tmp_path))
         assert table.shape == (channels, 2, 2)
         assert len(table) == sum(demos.lengths)
         assert table.offsets.tolist() == demos.offsets.tolist()
     encoded = own.frames_encoded
-    build(open_dataset(demos_path), "agentview", own, tmp_path)
+    build(open_dataset(demos_path), "agentview", own, stored_in(tmp_path))
     assert own.frames_encoded == encoded <= 2 * sum(demos.lengths)
 
 
 def test_report_is_plain_data(tmp_path, episodes, encoders) -> None:
-    _, report = build_with_report(Frames(episodes, "a"), "cam", encoders, tmp_path)
+    _, report = build_with_report(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
     assert {"frames_encoded", "frames_found", "bytes", "seconds"} <= dataclasses.asdict(report).keys()

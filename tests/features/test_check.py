@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from frame_cases import SIDE, Frames
+from frame_cases import SIDE, Frames, stored_in
 from safetensors.torch import load_file, save_file
 
 from s2robot.encoders.cameras import CameraEncoders
@@ -14,7 +14,9 @@ from s2robot.features import build, sample, verify
 @pytest.fixture
 def samples(tmp_path, episodes, encoders) -> dict[str, torch.Tensor]:
     source = Frames(episodes, "a")
-    return sample(source, {"cam": build(source, "cam", encoders, tmp_path, progress=False)}, count=4, seed=1)
+    return sample(
+        source, {"cam": build(source, "cam", encoders, stored_in(tmp_path), progress=False)}, count=4, seed=1
+    )
 
 
 def test_samples_are_frames_of_the_dataset_with_their_features(samples, episodes, encoders) -> None:
@@ -59,7 +61,7 @@ def test_other_frames_are_noticed(samples, encoders) -> None:
 
 def test_more_than_there_are_is_all_and_none_is_refused(tmp_path, episodes, encoders) -> None:
     source = Frames({"demo_0": episodes["demo_0"]}, "a")
-    tables = {"cam": build(source, "cam", encoders, tmp_path, progress=False)}
+    tables = {"cam": build(source, "cam", encoders, stored_in(tmp_path), progress=False)}
     assert len(sample(source, tables, count=99)["frames.cam"]) == 3
     with pytest.raises(UserError, match="1 frame or more can be checked, not 0"):
         sample(source, tables, count=0)

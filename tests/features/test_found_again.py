@@ -7,18 +7,18 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from frame_cases import CountingEncoders, random_frames
+from frame_cases import CountingEncoders, random_frames, stored_in
 
 from s2robot.datasets import open_dataset
 from s2robot.encoders import Features
-from s2robot.features import build, build_with_report, builder
+from s2robot.features import build, build_with_report, reading
 
 
 class NotingEncoders(CountingEncoders):
-    """Keeps the frames that it was asked to encode."""
+    """Keeps the frames that it encodes."""
 
     def encode(self, camera: str, images: np.ndarray) -> Features:
-        self.asked = [*getattr(self, "asked", []), *(image.tobytes() for image in images)]
+        self.noted = [*getattr(self, "noted", []), *(image.tobytes() for image in images)]
         return super().encode(camera, images)
 
 
@@ -47,7 +47,7 @@ def no_frame_may_be_touched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with monkeypatch.context() as patch:
         for way in ("__getitem__", "__array__", "read_direct", "__iter__"):
             patch.setattr(h5py.Dataset, way, read)
-        patch.setattr(builder, "frame_hash", touched)
+        patch.setattr(reading, "frame_hash", touched)
         patch.setattr(CountingEncoders, "encode", touched)
         yield
 
@@ -57,13 +57,13 @@ def test_an_unchanged_file_of_10000_frames_is_found_without_touching_one(
 ) -> None:
     path = tmp_path / "demos.hdf5"
     add_demonstrations(path, range(100), length=100, different=1)
-    first = build(open_dataset(path, proprio=[]), "cam", encoders, tmp_path, progress=False)
+    first = build(open_dataset(path, proprio=[]), "cam", encoders, stored_in(tmp_path), progress=False)
     dataset = open_dataset(path, proprio=[])
     with pytest.raises(AssertionError, match="cam_image was read"), no_frame_may_be_touched(monkeypatch):
         dataset.read_frames("demo_0", "cam")
 
     with no_frame_may_be_touched(monkeypatch):
-        again, report = build_with_report(dataset, "cam", encoders, tmp_path, progress=False)
+        again, report = build_with_report(dataset, "cam", encoders, stored_in(tmp_path), progress=False)
 
     assert (report.frames_encoded, report.frames_found) == (0, 10_000)
     assert (again.rows == first.rows).all() and len(first.rows.unique()) == 100
@@ -73,12 +73,14 @@ def test_of_ten_more_demonstrations_exactly_their_frames_are_encoded(tmp_path) -
     encoders = NotingEncoders("lite0", sizes=(32,), backend="torch", device="cpu")
     path = tmp_path / "demos.hdf5"
     before = add_demonstrations(path, range(40), length=3, different=3)
-    build(open_dataset(path, proprio=[]), "cam", encoders, tmp_path, progress=False)
-    assert sorted(encoders.asked) == sorted(before)
-    encoders.asked = []
+    build(open_dataset(path, proprio=[]), "cam", encoders, stored_in(tmp_path), progress=False)
+    assert sorted(encoders.noted) == sorted(before)
+    encoders.noted = []
 
     added = add_demonstrations(path, range(40, 50), length=4, different=4)
-    _, report = build_with_report(open_dataset(path, proprio=[]), "cam", encoders, tmp_path, progress=False)
+    _, report = build_with_report(
+        open_dataset(path, proprio=[]), "cam", encoders, stored_in(tmp_path), progress=False
+    )
 
-    assert sorted(encoders.asked) == sorted(added)
+    assert sorted(encoders.noted) == sorted(added)
     assert (report.frames_encoded, report.frames_found) == (40, 120)

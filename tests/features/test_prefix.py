@@ -5,11 +5,11 @@ import json
 import numpy as np
 import pytest
 import torch
-from frame_cases import SIDE, CountingEncoders, Frames
+from frame_cases import SIDE, CountingEncoders, Frames, stored_in
 from tiny_vit import CHANNELS, NAME, random_vit
 
 from s2robot.errors import UserError
-from s2robot.features import Views, build_with_report, make_plan, place, sample, verify
+from s2robot.features import build_with_report, make_plan, place, sample, verify
 
 SIZES = (SIDE, 2 * SIDE)
 NUMBERS = 2 * CHANNELS * (2 * 2 + 1)  # two scales' channels of four cells and the class token
@@ -24,7 +24,7 @@ def vit(tmp_path) -> CountingEncoders:
 def test_stored_prefix_is_the_live_one_on_every_tier(tmp_path, episodes, vit) -> None:
     everything = np.concatenate(list(episodes.values()))
     live = vit.encoder("cam").encode(everything)
-    table, _ = build_with_report(Frames(episodes, "a"), "cam", vit, tmp_path, progress=False)
+    table, _ = build_with_report(Frames(episodes, "a"), "cam", vit, stored_in(tmp_path), progress=False)
     frames = torch.arange(len(everything))[:, None]
     stored = table.gather(frames)
     assert vit.prefix_shape("cam") == (1, 2 * CHANNELS) == stored.prefix.shape[2:]
@@ -36,7 +36,7 @@ def test_stored_prefix_is_the_live_one_on_every_tier(tmp_path, episodes, vit) ->
 
 
 def test_each_view_has_its_own(tmp_path, episodes, vit) -> None:
-    table, _ = build_with_report(Frames(episodes, "a"), "cam", vit, tmp_path, False, views=Views(2))
+    table, _ = build_with_report(Frames(episodes, "a"), "cam", vit, stored_in(tmp_path, 2), False)
     frames = torch.arange(18)[:, None]
     first, second = (table.gather(frames, torch.full((18,), view)).prefix for view in (0, 1))
     assert torch.equal(first, table.gather(frames).prefix)
@@ -44,9 +44,9 @@ def test_each_view_has_its_own(tmp_path, episodes, vit) -> None:
 
 
 def test_statistics_are_the_maps_alone(tmp_path, episodes, vit) -> None:
-    table, _ = build_with_report(Frames(episodes, "a"), "cam", vit, tmp_path, progress=False)
+    table, _ = build_with_report(Frames(episodes, "a"), "cam", vit, stored_in(tmp_path), progress=False)
     maps = table.gather(torch.arange(18)[:, None]).map[:, 0].double()
-    mean, deviation = table.channel_stats()
+    mean, deviation = table.channel_stats(table.frames)
     torch.testing.assert_close(mean.double(), maps.mean((0, 2, 3)), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(deviation.double(), maps.std((0, 2, 3), correction=0), atol=1e-5, rtol=1e-4)
 
@@ -54,19 +54,19 @@ def test_statistics_are_the_maps_alone(tmp_path, episodes, vit) -> None:
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 def test_plan_and_report_count_them(tmp_path, episodes, vit, dtype: str) -> None:
     source, row_bytes = Frames(episodes, "a"), NUMBERS * (2 if dtype == "float16" else 4)
-    plan = make_plan(source, ["cam"], vit, tmp_path, dtype)
+    plan = make_plan(source, ["cam"], vit, stored_in(tmp_path, dtype=dtype))
     (camera,) = plan.cameras
     assert camera.row_bytes == row_bytes and plan.bytes == 18 * row_bytes
     assert any((one.grid, one.dtype, one.row_bytes) == ((2, 2), dtype, row_bytes) for one in camera.options)
     fine = next(one for one in camera.options if (one.grid, one.dtype) == ((4, 4), "float16"))
     assert fine.row_bytes == 2 * 2 * CHANNELS * (4 * 4 + 1)
-    table, report = build_with_report(source, "cam", vit, tmp_path, False, dtype)
+    table, report = build_with_report(source, "cam", vit, stored_in(tmp_path, dtype=dtype), False)
     assert report.bytes == table.nbytes == plan.bytes == (report.folder / "rows.bin").stat().st_size
 
 
 def test_samples_carry_them_and_a_difference_is_refused(tmp_path, episodes, vit) -> None:
     source = Frames(episodes, "a")
-    table, _ = build_with_report(source, "cam", vit, tmp_path, progress=False)
+    table, _ = build_with_report(source, "cam", vit, stored_in(tmp_path), progress=False)
     samples = sample(source, {"cam": table})
     assert samples["prefix.cam"].shape == (4, 1, 2 * CHANNELS)
     assert verify(vit, samples)["cam"] < 1e-3
@@ -80,7 +80,7 @@ def test_samples_carry_them_and_a_difference_is_refused(tmp_path, episodes, vit)
 
 def test_an_encoder_without_them_stores_and_names_what_it_did_before(tmp_path, episodes, encoders) -> None:
     source = Frames(episodes, "a")
-    table, report = build_with_report(source, "cam", encoders, tmp_path, progress=False)
+    table, report = build_with_report(source, "cam", encoders, stored_in(tmp_path), progress=False)
     settings = json.loads((report.folder / "settings.json").read_text())
     assert settings.keys() == {"format", "dtype", "shape", "encoder"}
     assert report.bytes == 18 * 112 * 2 * 2 * 2

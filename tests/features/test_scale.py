@@ -1,18 +1,15 @@
-"""A store of a million frames: what is stored is found without being read."""
+"""A store of a million frames in ten thousand episodes: what is stored is found without being read."""
 
 import time
 
 import numpy as np
-import pytest
 import torch
-from frame_cases import Frames
+from frame_cases import SIDE, CountingEncoders, Frames, stored_in
 
-from s2robot.encoders import make_encoder
-from s2robot.features import FeatureTable
-from s2robot.features.manifest import load_manifest, save_manifest
-from s2robot.features.store import RECORD, FeatureStore
+from s2robot.features import CameraStore
+from s2robot.features.store import RECORD
 
-FRAMES, EPISODES, SHAPE = 1_000_000, 10_000, (8, 2, 2)
+FRAMES, EPISODES, SHAPE = 1_000_000, 10_000, (112, 1, 1)
 
 
 class Million(Frames):
@@ -23,30 +20,28 @@ class Million(Frames):
         self.episodes = [f"demo_{i}" for i in range(EPISODES)]
         self.lengths = [FRAMES // EPISODES] * EPISODES
 
-
-@pytest.fixture
-def make_store(tmp_path):
-    spec = make_encoder("lite0", sizes=(32,), backend="torch", device="cpu").spec
-    return lambda: FeatureStore(spec, SHAPE, root=tmp_path)
+    def image_size(self, camera: str) -> tuple[int, int]:
+        return SIDE, SIDE
 
 
-def test_a_million_frames_open_within_a_second_and_gather(make_store) -> None:
-    store = make_store()
-    rows = np.random.default_rng(0).standard_normal((FRAMES, *SHAPE), dtype=np.float32).astype(np.float16)
-    rows.tofile(store.folder / "rows.bin")
+def test_a_million_frames_open_within_a_second_and_gather(tmp_path) -> None:
+    encoders = CountingEncoders("lite0", sizes=(SIDE,), output_grid=(1, 1), backend="torch", device="cpu")
+    opened = CameraStore(Million(), "cam", encoders, stored_in(tmp_path))
+    assert opened.shape == SHAPE and len(opened.missing) == EPISODES
+    rows = np.random.default_rng(0).standard_normal((FRAMES, 8), dtype=np.float32).astype(np.float16)
+    np.repeat(rows, SHAPE[0] // 8, axis=1).tofile(opened.store.rows_file)
     records = np.zeros(FRAMES, RECORD)
     records["frame"] = np.arange(2 * FRAMES, dtype=np.uint64).view("V16")
-    records.tofile(store.folder / "index.bin")
-    save_manifest(store, Million(), "cam", np.arange(FRAMES))
+    records.tofile(opened.store.folder / "index.bin")
+    opened.rows[:, 0] = np.arange(FRAMES)
+    opened.remember(range(EPISODES))
 
     start = time.process_time()  # of this process, whatever else the machine does
-    store, source = make_store(), Million()
-    found = load_manifest(store, source, "cam")
-    assert found is not None
-    table = FeatureTable(store.rows(), store.row, torch.from_numpy(found), source.lengths)
+    table = CameraStore(Million(), "cam", encoders, stored_in(tmp_path)).table()
     opened_s = time.process_time() - start
 
     assert opened_s < 1
     assert len(table) == FRAMES
     frames = torch.randint(FRAMES, (64, 2), generator=torch.Generator().manual_seed(0))
-    assert torch.equal(table.gather(frames).map, torch.from_numpy(rows[frames.numpy()]))
+    expected = np.repeat(rows[frames.numpy()], SHAPE[0] // 8, axis=-1)[..., None, None]
+    assert torch.equal(table.gather(frames).map, torch.from_numpy(expected))

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from frame_cases import SIDE, CountingEncoders, Frames, random_frames
+from frame_cases import SIDE, CountingEncoders, Frames, random_frames, stored_in
 
 from s2robot.errors import UserError
 from s2robot.features import Views, build, build_with_report, builder, make_plan, place, sample
@@ -74,9 +74,9 @@ def test_numbers_that_cannot_be_are_refused() -> None:
 
 def test_each_view_is_stored_and_gathered_on_every_tier(tmp_path, episodes, encoders) -> None:
     source = Frames(episodes, "a")
-    plan = make_plan(source, ["cam"], encoders, tmp_path, views=THREE)
+    plan = make_plan(source, ["cam"], encoders, stored_in(tmp_path, 3))
     encoders.frames_encoded = 0
-    table, report = build_with_report(source, "cam", encoders, tmp_path, views=THREE)
+    table, report = build_with_report(source, "cam", encoders, stored_in(tmp_path, 3))
     assert encoders.frames_encoded == report.frames_encoded == plan.cameras[0].frames_to_encode == 54
     assert report.bytes == plan.bytes == table.nbytes == (report.folder / "rows.bin").stat().st_size
     assert table.views == 3
@@ -94,20 +94,20 @@ def test_each_view_is_stored_and_gathered_on_every_tier(tmp_path, episodes, enco
 
 
 def test_views_of_the_same_frames_in_another_file_are_found(tmp_path, episodes, encoders) -> None:
-    build(Frames(episodes, "a"), "cam", encoders, tmp_path, views=THREE)
+    build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path, 3))
     source = Frames({f"demo_{9 - i}": frames for i, frames in enumerate(episodes.values())}, "b")
     encoders.frames_encoded = 0
-    again, report = build_with_report(source, "cam", encoders, tmp_path, views=THREE)
+    again, report = build_with_report(source, "cam", encoders, stored_in(tmp_path, 3))
     assert encoders.frames_encoded == 0 and (report.frames_encoded, report.frames_found) == (0, 54)
-    plan = make_plan(source, ["cam"], encoders, tmp_path, views=THREE)
+    plan = make_plan(source, ["cam"], encoders, stored_in(tmp_path, 3))
     assert plan.bytes == again.nbytes and plan.cameras[0].frames_to_encode == 0
 
 
 def test_a_view_that_is_not_used_needs_no_settings(tmp_path, episodes, encoders) -> None:
-    build(Frames(episodes, "a"), "cam", encoders, tmp_path)
+    build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
     source = Frames(episodes, "a")
-    build(source, "cam", encoders, tmp_path, views=Views(1, 0.3, 0.1))
-    assert encoders.frames_encoded == 18 and source.reads == 0
+    build(source, "cam", encoders, stored_in(tmp_path, view_shift=0.3, view_colour=0.1))
+    assert encoders.frames_encoded == 18 and not source.read
 
 
 def test_a_build_that_was_killed_between_views_goes_on(tmp_path, encoders, monkeypatch) -> None:
@@ -115,12 +115,12 @@ def test_a_build_that_was_killed_between_views_goes_on(tmp_path, encoders, monke
     monkeypatch.setattr(builder, "BATCH_FRAMES", 4)
     still = np.repeat(random_frames(1, seed=9), 2, axis=0)  # one frame, three views
     episodes = {"demo_0": random_frames(2, seed=0), "demo_1": still, "demo_2": random_frames(2, seed=1)}
-    encoders.fails_after = 8  # 6 of demo_0, the 3 of demo_1 are encoded but not demo_2
+    encoders.fails_after = 8  # the 6 of demo_0 and 2 of the 3 of demo_1
     with pytest.raises(KeyboardInterrupt):
-        build(Frames(episodes, "a"), "cam", encoders, tmp_path, views=THREE)
+        build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path, 3))
     encoders.fails_after, encoders.frames_encoded = None, 0
-    table = build(Frames(episodes, "a"), "cam", encoders, tmp_path, views=THREE)
-    assert encoders.frames_encoded == 6
+    table = build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path, 3))
+    assert encoders.frames_encoded == 15 - 8
     for view in range(3):
         expected = CountingEncoders.encoder(encoders, "cam").encode(drawn(episodes, view)).map
         torch.testing.assert_close(gathered(table, view).float(), expected, rtol=1e-3, atol=1e-3)
@@ -129,10 +129,10 @@ def test_a_build_that_was_killed_between_views_goes_on(tmp_path, encoders, monke
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
-from frame_cases import SIDE, CountingEncoders, Frames, random_frames
-from s2robot.features import Views, build, builder, store
+from frame_cases import SIDE, CountingEncoders, Frames, random_frames, stored_in
+from s2robot.features import build, builder, store
 builder.COMMIT_INTERVAL_S, builder.BATCH_FRAMES = 0, 4
-write, writes = store._write_all, 0
+write, writes = store.write_all, 0
 def torn(file, data):
     global writes
     writes += 1
@@ -140,18 +140,18 @@ def torn(file, data):
         write(file, data[: len(data) // 2])
         os.kill(os.getpid(), signal.SIGKILL)
     write(file, data)
-store._write_all = torn
+store.write_all = torn
 episodes = {{f"demo_{{i}}": random_frames(3 + i, seed=i) for i in range(4)}}
 encoders = CountingEncoders("lite0", sizes=(SIDE,), backend="torch", device="cpu")
-build(Frames(episodes, "a"), "cam", encoders, {root!r}, views=Views(3))
+build(Frames(episodes, "a"), "cam", encoders, stored_in({root!r}, 3))
 """
 
 
-# Each of the four demonstrations is written as its rows (9, 12, 15, 18) and then their records at once.
+# Each batch is written as its four rows and then their records at once.
 @pytest.mark.parametrize(
     ("write", "valid"),
-    [(17, 9), (23, 9 + 6)],
-    ids=["in the middle of a row of demo_1", "in the middle of its records"],
+    [(12, 8), (15, 8 + 2)],
+    ids=["in the middle of a row of the third batch", "in the middle of its records"],
 )
 def test_a_build_of_views_that_is_killed_goes_on(
     tmp_path, episodes, encoders, request, write: int, valid: int
@@ -164,7 +164,7 @@ def test_a_build_of_views_that_is_killed_goes_on(
     kept = store.index(len(store))
     assert len(kept) == valid and store.damaged_rows() == []
 
-    table, report = build_with_report(Frames(episodes, "a"), "cam", encoders, tmp_path, views=THREE)
+    table, report = build_with_report(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path, 3))
 
     assert encoders.frames_encoded == report.frames_encoded == 54 - valid
     index = store.index(len(store))
@@ -177,13 +177,15 @@ def test_a_build_of_views_that_is_killed_goes_on(
 
 def test_more_views_encode_only_those_that_were_not_stored(tmp_path, episodes, encoders) -> None:
     encoded, folders = [], set()
-    for views in (Views(1), THREE, Views(5), Views(2), Views(1), Views(2, shift=0.1), Views(2, colour=0)):
-        table, report = build_with_report(Frames(episodes, "a"), "cam", encoders, tmp_path, views=views)
-        assert table.views == views.count and report.bytes == table.nbytes
+    others: list[dict[str, float]] = [{"view_shift": 0.1}, {"view_colour": 0}]
+    for views, other in [(1, {}), (3, {}), (5, {}), (2, {}), (1, {}), *((2, one) for one in others)]:
+        config = stored_in(tmp_path, views, **other)
+        table, report = build_with_report(Frames(episodes, "a"), "cam", encoders, config)
+        assert table.views == views and report.bytes == table.nbytes
         encoded.append(report.frames_encoded // 18)
         folders.add(report.folder)
     assert encoded == [1, 2, 2, 0, 0, 1, 1] and len(folders) == 1
-    first = build(Frames(episodes, "a"), "cam", encoders, tmp_path, views=THREE)
+    first = build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path, 3))
     for view in range(3):
         expected = encoders.encoder("cam").encode(drawn(episodes, view)).map
         torch.testing.assert_close(gathered(first, view).float(), expected, rtol=1e-3, atol=1e-3)
