@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -28,10 +29,13 @@ import numpy as np
 import torch
 
 from s2robot.datasets.windows import Windows
-from s2robot.encoders import ENCODERS, S2, NetworkEncoder, Pretrained
+from s2robot.encoders import ENCODERS
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.encoders.costs import cost, weights_here
+from s2robot.encoders.network import NetworkEncoder, Pretrained
+from s2robot.encoders.options import EncoderConfig
+from s2robot.encoders.s2 import S2
 from s2robot.features import FeaturesConfig, build, build_with_report
 from s2robot.policies import make_policy
 from s2robot.policies.observation import Statistics
@@ -71,12 +75,14 @@ def time_ours(name: str, backend: str, count: int) -> tuple[float, float]:
     """Seconds a frame, and the largest difference from s2wrapper's features relative to the largest one."""
     torch.manual_seed(0)
     weights = pretrained(name)
-    encoder = S2(NetworkEncoder(weights, backend, "cpu"), SIZES)
+    options = EncoderConfig.of(sizes=SIZES, backend=backend)
+    encoder = S2(NetworkEncoder(weights, options, "cpu"))
     frames = frames_of(count)
     encoder.encode(frames[:2])
     frame_s = seconds(lambda: encoder.encode(frames)) / count
     torch.manual_seed(0)
-    exact = S2(NetworkEncoder(weights, backend, "cpu"), SIZES, antialias=False).encode(frames[:2]).map
+    as_reference = replace(options, antialias=False)
+    exact = S2(NetworkEncoder(weights, as_reference, "cpu")).encode(frames[:2]).map
     torch.manual_seed(0)  # random weights, where the encoder's are not here, are the same in both
     expected = reference(weights)(normalised(weights, frames[:2]))
     return frame_s, float((exact - expected).abs().max() / expected.abs().max())

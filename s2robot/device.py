@@ -24,6 +24,12 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def wait_for(device: torch.device) -> None:
+    """Wait until a GPU has done all that it was given; what is timed without it is only the launch."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 def _unknown(name: str) -> UserError:
     return UserError(f"unknown device {name!r}; known: auto, cpu, cuda, cuda:1, ...")
 

@@ -33,7 +33,7 @@ def main(config: EvalConfig) -> None:
     spec = loaded.policy.spec
     env_id, env_kwargs = config.env.id or spec.env_id, {**spec.env_kwargs, **config.env.kwargs}
     check_environment(spec, env_id, env_kwargs)
-    with checkpoint.reading(loaded.path):
+    with checkpoint.naming(loaded.path):
         weights = config.weights or loaded.config["encoder"]["weights"]
         encoders = CameraEncoders.from_dict(loaded.encoders, device, config.backend, weights)
         verify(encoders, loaded.samples)  # does it still see what it was trained on?

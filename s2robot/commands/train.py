@@ -9,6 +9,7 @@ torchrun --nproc-per-node 4 -m s2robot train policy=flow data.path=my.hdf5 run_d
 import hashlib
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from s2robot import parallel
@@ -41,6 +42,7 @@ NOT_DECISIVE = (
     "device",
     "features.tier",
     "features.root",
+    "encoder.max_tiles",
     "wandb",
     "wandb_project",
 )
@@ -62,6 +64,7 @@ def main(config: TrainConfig) -> None:
     proprio, actions = demos.proprioception(), demos.actions()
 
     encoders = CameraEncoders.from_config(config.encoder, device)
+    config = replace(config, encoder=encoders.options)  # with sizes as numbers
     for camera in encoders.named_cameras:
         if camera not in demos.cameras:
             raise unknown_name("camera in encoder.camera_sizes or camera_grids", camera, demos.cameras)

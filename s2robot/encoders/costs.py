@@ -2,16 +2,20 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from s2robot.encoders import ENCODERS, S2, NetworkEncoder, make_encoder
+from s2robot.device import wait_for
+from s2robot.encoders import ENCODERS
 from s2robot.encoders.backends import frozen
-from s2robot.encoders.timm import Timm, hub_file
+from s2robot.encoders.network import NetworkEncoder
+from s2robot.encoders.options import EncoderConfig
+from s2robot.encoders.s2 import S2
+from s2robot.encoders.timm import Timm
 from s2robot.errors import UserError
 
 WARM_UP_FRAMES = 2
@@ -24,6 +28,9 @@ class Cost:
     """Of an encoder on a square frame whose side is the largest size."""
 
     name: str
+    about: str
+    tile: int  # largest side in pixels of what the network sees at once
+    sizes: list[int]  # side in pixels of each scale
     parameters: int  # of what is computed: nothing beyond the layer that the map is taken from
     gflops: float  # 10^9 floating-point operations a frame; a multiplication and an addition are two
     tiles: int
@@ -35,35 +42,44 @@ class Cost:
     frame_ms: float | None  # measured here; None where the weights are not
 
 
-def cost(name: str, sizes: Sequence[int], device: str | None = None, timed: bool = True) -> Cost:
-    """Count parameters and operations without computing anything, and measure if the weights are here."""
+def cost(
+    name: str, sizes: Sequence[int] | None = None, device: str | None = None, timed: bool = True
+) -> Cost:
+    """Count parameters and operations without computing anything, and measure if the weights are here.
+
+    `sizes` are those of `EncoderConfig`: the encoder's tile and twice it unless given.
+    """
     entry = ENCODERS[name]
-    pretrained = entry.untrained()
+    options = EncoderConfig.of(name=name, sizes=sizes)
+    pretrained = entry.untrained(options)
     with torch.device("meta"):
         network = frozen(pretrained.build(), pretrained.spec)
-    encoder = S2(NetworkEncoder(pretrained, "torch", "cpu"), sizes)
-    side = max(sizes)
-    tilings = encoder.spec.tilings(side, side)
-    grid = encoder.spec.grid(side, side)
+    spec = S2(NetworkEncoder(pretrained, replace(options, backend="torch"), "cpu")).spec
+    side = max(spec.sizes)
+    tilings = spec.tilings(side, side)
+    grid = spec.grid(side, side)
     return Cost(
         name=name,
+        about=entry.about,
+        tile=spec.tile,
+        sizes=list(spec.sizes),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         gflops=sum(t.count * _flops(network, t.tile) for t in tilings) / 1e9,
         tiles=sum(t.count for t in tilings),
-        channels=encoder.spec.channels,
+        channels=spec.channels,
         grid=grid,
-        frame_bytes=encoder.spec.channels * (grid[0] * grid[1] + encoder.spec.prefix_tokens) * FLOAT16_BYTES,
+        frame_bytes=spec.channels * (grid[0] * grid[1] + spec.prefix_tokens) * FLOAT16_BYTES,
         licence=entry.licence,
         source=entry.source,
-        frame_ms=_frame_ms(name, sizes, device) if timed and weights_here(name) else None,
+        frame_ms=_frame_ms(options, side, device) if timed and weights_here(name) else None,
     )
 
 
-def table(names: Sequence[str], sizes: Sequence[int], device: str | None = None) -> list[str]:
+def table(names: Sequence[str], sizes: Sequence[int] | None = None, device: str | None = None) -> list[str]:
     """Lines to print; an encoder that does not take these sizes says why."""
     lines = [
-        f"{'encoder':<14}{'params':>9}{'GFLOPs':>9}{'tiles':>7}  {'features':<14}{'bytes/frame':>12}"
-        f"{'ms/frame':>12}  licence"
+        f"{'encoder':<14}{'params':>9}{'tile':>6}  {'sizes':<9}{'tiles':>6}{'GFLOPs':>9}  {'features':<12}"
+        f"{'bytes/frame':>12}{'ms/frame':>12}  {'model':<42}licence"
     ]
     for name in names:
         try:
@@ -74,8 +90,9 @@ def table(names: Sequence[str], sizes: Sequence[int], device: str | None = None)
         features = f"{row.channels}x{row.grid[0]}x{row.grid[1]}"
         measured = f"{row.frame_ms:12.1f}" if row.frame_ms is not None else f"{'no weights':>12}"
         lines.append(
-            f"{name:<14}{row.parameters / 1e6:8.1f}M{row.gflops:9.1f}{row.tiles:7}  {features:<14}"
-            f"{row.frame_bytes:12}{measured}  {row.licence}"
+            f"{name:<14}{row.parameters / 1e6:8.1f}M{row.tile:6}  {'+'.join(map(str, row.sizes)):<9}"
+            f"{row.tiles:6}{row.gflops:9.1f}  {features:<12}{row.frame_bytes:12}{measured}  "
+            f"{row.about:<42}{row.licence}"
         )
     return lines
 
@@ -84,7 +101,7 @@ def weights_here(name: str) -> bool:
     """Whether the weights of an encoder are on this machine; nothing is downloaded to find out."""
     entry = ENCODERS[name]
     if isinstance(entry, Timm):
-        return hub_file(entry) is not None
+        return entry.file_here() is not None
     try:
         entry()
     except UserError:
@@ -98,11 +115,12 @@ def _flops(network: nn.Module, tile: tuple[int, int]) -> int:
     return counter.get_total_flops()
 
 
-def _frame_ms(name: str, sizes: Sequence[int], device: str | None) -> float:
-    side = max(sizes)
+def _frame_ms(options: EncoderConfig, side: int, device: str | None) -> float:
     frames = np.random.default_rng(0).integers(0, 256, (TIMED_FRAMES, side, side, 3), dtype=np.uint8)
-    encoder = make_encoder(name, sizes, device=device)
+    encoder = S2(NetworkEncoder.of(options, device))
     encoder.encode(frames[:WARM_UP_FRAMES])
+    wait_for(encoder.backend.device)
     start = time.perf_counter()
-    encoder.encode(frames).map.cpu()
+    encoder.encode(frames)
+    wait_for(encoder.backend.device)
     return (time.perf_counter() - start) / TIMED_FRAMES * 1e3

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import torch
 from jaxtyping import UInt8
 from torch import Tensor, nn
 
+from s2robot.encoders import ENCODERS
 from s2robot.encoders.backends import make_backend
-from s2robot.encoders.base import Encoder, EncoderSpec, Features
+from s2robot.encoders.base import Encoder
+from s2robot.encoders.options import NETWORK, EncoderConfig
+from s2robot.encoders.spec import EncoderSpec
 from s2robot.errors import UserError
+from s2robot.types import Features
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,10 @@ class Architecture(Protocol):
     def name(self) -> str: ...
 
     @property
+    def about(self) -> str:
+        """A few words: the model, and what its weights may not be used for."""
+
+    @property
     def licence(self) -> str:
         """Of its weights."""
 
@@ -39,13 +46,13 @@ class Architecture(Protocol):
     def source(self) -> str:
         """Where its weights come from."""
 
-    def __call__(self, weights: str | Path | None = None, layer: int | None = None) -> Pretrained:
-        """With the encoder's own weights or those of a file; `layer` is the block or stage it ends with.
+    def __call__(self, options: EncoderConfig | None = None) -> Pretrained:
+        """With the encoder's own weights or those of `options.weights`, up to `options.layer`.
 
         Raises UserError in one line if the weights are not here or do not fit.
         """
 
-    def untrained(self, layer: int | None = None) -> Pretrained:
+    def untrained(self, options: EncoderConfig | None = None) -> Pretrained:
         """With random weights, to learn shapes and costs; free of charge inside `torch.device("meta")`."""
 
 
@@ -64,21 +71,41 @@ class NetworkEncoder(Encoder):
     def __init__(
         self,
         pretrained: Pretrained,
-        backend: str = "auto",
+        options: EncoderConfig | None = None,
         device: str | torch.device | None = None,
-        precision: str = "float32",
-        max_tiles: int | None = None,  # of one batch; the backend's own choice unless given
     ) -> None:
         super().__init__()
-        self.spec = replace(pretrained.spec, precision=precision)
-        self.backend = make_backend(backend, self.spec, pretrained.build, device)
-        if max_tiles is not None:
-            if max_tiles < 1:
-                raise UserError(f"max_tiles is 1 or more, not {max_tiles}")
-            self.backend.max_tiles = max_tiles
+        self.options = options or EncoderConfig()
+        self.spec = replace(
+            pretrained.spec,
+            tile=_tile(self.options.tile, pretrained.spec),
+            precision=self.options.precision,
+            options=self.options.recorded(NETWORK),
+        )
+        self.backend = make_backend(self.options.backend, self.spec, pretrained.build, device)
+        if self.options.max_tiles is not None:
+            self.backend.max_tiles = self.options.max_tiles
+
+    @classmethod
+    def of(cls, options: EncoderConfig, device: str | torch.device | None = None) -> Self:
+        """The registered encoder `options.name` with its weights."""
+        return cls(ENCODERS[options.name](options), options, device)
 
     def _encode(self, frames: UInt8[Tensor, "b h w 3"]) -> Features:
         with self.backend.beside():
             pixels = frames.to(self.backend.device).permute(0, 3, 1, 2).float().contiguous()
             (features,) = self.backend.map([pixels])
         return features
+
+
+def _tile(chosen: int | None, spec: EncoderSpec) -> int:
+    """Side of a tile in pixels; UserError for a chosen one that is not made of whole cells."""
+    if chosen is None or chosen == spec.tile:
+        return spec.tile
+    if chosen % spec.stride:
+        low = chosen // spec.stride * spec.stride
+        raise UserError(
+            f"encoder.tile={chosen} is no multiple of the {spec.stride} pixels that a cell of {spec.name!r} "
+            f"takes; near it: {low or spec.stride}, {low + spec.stride}"
+        )
+    return chosen

@@ -13,8 +13,9 @@ from pathlib import Path
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from s2robot.encoders.base import EncoderSpec
 from s2robot.encoders.network import Pretrained, resolve_layer
+from s2robot.encoders.options import EncoderConfig
+from s2robot.encoders.spec import EncoderSpec
 from s2robot.encoders.weights import fill, load_state, sha256_of
 from s2robot.errors import UserError
 
@@ -58,6 +59,7 @@ class Packaged:
     """An EfficientNet-Lite of the registry; a file may give other weights of the same architecture."""
 
     name: str
+    about: str
     channels: tuple[int, ...]  # after each stage
     licence: str = "apache-2.0"
 
@@ -65,26 +67,28 @@ class Packaged:
     def source(self) -> str:
         return f"pip install {_package(self.name).replace('_', '-')}"
 
-    def __call__(self, weights: str | Path | None = None, layer: int | None = None) -> Pretrained:
-        """Its trunk up to stage `layer` (0 to 6, usually 4, the last at stride 16)."""
-        file = Path(weights) if weights else packaged_file(self.name)
+    def __call__(self, options: EncoderConfig | None = None) -> Pretrained:
+        """Its trunk up to stage `options.layer` (0 to 6, usually 4, the last at stride 16)."""
+        chosen = options or EncoderConfig()
+        file = Path(chosen.weights) if chosen.weights else packaged_file(self.name)
         if not file.is_file():
             raise UserError(f"weights of encoder {self.name!r}: there is no file {file}")
         sha256 = sha256_of(file)
         # a release carries the first eight digits of its checksum in its name
-        if weights is None and not sha256.startswith(file.stem.rsplit("-", 1)[1]):
+        if not chosen.weights and not sha256.startswith(file.stem.rsplit("-", 1)[1]):
             raise UserError(f"weights of encoder {self.name!r}: {file} is damaged; reinstall its package")
-        stage = self._stage(layer)
+        stage = self._stage(chosen)
         return Pretrained(
             self._spec(stage, sha256), build=lambda: Trunk(load_classifier(self.name, file), stage)
         )
 
-    def untrained(self, layer: int | None = None) -> Pretrained:
+    def untrained(self, options: EncoderConfig | None = None) -> Pretrained:
         """The same with random weights."""
-        stage = self._stage(layer)
+        stage = self._stage(options or EncoderConfig())
         return Pretrained(self._spec(stage, ""), build=lambda: Trunk(_classifier(self.name), stage))
 
-    def _stage(self, layer: int | None) -> int:
+    def _stage(self, options: EncoderConfig) -> int:
+        layer = options.layer
         return USUAL_LAYER if layer is None else resolve_layer(self.name, layer, len(STRIDES))
 
     def _spec(self, stage: int, sha256: str) -> EncoderSpec:
@@ -103,8 +107,8 @@ class Packaged:
         )
 
 
-LITE0 = Packaged("lite0", (16, 24, 40, 80, 112, 192, 320))
-LITE2 = Packaged("lite2", (16, 24, 48, 88, 120, 208, 352))
+LITE0 = Packaged("lite0", "EfficientNet-Lite0", (16, 24, 40, 80, 112, 192, 320))
+LITE2 = Packaged("lite2", "EfficientNet-Lite2", (16, 24, 48, 88, 120, 208, 352))
 
 
 def load_classifier(name: str, weights: str | Path | None = None) -> nn.Module:

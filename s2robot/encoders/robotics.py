@@ -26,10 +26,11 @@ def from_r3m(content: dict[str, Any]) -> State:
     return {k.removeprefix(inside): v for k, v in content["r3m"].items() if k.startswith(inside)}
 
 
-def _mvp(name: str, model: str, size: int, release: str, file: str, **options: Any) -> Timm:
+def _mvp(name: str, model: str, about: str, size: int, release: str, file: str, **options: Any) -> Timm:
     return Timm(
         name,
         model,
+        f"MVP {about}",
         tile=size,
         mean=IMAGENET_MEAN,  # of MAE's pretraining; a known reimplementation forgets it
         std=IMAGENET_STD,
@@ -41,10 +42,11 @@ def _mvp(name: str, model: str, size: int, release: str, file: str, **options: A
     )
 
 
-def _vc1(name: str, model: str, repository: str, file: str) -> Timm:
+def _vc1(name: str, model: str, about: str, repository: str, file: str) -> Timm:
     return Timm(
         name,
         model,
+        f"VC-1 {about}, no commercial use",
         tile=224,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
@@ -59,6 +61,7 @@ def _r3m(depth: int, drive_id: str) -> Timm:
     return Timm(
         f"r3m_{depth}",
         f"resnet{depth}.tv_in1k",  # for its architecture alone
+        f"R3M ResNet-{depth}",
         tile=224,
         mean=IMAGENET_MEAN,
         std=IMAGENET_STD,
@@ -75,6 +78,7 @@ ROBOTICS = [
     _mvp(
         "mvp_s",
         "vit_small_patch16_224",
+        "ViT-S/16",
         224,
         "m93ynem558jo8vltlads5rcmnahgsyzr",
         "mae_pretrain_hoi_vit_small.pth",
@@ -83,6 +87,7 @@ ROBOTICS = [
     _mvp(
         "mvp_b",
         "vit_base_patch16_224",
+        "ViT-B/16",
         224,
         "0ckepd2ja3pi570z89ogd899cn387yut",
         "mae_pretrain_egosoup_vit_base.pth",
@@ -90,12 +95,13 @@ ROBOTICS = [
     _mvp(
         "mvp_l",
         "vit_large_patch16_224",
+        "ViT-L/16",
         256,
         "6p0pc47mlpp4hhwlin2hf035lxlgddxr",
         "mae_pretrain_egosoup_vit_large_256.pth",
     ),
-    _vc1("vc1_b", "vit_base_patch16_224", "vc1-base", "vc1_vitb.pth"),
-    _vc1("vc1_l", "vit_large_patch16_224", "vc1-large", "vc1_vitl.pth"),
+    _vc1("vc1_b", "vit_base_patch16_224", "ViT-B/16", "vc1-base", "vc1_vitb.pth"),
+    _vc1("vc1_l", "vit_large_patch16_224", "ViT-L/16", "vc1-large", "vc1_vitl.pth"),
     _r3m(18, "1A1ic-p4KtYlKXdXHcV2QV0cUzI4kn0u-"),
     _r3m(34, "15bXD3QRhspIRacOKyWPw5y2HpoWUCEnE"),
     _r3m(50, "1Xu0ssuG0N1zjZS54wmWzJ7-nb0-7XzbA"),

@@ -1,19 +1,123 @@
-"""S2, scaling on scales: the same encoder looks at 1x, 2x, 3x of an image and its features are stacked.
+"""S2, scaling on scales: the same encoder sees 1x, 2x, 3x of an image and its features are stacked.
 
-Each scale is cut into tiles of the size the encoder was trained on, the tiles' maps are put together again,
-pooled onto one grid and concatenated. Paper: "When Do We Not Need Larger Vision Models?" (arXiv 2403.13043);
-`forward` gives the numbers of its reference code (PyPI `scaling-on-scales`, `s2wrapper.forward`).
+Each scale is cut into tiles of the size that the encoder was trained on, the tiles' maps are put together
+again, pooled onto one grid and concatenated. Paper: "When Do We Not Need Larger Vision Models?" (arXiv
+2403.13043). `S2` is an encoder of camera frames; `forward` gives the numbers of the reference code (PyPI
+`scaling-on-scales`, `s2wrapper.forward`) for any model.
 """
 
+import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from s2robot.encoders.arrays import merge, pool, resize, split
+from s2robot.encoders.base import Encoder
+from s2robot.encoders.network import NetworkEncoder
+from s2robot.encoders.options import EncoderConfig
+from s2robot.encoders.spec import S2Spec
+from s2robot.encoders.tiles import Tiling
 from s2robot.errors import UserError
+from s2robot.types import Features
+
+log = logging.getLogger(__name__)
+
+
+class S2(Encoder):
+    """An encoder made from an encoder.
+
+    Each size is made from the camera's frame directly; the frame that has the size already is used as it is.
+    Resizing is antialiased by default (the reference's is not): a frame shrunk without it shows the network
+    edges and textures that were never there, and they change as the camera or an object moves by a pixel.
+    """
+
+    spec: S2Spec
+
+    def __init__(self, base: NetworkEncoder, options: EncoderConfig | None = None) -> None:
+        """`options` are those of `base` unless given; the network's own are always those of `base`."""
+        super().__init__()
+        self.options = (options or base.options).resolved(base.spec.tile, base.spec.stride)
+        self.spec = S2Spec.of(base.spec, self.options)
+        self.backend = base.backend
+
+    def warn_of_whole_scales(self) -> None:
+        """Log one line if a scale after the first is not cut into tiles: it then adds little detail."""
+        first, *others = self.spec.sizes
+        if whole := [size for size in others if size <= self.spec.tile]:
+            log.warning(
+                "warning: encoder %r sees %s pixels as one tile, because its tile is %d pixels; "
+                "encoder.tile=%d cuts the scales after the first",
+                self.spec.name,
+                " and ".join(map(str, whole)),
+                self.spec.tile,
+                first,
+            )
+
+    def _encode(self, frames: UInt8[Tensor, "b h w 3"]) -> Features:
+        h, w = frames.shape[1:3]
+        tilings, grid = self.spec.tilings(h, w), self.spec.grid(h, w)
+        batches = list(_by_tile(tilings).values())  # which scales share a batch
+        tiles_per_frame = sum(tiling.count for tiling in tilings)
+        groups = frames.split(max(1, self.backend.max_tiles // tiles_per_frame))
+        with self.backend.beside():
+            outs = iter(
+                self.backend.map(tiles for group in groups for tiles in self._tiles(group, tilings, batches))
+            )
+            merged = [self._merge(outs, len(group), tilings, batches, grid) for group in groups]
+            maps, prefixes = zip(*merged, strict=True)
+            return Features(torch.cat(maps), torch.cat(prefixes) if self.spec.prefix_tokens else None)
+
+    def _tiles(
+        self, frames: UInt8[Tensor, "b h w 3"], tilings: Sequence[Tiling], batches: Sequence[Sequence[int]]
+    ) -> Iterator[Float[Tensor, "n 3 th tw"]]:
+        """For each batch, the tiles of all its scales, in 0..255."""
+        pixels = frames.to(self.backend.device).permute(0, 3, 1, 2).float().contiguous()  # b 3 h w
+        for scales in batches:
+            cut = [tilings[i].split(self._scale(pixels, tilings[i])) for i in scales]
+            yield torch.cat(cut)
+
+    def _scale(self, pixels: Float[Tensor, "b 3 h w"], tiling: Tiling) -> Float[Tensor, "b 3 sh sw"]:
+        size = (tiling.height, tiling.width)
+        scaled = resize(pixels, size, self.spec.interpolation, self.options.antialias)
+        # bicubic resizing overshoots at edges; the reference leaves that, everyone else clips it
+        return scaled.clamp(0, 255) if self.options.antialias and scaled is not pixels else scaled
+
+    def _merge(
+        self,
+        outs: Iterator[Features],
+        b: int,
+        tilings: Sequence[Tiling],
+        batches: Sequence[Sequence[int]],
+        grid: tuple[int, int],
+    ) -> tuple[Tensor, Tensor | None]:
+        """The features of b frames, from those of the batches that `_tiles` made of them."""
+        maps: dict[int, Tensor] = {}
+        prefixes: dict[int, Tensor] = {}
+        for scales in batches:
+            out = next(outs)
+            counts = [b * tilings[i].count for i in scales]
+            for i, part in zip(scales, out.map.split(counts), strict=True):
+                maps[i] = pool(tilings[i].merge(part, self.spec.stride), grid)  # b c gh gw
+            if out.prefix is not None:
+                for i, part in zip(scales, out.prefix.split(counts), strict=True):
+                    prefixes[i] = part.unflatten(0, (-1, b)).mean(0)  # b p c
+        order = range(len(tilings))
+        prefix = self._stack([prefixes[i] for i in order], dim=2) if prefixes else None
+        return self._stack([maps[i] for i in order], dim=1), prefix
+
+    def _stack(self, scales: list[Tensor], dim: int) -> Tensor:
+        return torch.cat(scales, dim) if self.options.merge == "concat" else torch.stack(scales).sum(0)
+
+
+def _by_tile(tilings: Sequence[Tiling]) -> dict[tuple[int, int], list[int]]:
+    """Height and width of a tile -> the scales cut into such tiles: they share a batch."""
+    scales: dict[tuple[int, int], list[int]] = {}
+    for i, tiling in enumerate(tilings):
+        scales.setdefault(tiling.tile, []).append(i)
+    return scales
 
 
 def forward(
@@ -67,39 +171,3 @@ def forward(
         return stacked
     tokens = stacked.flatten(2).transpose(1, 2)  # b n c
     return torch.cat([torch.cat(prefixes, dim=-1), tokens], dim=1) if num_prefix_token else tokens
-
-
-def resize(
-    pixels: Float[Tensor, "b c h w"],
-    size: int | tuple[int, int],
-    mode: str = "bicubic",
-    antialias: bool = False,
-) -> Float[Tensor, "b c sh sw"]:
-    """Resize as the reference does, in float32 and back; pixels of that size already are used as they are."""
-    sides = (size, size) if isinstance(size, int) else size
-    if pixels.shape[-2:] == sides:
-        return pixels
-    resized = F.interpolate(pixels.float(), sides, mode=mode, antialias=antialias)
-    return resized.to(pixels.dtype)
-
-
-def split(pixels: Float[Tensor, "b c h w"], n: int) -> Float[Tensor, "n*n*b c h/n w/n"]:
-    """Cut images into n x n tiles, row by row; the images of one tile position lie next to each other."""
-    h, w = pixels.shape[-2:]
-    if h % n or w % n:
-        raise UserError(f"an image of {h}x{w} pixels cannot be cut into {n}x{n} equal tiles")
-    tiles = pixels.unflatten(3, (n, w // n)).unflatten(2, (n, h // n))  # b c n t n t
-    return tiles.permute(2, 4, 0, 1, 3, 5).flatten(0, 2)
-
-
-def merge(maps: Float[Tensor, "n*n*b c g k"], n: int) -> Float[Tensor, "b c n*g n*k"]:
-    """Put the maps of n x n tiles together again: the inverse of `split`."""
-    tiles = maps.unflatten(0, (n, n, -1))  # n n b c g k
-    return tiles.permute(2, 3, 0, 4, 1, 5).flatten(4, 5).flatten(2, 3)
-
-
-def pool(maps: Float[Tensor, "b c g k"], grid: tuple[int, int]) -> Float[Tensor, "b c gh gw"]:
-    """Average over areas onto another grid, in float32 and back (onto a finer one, cells are repeated)."""
-    if tuple(maps.shape[-2:]) == grid:
-        return maps
-    return F.interpolate(maps.float(), grid, mode="area").to(maps.dtype)

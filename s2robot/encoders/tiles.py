@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from s2robot.encoders.s2 import merge
+from s2robot.encoders.arrays import merge
 
 
 @dataclass(frozen=True)

@@ -117,12 +117,25 @@ def load(path: str | Path) -> Checkpoint:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turns whatever a damaged or hostile checkpoint makes constructors raise into a `UserError`."""
+def naming(path: Path) -> Iterator[None]:
+    """Adds the checkpoint's path to a `UserError`; whatever else happens is raised as it is."""
     try:
         yield
     except UserError as error:
         raise error if str(path) in str(error) else UserError(f"{path}: {error}") from error
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turns what a damaged or hostile checkpoint makes constructors raise into a `UserError`.
+
+    Nothing but reading belongs inside: a failure of the machine would be told as one of the checkpoint.
+    """
+    try:
+        with naming(path):
+            yield
+    except (UserError, MemoryError, OSError):
+        raise
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(f"{path} is damaged or no checkpoint of this version: {reason[:200]}") from error

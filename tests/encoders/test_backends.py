@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 from skimage import data
-from tiny_pretrained import tiny_pretrained
+from tiny_pretrained import tiny_pretrained, tiny_s2
 
-from s2robot.encoders import S2, NetworkEncoder, make_encoder
+from s2robot.encoders import make_encoder
 from s2robot.encoders.backends import BACKENDS, make_backend, remembered
 from s2robot.encoders.backends.choice import FastestBackend
 from s2robot.errors import UserError
@@ -28,8 +28,7 @@ def test_same_features_to_a_thousandth() -> None:
 def test_prefix_tokens_and_several_tile_sizes() -> None:
     frames = FRAMES[:, :64, :64]
     expected, actual = (
-        S2(NetworkEncoder(tiny_pretrained(), backend, "cpu"), (32, 48)).encode(frames)
-        for backend in ("torch", "openvino")
+        tiny_s2((32, 48), backend=backend).encode(frames) for backend in ("torch", "openvino")
     )
     torch.testing.assert_close(actual.map, expected.map, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(actual.prefix, expected.prefix, rtol=1e-4, atol=1e-5)

@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 import torch
 from skimage import data
+from tiny_pretrained import on_cpu
 from torch import nn
 
-from s2robot.encoders import ENCODERS, S2, NetworkEncoder, Pretrained, S2Spec, make_encoder
+from s2robot.encoders import ENCODERS, make_encoder
 from s2robot.encoders.backends import BACKENDS, frozen
+from s2robot.encoders.network import Pretrained
+from s2robot.encoders.s2 import S2
+from s2robot.encoders.spec import S2Spec
 from s2robot.encoders.timm import Timm
 from s2robot.errors import UserError
 
@@ -35,7 +39,7 @@ def encoder(request):
     if backend is not None:
         return make_encoder(name, sizes=(64, 96), backend=backend, device="cpu")
     torch.manual_seed(0)
-    return S2(NetworkEncoder(ENCODERS[name].untrained(), "torch", "cpu"), (64, 96))
+    return S2(on_cpu(ENCODERS[name].untrained(), sizes=(64, 96)))
 
 
 @pytest.mark.parametrize("name", [*ENCODERS, "timm/convnext_atto", "timm/vit_tiny_patch16_224"])
@@ -56,6 +60,7 @@ def test_every_entry_is_what_it_declares_and_frozen_to_the_last_norm(name: str) 
     assert not any(module.training for module in network.modules())
     assert not any(parameter.requires_grad for parameter in network.parameters())
     assert ENCODERS[name].licence and ENCODERS[name].source
+    assert name.startswith("timm/") or ENCODERS[name].about
 
 
 def test_declared_shape_is_measured_shape(encoder) -> None:
@@ -94,8 +99,9 @@ def shallow(name: str) -> Pretrained:
 @pytest.mark.parametrize("name", ENCODERS)
 def test_every_entry_stays_frozen_when_a_parent_trains(name: str) -> None:
     torch.manual_seed(0)
-    base = NetworkEncoder(shallow(name), "torch", "cpu")
-    encoder = S2(base, (4 * base.spec.stride, 6 * base.spec.stride))
+    pretrained = shallow(name)
+    stride = pretrained.spec.stride
+    encoder = S2(on_cpu(pretrained, sizes=(4 * stride, 6 * stride)))
     before = encoder.encode(FRAMES)
     network = encoder.backend.network
     state = {key: value.clone() for key, value in network.state_dict().items()}

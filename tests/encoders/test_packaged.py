@@ -37,7 +37,7 @@ def test_trunk_is_the_networks_own_stride_16_map(name: str) -> None:
         expected = model.forward_intermediates(coffee(224), indices=[3], intermediates_only=True)[0]
         torch.testing.assert_close(Trunk(model, 4)(coffee(224)), expected, atol=0, rtol=0)
     reductions = {info["reduction"]: info["num_chs"] for info in model.feature_info}
-    assert ENCODERS[name](None).spec.channels == reductions[16]
+    assert ENCODERS[name]().spec.channels == reductions[16]
 
 
 def test_weights_of_another_architecture_are_refused() -> None:

@@ -5,21 +5,15 @@ import pytest
 import torch
 from jaxtyping import Float
 from skimage import data
-from tiny_pretrained import tiny_pretrained
+from tiny_pretrained import tiny_pretrained, tiny_s2
 from torch import Tensor
 
-from s2robot.encoders import S2, NetworkEncoder
+from s2robot.encoders.arrays import merge, split
 from s2robot.encoders.backends import frozen
-from s2robot.encoders.s2 import merge, split
 from s2robot.encoders.tiles import make_tiling
 from s2robot.errors import UserError
 
 FRAMES = np.stack([data.astronaut()[:64, 200:296], data.coffee()[:64, 200:296]])  # 64 x 96
-
-
-def tiny_s2(sizes, **options) -> S2:
-    max_tiles = options.pop("max_tiles", None)
-    return S2(NetworkEncoder(tiny_pretrained(32), "torch", "cpu", max_tiles=max_tiles), sizes, **options)
 
 
 def tiny_map(pixels: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 6 gh gw"]:
@@ -116,5 +110,5 @@ def test_budget_bounds_every_batch_and_changes_no_number(max_tiles: int) -> None
 
 
 def test_no_budget_is_refused() -> None:
-    with pytest.raises(UserError, match="max_tiles is 1 or more, not 0"):
+    with pytest.raises(UserError, match=r"encoder\.max_tiles=0 must be at least 1"):
         tiny_s2((32,), max_tiles=0)

@@ -9,9 +9,11 @@ import timm
 import torch
 from safetensors.torch import save_file
 from skimage import data
+from tiny_pretrained import on_cpu
 
-from s2robot.encoders import ENCODERS, S2, EncoderSpec, NetworkEncoder, make_encoder
-from s2robot.encoders import timm as timm_encoders
+from s2robot.encoders import ENCODERS, EncoderConfig, make_encoder
+from s2robot.encoders.s2 import S2
+from s2robot.encoders.spec import EncoderSpec
 from s2robot.errors import UserError
 
 FRAMES = np.ascontiguousarray(data.astronaut()[None, :64, 200:264])
@@ -41,7 +43,7 @@ def random_weights(model: str, file: Path, **options: object) -> torch.nn.Module
 
 def test_vision_transformer_gives_its_normed_tokens(tmp_path) -> None:
     network = random_weights("test_vit", tmp_path / "w.safetensors", img_size=64)
-    encoder = NetworkEncoder(ENCODERS[SMALLEST](tmp_path / "w.safetensors"), "torch", "cpu")
+    encoder = on_cpu(ENCODERS[SMALLEST](EncoderConfig(weights=tmp_path / "w.safetensors")))
     features = encoder.encode(FRAMES)
     config = timm.get_pretrained_cfg("test_vit")
     pixels = torch.from_numpy(FRAMES).permute(0, 3, 1, 2) / 255
@@ -56,7 +58,7 @@ def test_vision_transformer_gives_its_normed_tokens(tmp_path) -> None:
 
 def test_at_its_own_size_the_numbers_are_timms(tmp_path) -> None:
     network = random_weights("resnet18.tv_in1k", tmp_path / "w.safetensors")
-    encoder = NetworkEncoder(ENCODERS["resnet18"](tmp_path / "w.safetensors"), "torch", "cpu")
+    encoder = on_cpu(ENCODERS["resnet18"](EncoderConfig(weights=tmp_path / "w.safetensors")))
     pixels = torch.from_numpy(FRAMES).permute(0, 3, 1, 2) / 255
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     with torch.no_grad():
@@ -69,9 +71,9 @@ def test_at_its_own_size_the_numbers_are_timms(tmp_path) -> None:
 @pytest.mark.parametrize(("layer", "channels", "stride"), [(-1, 512, 32), (2, 128, 8), (None, 256, 16)])
 def test_layer_can_be_chosen(tmp_path, layer, channels: int, stride: int) -> None:
     random_weights("resnet18.tv_in1k", tmp_path / "w.safetensors")
-    pretrained = ENCODERS["resnet18"](tmp_path / "w.safetensors", layer)
+    pretrained = ENCODERS["resnet18"](EncoderConfig(weights=tmp_path / "w.safetensors", layer=layer))
     assert (pretrained.spec.channels, pretrained.spec.stride) == (channels, stride)
-    features = NetworkEncoder(pretrained, "torch", "cpu").encode(FRAMES)
+    features = on_cpu(pretrained).encode(FRAMES)
     assert features.map.shape == (1, channels, 64 // stride, 64 // stride)
 
 
@@ -79,8 +81,10 @@ def test_another_layer_is_another_spec_and_the_usual_one_is_not() -> None:
     usual, same, other = (make_encoder("lite0", sizes=(64,), layer=layer).spec for layer in (None, 4, 3))
     assert usual == same and "layer" not in usual.to_dict()
     assert other.to_dict()["layer"] == 3 and (other.channels, other.stride) == (80, 16)
-    again = EncoderSpec.from_dict(json.loads(json.dumps(ENCODERS["lite0"](None, 3).spec.to_dict())))
-    assert again == ENCODERS["lite0"](None, 3).spec
+    again = EncoderSpec.from_dict(
+        json.loads(json.dumps(ENCODERS["lite0"](EncoderConfig(layer=3)).spec.to_dict()))
+    )
+    assert again == ENCODERS["lite0"](EncoderConfig(layer=3)).spec
     with pytest.raises(UserError, match=r"has layers 0 to 6 .*, not 7"):
         make_encoder("lite0", layer=7)
 
@@ -89,7 +93,7 @@ def test_both_file_formats_give_the_same(tmp_path) -> None:
     network = random_weights("test_vit", tmp_path / "w.safetensors")
     torch.save({"state_dict": network.state_dict()}, tmp_path / "w.pth")
     first, second = (
-        S2(NetworkEncoder(ENCODERS[SMALLEST](tmp_path / name), "torch", "cpu"), (64,)).encode(FRAMES).map
+        S2(on_cpu(ENCODERS[SMALLEST](EncoderConfig(weights=tmp_path / name)), sizes=(64,))).encode(FRAMES).map
         for name in ("w.safetensors", "w.pth")
     )
     assert torch.equal(first, second)
@@ -129,7 +133,7 @@ def test_weights_are_found_where_the_message_says(offline) -> None:
     entry = ENCODERS[SMALLEST]
     entry.kept_file.parent.mkdir(parents=True)
     random_weights("test_vit", entry.kept_file)
-    assert timm_encoders.hub_file(entry) == entry.kept_file
+    assert entry.file_here() == entry.kept_file
     assert make_encoder(SMALLEST, (64,), device="cpu", backend="torch").encode(FRAMES).map.isfinite().all()
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from s2robot.encoders import Features
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.features import FeaturesConfig
+from s2robot.types import Features
 
 SIDE = 32
 

@@ -10,9 +10,9 @@ import torch
 from frame_cases import SIDE, CountingEncoders, Frames, random_frames, stored_in
 
 from s2robot.datasets import open_dataset
-from s2robot.encoders import Features
 from s2robot.errors import UserError
 from s2robot.features import build, build_with_report, builder
+from s2robot.types import Features
 
 
 def expected_features(encoders: CountingEncoders, episodes: dict[str, np.ndarray]) -> torch.Tensor:

@@ -10,8 +10,8 @@ import pytest
 from frame_cases import CountingEncoders, random_frames, stored_in
 
 from s2robot.datasets import open_dataset
-from s2robot.encoders import Features
 from s2robot.features import build, build_with_report, reading
+from s2robot.types import Features
 
 
 class NotingEncoders(CountingEncoders):

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import torch
 
-from s2robot.encoders.backends.base import PRECISIONS, Backend, Build, frozen
+from s2robot.encoders.backends.base import Backend, Build, frozen
 from s2robot.encoders.backends.choice import FastestBackend, remembered
 from s2robot.encoders.backends.eager import CompiledBackend, TorchBackend
 from s2robot.encoders.backends.openvino import OpenVinoBackend
-from s2robot.encoders.base import EncoderSpec
-from s2robot.errors import UserError, unknown_name
+from s2robot.encoders.spec import EncoderSpec
+from s2robot.errors import UserError
 from s2robot.registry import Registry
 
 __all__ = ["BACKENDS", "Backend", "frozen", "make_backend", "remembered"]
@@ -28,8 +28,6 @@ def make_backend(
 
     `device` is CUDA's when there is one unless given. Raises UserError for unknown or unfit names.
     """
-    if spec.precision not in PRECISIONS:
-        raise unknown_name("precision", spec.precision, PRECISIONS)
     if device is None:
         device = "cuda" if torch.cuda.is_available() and name != "openvino" else "cpu"
     device = torch.device(device)

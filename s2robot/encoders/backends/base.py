@@ -12,9 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from s2robot.encoders.base import EncoderSpec, Features
-
-PRECISIONS = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+from s2robot.encoders.spec import EncoderSpec
+from s2robot.types import Features
 
 Build = Callable[[], nn.Module]
 

@@ -16,8 +16,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from s2robot.encoders.backends.base import Backend, Build
-from s2robot.encoders.base import EncoderSpec, Features
+from s2robot.encoders.spec import EncoderSpec
 from s2robot.files import cache_root, write_text
+from s2robot.types import Features
 
 TILES, TURNS = 4, 3  # the best of a few turns counts: other work only makes one slower
 
@@ -33,10 +34,11 @@ class FastestBackend:
         candidates: Mapping[str, Callable[[EncoderSpec, Build, torch.device], Backend]],
     ) -> None:
         self.spec, self.build, self.device, self.candidates = spec, build, device, candidates
+        self._max_tiles: int | None = None  # if it was set
 
     @cached_property
     def chosen(self) -> Backend:
-        key = f"{self.spec.name} {_machine()} {_versions()} layer {self.spec.layer}"
+        key = f"{self.spec.name} {_machine()} {_versions()} layer {self.spec.layer} tile {self.spec.tile}"
         known = remembered().get(key, {})
         if known.keys() == self.candidates.keys():
             return self._make(min(known, key=known.__getitem__))
@@ -51,16 +53,17 @@ class FastestBackend:
 
     @property
     def max_tiles(self) -> int:
-        return self.chosen.max_tiles
+        return self.chosen.max_tiles if self._max_tiles is None else self._max_tiles
 
     @max_tiles.setter
     def max_tiles(self, count: int) -> None:
-        self.chosen.max_tiles = count
+        self._max_tiles = count  # nothing is measured before a frame is encoded
 
     def beside(self) -> AbstractContextManager[None]:
         return self.chosen.beside()
 
     def map(self, batches: Iterable[Float[Tensor, "n 3 h w"]]) -> list[Features]:
+        self.chosen.max_tiles = self.max_tiles
         return self.chosen.map(batches)
 
     def _make(self, name: str) -> Backend:

@@ -12,9 +12,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from s2robot.encoders.allocator import keep_freed_memory
-from s2robot.encoders.backends.base import PRECISIONS, Build, frozen
-from s2robot.encoders.base import EncoderSpec, Features
+from s2robot.encoders.backends.base import Build, frozen
+from s2robot.encoders.spec import EncoderSpec
 from s2robot.errors import UserError
+from s2robot.types import Features
 
 
 class TorchBackend:
@@ -44,7 +45,7 @@ class TorchBackend:
 
     def _run(self, tiles: Float[Tensor, "n 3 h w"]) -> Features:
         half = self.spec.precision != "float32"
-        autocast = torch.autocast(self.device.type, PRECISIONS[self.spec.precision], enabled=half)
+        autocast = torch.autocast(self.device.type, getattr(torch, self.spec.precision), enabled=half)
         # TF32 would be a thousandth off without having been asked for
         exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=half)
         with torch.no_grad(), autocast, exact:

@@ -20,9 +20,10 @@ from torch import Tensor
 
 from s2robot.device import torch_threads
 from s2robot.encoders.backends.base import Build, FitsTile, frozen
-from s2robot.encoders.base import EncoderSpec, Features
+from s2robot.encoders.spec import EncoderSpec
 from s2robot.errors import UserError
 from s2robot.files import cache_root
+from s2robot.types import Features
 
 log = logging.getLogger(__name__)
 

@@ -7,19 +7,16 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from skimage import data
-from tiny_pretrained import tiny_pretrained
+from tiny_pretrained import tiny_pretrained, tiny_s2
 
-from s2robot.encoders import S2, NetworkEncoder, make_encoder
+from s2robot.encoders import make_encoder
+from s2robot.encoders.arrays import merge, split
 from s2robot.encoders.backends import frozen
-from s2robot.encoders.s2 import merge, split
+from s2robot.encoders.s2 import S2
 from s2robot.errors import UserError
 
 FRAMES = np.stack([data.astronaut()[:64, 200:264], data.coffee()[:64, 200:264]])
 PIXELS = torch.from_numpy(FRAMES).permute(0, 3, 1, 2).float()
-
-
-def tiny_s2(sizes, tile: int = 32, **options) -> S2:
-    return S2(NetworkEncoder(tiny_pretrained(tile), "torch", "cpu"), sizes, **options)
 
 
 def tiny_tokens(pixels: torch.Tensor) -> torch.Tensor:
