@@ -69,9 +69,7 @@ def main(config: TrainConfig) -> None:
         if camera not in demos.cameras:
             raise unknown_name("camera in encoder.camera_sizes or camera_grids", camera, demos.cameras)
     check_head(config.policy.head, encoders.name, encoders.base.spec.prefix_tokens)
-    if demos.env_args is None:
-        raise UserError(f"{config.data.path} does not say its environment (attribute data.env_args)")
-    env_id, env_kwargs = environment_of(demos.env_args)
+    env_id, env_kwargs = environment_of(demos.env_args) if demos.env_args else ("", {})
     spec = Spec(
         env_id=env_id,
         env_kwargs=env_kwargs,
@@ -81,6 +79,7 @@ def main(config: TrainConfig) -> None:
         features={image_key(c): encoders.feature_shape(c, demos.image_size(c)) for c in cameras},
         scales={image_key(c): encoders.scales(c) for c in cameras},
         prefix={prefix_key(c): shape for c in cameras if (shape := encoders.prefix_shape(c))},
+        flips={image_key(c): flips for c in cameras if (flips := demos.flips(c))},
     )
     if is_installed(spec.env_id):  # demonstrations may come from elsewhere
         check_environment(spec, spec.env_id, spec.env_kwargs)
