@@ -8,7 +8,6 @@ from small_files import demo, without, write
 
 from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
-from s2robot.errors import UserError
 
 
 def changed(key: str, row: int, value: float) -> dict[str, np.ndarray]:
