@@ -119,18 +119,6 @@ def _pinned(values: Tensor) -> Tensor:
     return torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values)
 
 
-@dataclass(frozen=True)
-class EpisodeResult:
-    """One evaluated episode; one line of `episodes.jsonl` (there `return_` is called `return`)."""
-
-    seed: int
-    success: bool
-    steps: int
-    return_: float
-    wall_s: float
-    video: str | None = None  # path relative to the evaluation folder
-
-
 class Actor(Protocol):
     """Whatever rollouts can act with: a trained policy with its eyes, or anything a test makes up.
 

@@ -26,7 +26,7 @@ from s2robot.features import build, place, sample
 from s2robot.policies import make_policy
 from s2robot.policies.heads import check_head
 from s2robot.policies.observation import Statistics
-from s2robot.rollouts.environment import check_environment, environment_of, is_installed
+from s2robot.rollouts.environment import check_environment, environment_of, problem
 from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
 from s2robot.runs.metrics import check_wandb, open_log
@@ -81,7 +81,9 @@ def main(config: TrainConfig) -> None:
         prefix={prefix_key(c): shape for c in cameras if (shape := encoders.prefix_shape(c))},
         flips={image_key(c): flips for c in cameras if (flips := demos.flips(c))},
     )
-    if is_installed(spec.env_id):  # demonstrations may come from elsewhere
+    if reason := problem(spec.env_id):  # demonstrations may come from elsewhere
+        print(f"training without rollouts: {reason}")
+    else:
         check_environment(spec, spec.env_id, spec.env_kwargs)
     seeds = selection_seeds(config.rollout, spec, demos.seeds)  # of the rollouts that choose a checkpoint
 
