@@ -69,7 +69,7 @@ def main(config: TrainConfig) -> None:
         if camera not in demos.cameras:
             raise unknown_name("camera in encoder.camera_sizes or camera_grids", camera, demos.cameras)
     check_head(config.policy.head, encoders.name, encoders.base.spec.prefix_tokens)
-    env_id, env_kwargs = environment_of(demos.env_args) if demos.env_args else ("", {})
+    env_id, env_kwargs = environment_of(demos.env_args)
     spec = Spec(
         env_id=env_id,
         env_kwargs=env_kwargs,
@@ -82,7 +82,8 @@ def main(config: TrainConfig) -> None:
         flips={image_key(c): flips for c in cameras if (flips := demos.flips(c))},
     )
     if reason := problem(spec.env_id):  # demonstrations may come from elsewhere
-        print(f"training without rollouts: {reason}")
+        if parallel.is_main():
+            print(f"no rollouts with this dataset: {reason}")
     else:
         check_environment(spec, spec.env_id, spec.env_kwargs)
     seeds = selection_seeds(config.rollout, spec, demos.seeds)  # of the rollouts that choose a checkpoint

@@ -29,6 +29,10 @@ def resolve(env_id: str) -> str:
     registered, and for an environment whose package is not installed.
     """
     module, name = split(env_id)
+    if not name:
+        raise UserError(
+            "the dataset names no environment; env.id=NAME, or env.id=module:NAME, gives one to eval"
+        )
     if name.startswith(OWN):
         own_envs()
     if module not in ("", "envs") and module not in sys.modules:
@@ -51,8 +55,6 @@ def resolve(env_id: str) -> str:
 
 def problem(env_id: str) -> str:
     """Why an environment cannot be made here, in one line; empty if it can."""
-    if not env_id:
-        return "the dataset names no environment"
     try:
         resolve(env_id)
     except UserError as error:
@@ -93,7 +95,7 @@ def make_env(env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Env:
     name = resolve(env_id)
     try:
         return gymnasium.make(name, disable_env_checker=True, **env_kwargs)
-    except (gymnasium.error.Error, ModuleNotFoundError, TypeError, ValueError) as error:
+    except (gymnasium.error.Error, ImportError, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"cannot make environment {env_id!r} with {dict(env_kwargs)}: {reason}") from error
 
