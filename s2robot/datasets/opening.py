@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 Paths = str | Path | Sequence[str | Path]
 
 FORMATS: Registry[Format] = Registry("data.format")
-FORMATS["aloha"] = Lazy("s2robot.datasets.aloha:Aloha")
 FORMATS["lerobot"] = Lazy("s2robot.datasets.lerobot.source:LeRobot")
 FORMATS["robomimic"] = Lazy("s2robot.datasets.robomimic:Robomimic")
 

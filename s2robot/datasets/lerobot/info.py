@@ -14,6 +14,7 @@ from s2robot.errors import UserError
 
 INFO = "meta/info.json"
 VERSIONS = ("2.0", "2.1", "3.0")
+CHUNKS_SIZE = 1000  # files (version 2: episodes) a chunk, unless a set says otherwise
 # Columns that number rows; they are no observations.
 INDEX_COLUMNS = ("timestamp", "frame_index", "episode_index", "index", "task_index")
 DATA_PATH = {
@@ -98,7 +99,7 @@ def read_info(folder: Folder) -> Info:
         features={key: _feature(key, value, str(where)) for key, value in features.items()},
         data_path=_template(raw, "data_path", DATA_PATH[major], str(where)),
         video_path=_template(raw, "video_path", VIDEO_PATH[major], str(where)),
-        chunks_size=_positive(raw, "chunks_size", 1000, str(where)),
+        chunks_size=_positive(raw, "chunks_size", CHUNKS_SIZE, str(where)),
         robot_type=raw["robot_type"] if isinstance(raw.get("robot_type"), str) else None,
         totals={key: raw[key] for key in ("total_episodes", "total_frames", "total_tasks") if key in raw},
         splits=raw["splits"] if isinstance(raw.get("splits"), dict) else {},

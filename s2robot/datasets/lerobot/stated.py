@@ -29,7 +29,12 @@ class Stated:
 
     @property
     def name(self) -> str:
-        return f"episode_{self.index:06d}"
+        return episode_name(self.index)
+
+
+def episode_name(index: int) -> str:
+    """How an episode is called here; the format has numbers only."""
+    return f"episode_{index:06d}"
 
 
 def whole(row: Mapping[str, Any], key: str, where: str) -> int:

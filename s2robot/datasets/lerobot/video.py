@@ -12,10 +12,10 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from jaxtyping import Float, UInt8
 
 from s2robot.datasets.lerobot.files import check_mp4
+from s2robot.datasets.lerobot.pixels import Pixels
 from s2robot.errors import UserError
 
 # A seek goes to a key frame this many frames before the wanted one: in an HEVC file with open groups of
@@ -39,7 +39,7 @@ class Video:
         self.decoded = 0  # frames so far, those included that nobody wanted
         self._frame_s = 1 / fps
         self._threads = threads
-        self._reformatter = VideoReformatter()
+        self._pixels = Pixels()
         self._previous: VideoFrame | None = None  # what was decoded last, and before that
         self._current: VideoFrame | None = None
         self._open()
@@ -146,16 +146,12 @@ class Video:
             raise UserError(f"{self.path}: a frame has no time stamp")
 
     def _convert(self, frame: VideoFrame, out: UInt8[np.ndarray, "h w 3"]) -> None:
-        """Write the frame as RGB; one converter for all frames, as making one costs as much as using it."""
         if (frame.height, frame.width) != self.shape[:2]:
             raise UserError(
                 f"{self.path}: the frame at {_time_s(frame):.3f} s has {frame.width}x{frame.height} pixels; "
                 f"expected {self.shape[1]}x{self.shape[0]} as in the file's header"
             )
-        plane = self._reformatter.reformat(frame, format="rgb24", threads=1).planes[0]
-        lines = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
-        height, width, channels = self.shape
-        out[:] = lines[:height, : width * channels].reshape(self.shape)
+        self._pixels.read(frame, out)
 
 
 def _time_s(frame: VideoFrame) -> float:

@@ -1,20 +1,7 @@
-"""What robomimic's `env_args` say of the environment, and whether that is of use."""
+"""What robomimic's `env_args` say of how an environment is controlled."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-TYPES = (1, 2)  # robomimic's EnvType that can be made here: robosuite, gym
-
-
-def fault(env_args: Mapping[str, Any]) -> str:
-    """Why no environment can be made of `env_args`, "" if one can where it is installed."""
-    if not isinstance(env_args.get("env_name"), str) or not env_args["env_name"]:
-        return "env_args has no env_name"
-    if not isinstance(env_args.get("env_kwargs"), Mapping):
-        return "env_args has no env_kwargs"
-    if env_args.get("type", TYPES[-1]) not in TYPES:
-        return f"env_args is of type {env_args['type']!r}, and only 1 (robosuite) and 2 (gym) can be made"
-    return ""
 
 
 def is_absolute(env_args: Mapping[str, Any] | None) -> bool:
