@@ -11,9 +11,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from s2robot.evaluation.evaluation import read_episodes, wilson_interval
+from s2robot.evaluation.episodes_file import read_episodes
+from s2robot.evaluation.success_rate import wilson_interval
+from s2robot.rollouts.results import EpisodeResult
 from s2robot.runs import folder as run_folder
-from s2robot.types import EpisodeResult
 
 ROOT = Path(__file__).resolve().parents[1]
 DONE = "benchmark.json"  # in a run folder: the options of its finished training

@@ -19,7 +19,7 @@ import numpy as np
 
 import envs
 from s2robot.collecting.collect import Collection, disturb, resolve
-from s2robot.evaluation.evaluation import wilson_interval
+from s2robot.evaluation.success_rate import wilson_interval
 
 
 @dataclass(frozen=True)

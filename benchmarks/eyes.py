@@ -18,7 +18,8 @@ from s2robot.datasets import open_dataset
 from s2robot.datasets.dataset import Dataset
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
-from s2robot.evaluation.evaluation import evaluation_seeds, wilson_interval
+from s2robot.evaluation.seeds import evaluation_seeds
+from s2robot.evaluation.success_rate import wilson_interval
 from s2robot.policies import make_policy
 from s2robot.rollouts.agent import Agent
 from s2robot.rollouts.episodes import run_episodes

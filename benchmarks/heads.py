@@ -19,7 +19,7 @@ import common
 
 from s2robot.evaluation.comparison import compare
 from s2robot.policies.heads import HEADS
-from s2robot.types import EpisodeResult
+from s2robot.rollouts.results import EpisodeResult
 
 ENV_ID, IMAGE_SIZE, DEMONSTRATIONS = "s2robot/PickSmall-v0", 672, 240
 BASE = "mean"

@@ -24,9 +24,10 @@ from envs.robosuite import TASKS, to_env_args
 from s2robot.device import torch_threads
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
-from s2robot.evaluation.evaluation import evaluation_seeds
+from s2robot.evaluation.seeds import evaluation_seeds
 from s2robot.rollouts.agent import Agent
-from s2robot.rollouts.episodes import default_workers, run_episodes
+from s2robot.rollouts.episodes import run_episodes
+from s2robot.rollouts.sizes import default_workers
 from s2robot.runs import checkpoint
 from s2robot.types import camera_of
 

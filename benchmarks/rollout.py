@@ -32,15 +32,18 @@ import envs
 from s2robot.device import torch_threads
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
-from s2robot.evaluation.evaluation import evaluation_seeds, wilson_interval
+from s2robot.evaluation.seeds import evaluation_seeds
+from s2robot.evaluation.success_rate import wilson_interval
 from s2robot.policies import make_policy
 from s2robot.policies.options.bc import BCConfig
 from s2robot.rollouts.agent import Agent
-from s2robot.rollouts.episodes import default_workers, iter_episodes, run_episodes
-from s2robot.rollouts.simulator import make_env
+from s2robot.rollouts.episodes import iter_episodes, run_episodes
+from s2robot.rollouts.resolving import make_env
+from s2robot.rollouts.results import EpisodeResult
+from s2robot.rollouts.sizes import default_workers
 from s2robot.rollouts.worker import THREADS
 from s2robot.runs import checkpoint
-from s2robot.types import EpisodeResult, Spec, camera_of, image_key
+from s2robot.types import Spec, camera_of, image_key
 
 ENV_ID = "s2robot/PickCube-v0"
 TURNS = 3

@@ -4,23 +4,21 @@ A task subclasses `TabletopEnv`, names its `scene` (an MJCF file in `assets/`) a
 placed (`place_objects`), described (`object_state`) and judged (`is_success`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
-import gymnasium
 import mujoco
 import numpy as np
 from gymnasium import spaces
 
 from envs import docs, opengl, variation
-from envs.observing import Observation, ObservingEnv, height_width, is_positive, known_cameras
+from envs.arguments import height_width, known_cameras, substeps_of
+from envs.observing import Observation, ObservingEnv
 from envs.panda import HOME_QPOS, TARGET_SIZE, Panda
 from envs.sight import HAND_CAMERA, HandSight, place_agentview
 
 ASSETS = Path(__file__).parent / "assets"
-MAX_EPISODE_STEPS = 100
 SUCCESS_STEPS = 5  # a task is solved when its goal has been met for this many control steps in a row
 START_NOISE_RAD = 0.1
 MOST_DRAWS = 1000  # of a start; more means that a task puts its object where it cannot be seen
@@ -34,29 +32,6 @@ _STATE = (
     | mujoco.mjtState.mjSTATE_MOCAP_QUAT.value
     | mujoco.mjtState.mjSTATE_USERDATA.value  # what a task wants to remember, colours for one
 )
-
-
-class Expert(Protocol):
-    """A scripted solution: looks at the privileged state of `env`, says what to do now, float32 (7,)."""
-
-    def __call__(self, env: gymnasium.Env[Any, Any]) -> np.ndarray: ...
-
-
-@dataclass(frozen=True)
-class Task:
-    """One registered environment: its class, the arguments that make it what it is, its expert.
-
-    `noise` and `push_probability` say how much its expert can be disturbed, so that demonstrations show
-    corrections and still succeed: the deviation of noise added to each motion component of an action, and
-    how likely a push off course begins in a step.
-    """
-
-    env: type[gymnasium.Env]
-    expert: Callable[[int], Expert]  # seed -> expert
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-    max_episode_steps: int = MAX_EPISODE_STEPS
-    noise: float = 0.1
-    push_probability: float = 0.04
 
 
 class TabletopEnv(ObservingEnv):
@@ -154,7 +129,7 @@ class TabletopEnv(ObservingEnv):
 
         in_scene = tuple(self.model.camera(i).name for i in range(self.model.ncam))
         self.camera_names = known_cameras(cameras, in_scene)
-        self._substeps = _substeps(control_freq, self.model.opt.timestep)
+        self._substeps = substeps_of(control_freq, self.model.opt.timestep)
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode is {render_mode!r}; it must be None or 'rgb_array'")
         self.render_mode = render_mode
@@ -305,16 +280,3 @@ class TabletopEnv(ObservingEnv):
                 raise RuntimeError(opengl.explain(error)) from error
         self._renderer.update_scene(self.data, camera)
         return self._renderer.render()
-
-
-def check_metres(name: str, value: float, low: float, high: float) -> None:
-    """Raises ValueError naming the argument unless it is from `low` to `high`."""
-    if not low <= value <= high:
-        raise ValueError(f"{name} is {value!r}; it must be {low} to {high} m")
-
-
-def _substeps(control_freq: int, timestep_s: float) -> int:
-    physics_freq = round(1 / timestep_s)
-    if not is_positive(control_freq) or physics_freq % control_freq:
-        raise ValueError(f"control_freq is {control_freq!r}; it must divide {physics_freq}, the physics rate")
-    return physics_freq // int(control_freq)

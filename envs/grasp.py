@@ -59,6 +59,11 @@ def angle_of(rotation: np.ndarray) -> float:
     return float(np.arccos(np.clip((np.trace(rotation) - 1) / 2, -1.0, 1.0)))
 
 
+def yaw_of(axis: np.ndarray) -> float:
+    """How far an axis (3,) is turned about the vertical, from the world's x axis (rad)."""
+    return float(np.arctan2(axis[1], axis[0]))
+
+
 def nearest_yaw(yaw_rad: float, to_rad: float, sides: int) -> float:
     """Of the yaws that look like `yaw_rad` on something with `sides` even sides, the nearest to `to_rad`."""
     step = 2 * np.pi / sides
@@ -79,5 +84,4 @@ def _grasp_yaw(gripper: np.ndarray, part: Part) -> float:
     """Of the yaws (rad) with pads parallel to the part's sides, the nearest to the gripper's."""
     upright = int(np.abs(part.rotation[2]).argmax())  # the part may lie on any of its sides
     side = part.rotation[:, (upright + 1) % 3]
-    now = float(np.arctan2(gripper[1, 0], gripper[0, 0]))
-    return nearest_yaw(float(np.arctan2(side[1], side[0])), now, part.sides)
+    return nearest_yaw(yaw_of(side), yaw_of(gripper[:, 0]), part.sides)

@@ -1,7 +1,5 @@
-"""What environments share that observe through cameras: images on demand, checks of image arguments."""
+"""What environments share that observe through cameras: images are rendered in each step or on demand."""
 
-from collections.abc import Sequence
-from numbers import Integral
 from typing import Any, ClassVar
 
 import gymnasium
@@ -53,27 +51,3 @@ class ObservingEnv(gymnasium.Env[Observation, np.ndarray]):
             for key, value in self.observe(cameras=()).items()
         }
         return spaces.Dict({**images, **vectors})
-
-
-def known_cameras(cameras: Sequence[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
-    """`cameras` (None: all that are known) as a tuple. Raises ValueError for one that is not known."""
-    if cameras is None:
-        return known
-    cameras = (cameras,) if isinstance(cameras, str) else tuple(cameras)
-    for name in cameras:
-        if name not in known:
-            raise ValueError(f"unknown camera {name!r}; known: {', '.join(known)}")
-    return cameras
-
-
-def height_width(image_size: int | tuple[int, int]) -> tuple[int, int]:
-    """(height, width) of an image size argument. Raises ValueError for what is none."""
-    pair: Any = (image_size, image_size) if isinstance(image_size, Integral) else image_size
-    if not isinstance(pair, Sequence) or len(pair) != 2 or not all(is_positive(n) for n in pair):
-        raise ValueError(f"image_size is {image_size!r}; it must be a positive integer or (height, width)")
-    return int(pair[0]), int(pair[1])
-
-
-def is_positive(number: object) -> bool:
-    """Whether this is a whole number above 0, and no truth value."""
-    return isinstance(number, Integral) and not isinstance(number, bool) and int(number) > 0

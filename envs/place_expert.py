@@ -5,7 +5,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from envs.grasp import angle_of, approach, nearest_yaw
+from envs.grasp import angle_of, approach, nearest_yaw, yaw_of
 from envs.panda import rotation_matrix
 from envs.placing import HEIGHT_TOLERANCE_M, PlaceTask, matrix_of
 from envs.servo import towards
@@ -56,9 +56,9 @@ def carry(task: PlaceTask) -> tuple[np.ndarray, np.ndarray]:
     turn = _onto(np.sign(part[2, axis]) * part[:, axis], UP)
     misalignment = off / task.precision_m
     if task.goal_sides is not None:
-        now, on_part = _yaw(gripper[:, 0]), _yaw(part[:, (axis + 1) % 3])
+        now, on_part = yaw_of(gripper[:, 0]), yaw_of(part[:, (axis + 1) % 3])
         # Of the yaws that fit the nearest to home's, far from the limits of the last joint.
-        wanted = nearest_yaw(now + _yaw(matrix_of(goal_wxyz)[:, 0]) - on_part, 0.0, task.goal_sides)
+        wanted = nearest_yaw(now + yaw_of(matrix_of(goal_wxyz)[:, 0]) - on_part, 0.0, task.goal_sides)
         turn = rotation_matrix((wanted - now) * UP) @ turn
         misalignment = max(misalignment, angle_of(turn) / PRECISION_RAD)
     if above_entry < -HEIGHT_TOLERANCE_M:
@@ -67,10 +67,6 @@ def carry(task: PlaceTask) -> tuple[np.ndarray, np.ndarray]:
     error[2] += height + np.clip(2 * (off - 0.01), 0.0, CARRY_M)
     error[:2] *= np.clip(max(above_entry / ROOM_M, 2 - misalignment), 0.0, 1.0)
     return error, turn
-
-
-def _yaw(axis: np.ndarray) -> float:
-    return float(np.arctan2(axis[1], axis[0]))
 
 
 def _onto(axis: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -21,25 +21,26 @@ from s2robot.errors import UserError
 
 GROUP = "s2robot.plugins"
 GIVEN = "named by plugins="
+INSTALLED = "of the installed package"
 
 _loaded: dict[str, str] = {}  # module -> where its name was found
 
 
-def load(names: Sequence[str] = ()) -> None:
-    """Import the installed plugins and the modules `names`, each once in a process.
+def load(names: Sequence[str] = (), source: str = GIVEN) -> None:
+    """Import the installed plugins and the modules `names`, each once in a process; `source` is for messages.
 
     Raises `UserError` in one line for a module that is not there, that fails, or that registers a name twice.
     """
     for point in entry_points(group=GROUP):
         package = point.dist.name if point.dist else "?"
-        _load(point.module, f"of the installed package {package}; `pip uninstall {package}` removes it")
+        _load(point.module, f"{INSTALLED} {package}; `pip uninstall {package}` removes it")
     for name in names:
-        _load(name, GIVEN)
+        _load(name, source)
 
 
 def loaded() -> list[str]:
     """The modules that were loaded by name: what `load` is given in another process."""
-    return [name for name, source in _loaded.items() if source == GIVEN]
+    return [name for name, source in _loaded.items() if not source.startswith(INSTALLED)]
 
 
 def _load(name: str, source: str) -> None:
@@ -55,7 +56,7 @@ def _load(name: str, source: str) -> None:
             raise UserError(f"plugin {name!r} ({source}) needs a module that is missing: {error}") from error
         raise UserError(
             f"no module {name!r} ({source}): plugins are installed or on PYTHONPATH; the current folder is "
-            f"not searched"
+            "not searched"
         ) from error
     except Exception as error:  # anything can be wrong in someone else's module; the cause is chained
         reason = f"{type(error).__name__}: {error}"

@@ -64,9 +64,12 @@ class Spec:
         default_factory=dict
     )  # image key -> scales concatenated in c, 1 if not here
     prefix: dict[str, tuple[int, int]] = field(default_factory=dict)  # prefix key -> (p, c), if there are any
+    # image key -> axes of (h, w, 3) along which recorded frames were flipped to be upright, if any were
+    flips: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain data; `flips` only where there are any, so that checkpoints are as they were before it."""
+        return {key: value for key, value in asdict(self).items() if value or key != "flips"}
 
     @staticmethod
     def from_dict(plain: Mapping[str, Any]) -> "Spec":
@@ -75,6 +78,7 @@ class Spec:
         values["images"] = {k: tuple(v) for k, v in plain["images"].items()}
         values["features"] = {k: tuple(v) for k, v in plain["features"].items()}
         values["prefix"] = {k: tuple(v) for k, v in plain.get("prefix", {}).items()}
+        values["flips"] = {k: tuple(v) for k, v in plain.get("flips", {}).items()}
         return Spec(**values)
 
 
@@ -113,18 +117,6 @@ class Batch:
 def _pinned(values: Tensor) -> Tensor:
     """A contiguous copy, since others block when they move on; maps gathered with prefix tokens are not."""
     return torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values)
-
-
-@dataclass(frozen=True)
-class EpisodeResult:
-    """One evaluated episode; one line of `episodes.jsonl` (there `return_` is called `return`)."""
-
-    seed: int
-    success: bool
-    steps: int
-    return_: float
-    wall_s: float
-    video: str | None = None  # path relative to the evaluation folder
 
 
 class Actor(Protocol):

@@ -3,12 +3,20 @@
 env = gymnasium.make("envs:s2robot/robosuite-Lift-v0", image_size=448)   # pip install 's2robot[robosuite]'
 """
 
-from envs.base import Expert, Task
+from envs.registry import Expert, Task
 from envs.robosuite.dataset import ROBOSUITE_TYPE, environment_of, is_installed, to_env_args
-from envs.robosuite.env import RobosuiteEnv
+from envs.robosuite.env import MISSING, RobosuiteEnv
 from envs.robosuite.lift_expert import LiftExpert
 
-__all__ = ["ROBOSUITE_TYPE", "TASKS", "RobosuiteEnv", "environment_of", "is_installed", "to_env_args"]
+__all__ = [
+    "MISSING",
+    "ROBOSUITE_TYPE",
+    "TASKS",
+    "RobosuiteEnv",
+    "environment_of",
+    "is_installed",
+    "to_env_args",
+]
 
 MAX_EPISODE_STEPS = 400
 

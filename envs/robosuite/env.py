@@ -8,7 +8,8 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-from envs.observing import Observation, ObservingEnv, height_width, known_cameras
+from envs.arguments import height_width, known_cameras
+from envs.observing import Observation, ObservingEnv
 from envs.robosuite.dataset import current_controller, is_installed
 from envs.robosuite.frames import StoredScene
 

@@ -5,7 +5,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
-from envs.grasp import nearest_yaw
+from envs.grasp import nearest_yaw, yaw_of
 from envs.servo import GAIN
 
 STEP_M = 0.05  # an action of 1
@@ -36,8 +36,8 @@ class LiftExpert:
         closed = fingers_m < 0.06
         near = KEEP_CLOSED_M if closed else CLOSE_M
         closing = aside < near and below < near
-        now = _yaw(grip_rotation[:, 0])
-        turn = nearest_yaw(_yaw(cube_rotation.reshape(3, 3)[:, 0]), now, sides=4) - now
+        now = yaw_of(grip_rotation[:, 0])
+        turn = nearest_yaw(yaw_of(cube_rotation.reshape(3, 3)[:, 0]), now, sides=4) - now
         if closing and sim_env._check_grasp(robot.gripper["right"], sim_env.cube):
             error, turn = np.array([0.0, 0.0, LIFT_M]), 0.0
         elif not closing:
@@ -47,7 +47,3 @@ class LiftExpert:
         move = np.clip(GAIN * error / STEP_M, -limit, limit)
         yaw = np.clip(GAIN * turn / STEP_RAD, -limit, limit)
         return np.array([*move, 0.0, 0.0, yaw, 1.0 if closing else -1.0], dtype=np.float32)
-
-
-def _yaw(axis: np.ndarray) -> float:
-    return float(np.arctan2(axis[1], axis[0]))

@@ -1,6 +1,6 @@
 """The tasks, one file each: it declares `TASKS` (registered id -> `Task`) and is named here."""
 
-from envs.base import Task
+from envs.registry import Task
 from envs.tasks import peg_insertion, pick, place_by_colour, stack, thread_nut
 
 TASKS: dict[str, Task] = {

@@ -6,8 +6,10 @@ import gymnasium
 import mujoco
 import numpy as np
 
-from envs.base import TabletopEnv, Task, check_metres
+from envs.arguments import check_metres
+from envs.base import TabletopEnv
 from envs.grasp import Part, approach
+from envs.registry import Task
 from envs.servo import towards
 
 START_CENTRE_M = np.array([0.50, 0.0])

@@ -5,9 +5,10 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from envs.base import Task, check_metres
+from envs.arguments import check_metres
 from envs.place_expert import PlaceExpert
 from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, add_ring, apart, upright
+from envs.registry import Task
 
 PARTS = ("part", "distractor_0", "distractor_1")
 AREA = ((0.42, 0.0), (0.10, 0.30))  # centre and size (m) of where the parts may lie

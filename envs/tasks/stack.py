@@ -5,9 +5,10 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from envs.base import Task, check_metres
+from envs.arguments import check_metres
 from envs.place_expert import PlaceExpert
 from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, apart, upright
+from envs.registry import Task
 
 AREA = ((0.50, 0.0), (0.25, 0.30))  # centre and size (m) of where the cubes may stand
 APART_M = 0.11

@@ -5,10 +5,11 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from envs.base import Task, check_metres
+from envs.arguments import check_metres
 from envs.grasp import Part
 from envs.place_expert import PlaceExpert
 from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, add_ring, apart, upright
+from envs.registry import Task
 
 AREA = ((0.50, 0.0), (0.22, 0.30))  # centre and size (m) of where nut and peg may be
 APART_M = 0.11

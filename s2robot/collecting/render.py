@@ -18,13 +18,12 @@ import numpy as np
 
 import envs
 from envs.robosuite import ROBOSUITE_TYPE, environment_of, to_env_args
-from envs.robosuite.env import MISSING
 from envs.robosuite.frames import StoredScene
-from s2robot.collecting.writer import claim_parts, copy_parts, write_obs
+from s2robot.collecting.writer import claim_parts, copy_parts, part_path, write_obs
 from s2robot.errors import UserError, unknown_name
 from s2robot.files import replacing
 from s2robot.progress import progress
-from s2robot.rollouts.environment import is_installed
+from s2robot.rollouts.resolving import resolve
 from s2robot.types import IMAGE_SUFFIX, image_key
 
 OBSERVATIONS = ("obs", "next_obs")
@@ -78,8 +77,7 @@ def render(data: Path, out: Path, size: tuple[int, int], cameras: Sequence[str] 
         env_id, env_kwargs = environment_of(env_args)
         if env_id not in envs.KNOWN:
             raise unknown_name(f"environment of {data}", env_id, envs.KNOWN)
-        if not is_installed(env_id):
-            raise UserError(MISSING)
+        resolve(env_id)
         chosen = tuple(cameras if cameras is not None else env_kwargs.get("cameras") or ())
         if not chosen:
             raise UserError(f"{data} names no camera; say which with --cameras")
@@ -120,7 +118,7 @@ def _render_parts(
     frames = 0
     for name in progress(demos, description="render"):
         frames += len(source["data"][name]["states"]) * len(cameras)
-        part = _part(parts, name)
+        part = part_path(parts, name)
         if part.exists():
             continue
         with replacing(part) as scratch, h5py.File(scratch, "w") as file:
@@ -154,11 +152,7 @@ def _join(source: h5py.File, parts: Path, demos: list[str], out: Path, env_args:
         data.attrs["env_args"] = json.dumps(env_args)
         if "mask" in source:
             source.copy("mask", file)
-        copy_parts({name: _part(parts, name) for name in demos}, data)
-
-
-def _part(parts: Path, name: str) -> Path:
-    return parts / f"{name}.hdf5"
+        copy_parts({name: part_path(parts, name) for name in demos}, data)
 
 
 def _scene(demo: h5py.Group, where: str, env_args: dict[str, Any], size: tuple[int, int]) -> Scene:

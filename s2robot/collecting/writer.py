@@ -26,8 +26,8 @@ class Episode:
 
     seed: int
     success: bool
-    model_xml: str
-    arrays: dict[str, np.ndarray]  # states, actions, actions_executed, rewards, dones
+    model_xml: str | None  # None: the environment has no scene of MuJoCo
+    arrays: dict[str, np.ndarray]  # actions, actions_executed, rewards, dones; states where there are any
     obs: dict[str, np.ndarray]
 
 
@@ -38,13 +38,19 @@ def write_part(path: Path, episode: Episode, keep: bool) -> None:
         demo.attrs["num_samples"] = len(episode.arrays["actions"])
         demo.attrs["seed"] = episode.seed
         demo.attrs["success"] = episode.success
-        demo.attrs["model_file"] = episode.model_xml
+        if episode.model_xml is not None:
+            demo.attrs["model_file"] = episode.model_xml
         demo.attrs["kept"] = keep
         if keep:
             for key, values in episode.arrays.items():
                 demo[key] = values
             for key, values in episode.obs.items():
                 write_obs(demo.require_group("obs"), key, values)
+
+
+def part_path(parts: Path, name: str) -> Path:
+    """The file of one part."""
+    return parts / f"{name}.hdf5"
 
 
 def is_kept(path: Path) -> bool:

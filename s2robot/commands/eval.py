@@ -12,13 +12,15 @@ from s2robot.commands.cli.options import EvalConfig
 from s2robot.device import choose_device
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
-from s2robot.evaluation.evaluation import evaluate, evaluation_seeds
+from s2robot.evaluation.evaluation import evaluate
+from s2robot.evaluation.seeds import evaluation_seeds
 from s2robot.features import verify
 from s2robot.policies.acting import acting_options, set_acting_options
 from s2robot.rollouts.agent import Agent
 from s2robot.rollouts.ensembling import TemporalEnsemble
 from s2robot.rollouts.environment import check_environment, check_rendering
-from s2robot.rollouts.episodes import default_workers
+from s2robot.rollouts.resolving import load_module
+from s2robot.rollouts.sizes import default_batch
 from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
 from s2robot.types import Actor
@@ -32,14 +34,14 @@ def main(config: EvalConfig) -> None:
     set_acting_options(loaded.policy, config.policy)
     spec = loaded.policy.spec
     env_id, env_kwargs = config.env.id or spec.env_id, {**spec.env_kwargs, **config.env.kwargs}
+    if config.env.id:
+        load_module(config.env.id)
     check_environment(spec, env_id, env_kwargs)
     with checkpoint.naming(loaded.path):
         weights = config.weights or loaded.config["encoder"]["weights"]
         encoders = CameraEncoders.from_dict(loaded.encoders, device, config.backend, weights)
         verify(encoders, loaded.samples)  # does it still see what it was trained on?
     seeds = evaluation_seeds(config.episodes, loaded.training_seeds | loaded.selection_seeds, config.seed)
-    workers = config.workers or max(default_workers(), (config.batch or 0) + 1)
-    batch = config.batch or (1 if device.type == "cpu" else max(1, workers // 2))
     action_steps = config.action_steps if config.temporal_ensemble is None else 1
     agent: Actor = Agent(loaded.policy, encoders, device, action_steps)
     if config.temporal_ensemble is not None:
@@ -60,8 +62,8 @@ def main(config: EvalConfig) -> None:
             out_dir,
             identity={"weights": loaded.sha256, "encoders": loaded.encoders, "device": str(device), **acting},
             videos=config.video,
-            workers=workers,
-            batch=batch,
+            workers=config.workers,
+            batch=config.batch or default_batch(device.type),
         )
     low, high = summary.ci95
     rate = f"{summary.successes} of {summary.episodes} succeeded"

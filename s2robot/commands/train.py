@@ -26,7 +26,7 @@ from s2robot.features import build, place, sample
 from s2robot.policies import make_policy
 from s2robot.policies.heads import check_head
 from s2robot.policies.observation import Statistics
-from s2robot.rollouts.environment import check_environment, environment_of, is_installed
+from s2robot.rollouts.environment import check_environment, environment_of, problem
 from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
 from s2robot.runs.metrics import check_wandb, open_log
@@ -69,8 +69,6 @@ def main(config: TrainConfig) -> None:
         if camera not in demos.cameras:
             raise unknown_name("camera in encoder.camera_sizes or camera_grids", camera, demos.cameras)
     check_head(config.policy.head, encoders.name, encoders.base.spec.prefix_tokens)
-    if demos.env_args is None:
-        raise UserError(f"{config.data.path} does not say its environment (attribute data.env_args)")
     env_id, env_kwargs = environment_of(demos.env_args)
     spec = Spec(
         env_id=env_id,
@@ -81,8 +79,12 @@ def main(config: TrainConfig) -> None:
         features={image_key(c): encoders.feature_shape(c, demos.image_size(c)) for c in cameras},
         scales={image_key(c): encoders.scales(c) for c in cameras},
         prefix={prefix_key(c): shape for c in cameras if (shape := encoders.prefix_shape(c))},
+        flips={image_key(c): flips for c in cameras if (flips := demos.flips(c))},
     )
-    if is_installed(spec.env_id):  # demonstrations may come from elsewhere
+    if reason := problem(spec.env_id):  # demonstrations may come from elsewhere
+        if parallel.is_main():
+            print(f"no rollouts with this dataset: {reason}")
+    else:
         check_environment(spec, spec.env_id, spec.env_kwargs)
     seeds = selection_seeds(config.rollout, spec, demos.seeds)  # of the rollouts that choose a checkpoint
 

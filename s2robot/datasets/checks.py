@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from s2robot.datasets.chosen import chosen
 from s2robot.datasets.dataset import Dataset, Episode
 from s2robot.datasets.masks import masks
 from s2robot.datasets.numbers import numbers
@@ -15,32 +16,36 @@ def structure(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
     """Errors and warnings about rows and shapes of each used array of each episode."""
     errors: list[Problem] = []
     longer: list[Problem] = []
+    used = _used(dataset)
     for one, length in zip(dataset.records, dataset.lengths, strict=True):
-        for key, expected in _expected(dataset).items():
-            found = one.recorded.arrays.get(key)
-            if problem := _fault(found, expected, length, key in dataset.action_keys.values()):
+        for key, first in used.items():
+            found, expected = one.recorded.arrays.get(key), first.recorded.arrays[key]
+            problem = _fault(found, expected, length, key in dataset.action_keys.values())
+            if problem:
+                if found is None or found.shape != expected.shape:
+                    problem += f" ({first.recorded.file}, {first.recorded.name})"
                 errors.append(dataset.problem(one, key, problem))
             elif found is not None and found.rows == length + 1:
                 longer.append(_longer(dataset, one, key, length))
     return errors, _once(longer)
 
 
-def _expected(dataset: Dataset) -> dict[str, Recorded]:
-    """The declaration of each used array that all episodes must agree with."""
-    used = [*dataset.action_keys.values(), *dataset.proprio_keys.values()]
-    used += [camera.key for camera in dataset.cameras.values()]
-    return {key: dataset.keys.arrays[key] for key in used}
+def _used(dataset: Dataset) -> dict[str, Episode]:
+    """The first episode with each used array, with which all others must agree."""
+    keys = [*dataset.action_keys.values(), *dataset.proprio_keys.values()]
+    keys += [camera.key for camera in dataset.cameras.values()]
+    return {key: next(one for one in dataset.records if key in one.recorded.arrays) for key in keys}
 
 
 def _fault(found: Recorded | None, expected: Recorded, length: int, is_action: bool) -> str:
     """What is wrong with an array, "" if nothing is."""
     if found is None:
-        return "it is not there; other episodes have it"
+        return "it is not there, and another demonstration has it"
     if found.kind != expected.kind or found.kind == "other":
         wanted = "frames" if expected.kind == "frames" else "numbers"
         return f"found {found.describe()}, expected {wanted}; {found.note}".removesuffix("; ")
     if found.shape != expected.shape:
-        return f"found rows of shape {found.shape}, expected {expected.shape} as in the first episode"
+        return f"found rows of shape {found.shape}, expected {expected.shape} as in another demonstration"
     if is_action and np.prod(found.shape) != max(found.shape, default=1):
         return f"found actions of shape {found.shape} a step, expected one action, a vector of numbers"
     if is_action and found.rows != length:
@@ -76,4 +81,5 @@ def all_of(dataset: Dataset) -> Iterator[tuple[list[Problem], list[Problem]]]:
     """Errors and warnings of each group of checks; later ones rely on the earlier ones."""
     yield structure(dataset)
     yield masks(dataset)
+    yield chosen(dataset)
     yield numbers(dataset)

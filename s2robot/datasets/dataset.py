@@ -8,11 +8,11 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from s2robot.datasets import images
-from s2robot.datasets.controller import is_absolute
+from s2robot.datasets.environment import fault, is_absolute
 from s2robot.datasets.episodes import Episode, episodes_of, of_task
 from s2robot.datasets.keys import Keys
 from s2robot.datasets.options import DataConfig
-from s2robot.datasets.presets import preset_of
+from s2robot.datasets.presets import orientation, preset_of
 from s2robot.datasets.problem import Problem
 from s2robot.datasets.source import Recorded, Source
 from s2robot.datasets.splits import split
@@ -44,7 +44,8 @@ class Dataset:
         every = episodes_of(sources)
         self.tasks = tuple(dict.fromkeys(task for one in every for task in one.recorded.tasks))
         self.records = of_task(every, options.task, self.tasks)
-        self.preset = preset_of(sources[0])
+        self.presets = [preset_of(source) for source in sources]
+        self.preset = self.presets[0]
         arrays: dict[str, Recorded] = {}
         for one in reversed(self.records):
             arrays |= one.recorded.arrays
@@ -72,8 +73,15 @@ class Dataset:
 
     @property
     def env_args(self) -> Mapping[str, Any] | None:
-        """How the environment was made, as robomimic has it; None where no file says it."""
-        return self.source.env_args
+        """How the environment was made, as robomimic has it; None where that is missing or of no use."""
+        found = self.source.env_args
+        return None if found is None or fault(found) else found
+
+    @property
+    def env_problem(self) -> str:
+        """Why what the file says of its environment is of no use; "" where it is, or says nothing."""
+        found = self.source.env_args
+        return self.source.env_problem if found is None else fault(found)
 
     @property
     def fps(self) -> float | None:
@@ -101,6 +109,10 @@ class Dataset:
     def frames_of(self, episodes: Sequence[int]) -> np.ndarray:
         """Indices of all frames of these episodes."""
         return np.concatenate([np.arange(self.offsets[i], self.offsets[i + 1]) for i in episodes])
+
+    def flips(self, camera: str) -> tuple[int, ...]:
+        """Axes of (h, w, 3) along which a camera's stored frames are flipped to be upright."""
+        return images.TRANSFORMS[self._camera(camera).transform]
 
     def locate(self, frame: int) -> tuple[Episode, int]:
         """The episode of a frame that is numbered through all episodes, and its number inside."""
@@ -161,7 +173,8 @@ class Dataset:
                     problem = f"it is not there; this episode has {', '.join(sorted(one.recorded.arrays))}"
                     raise UserError(str(self.problem(one, key, problem)))
                 values = one.source.read(one.number, key, 0, length)
-                rows.append(np.asarray(values, dtype=np.float32).reshape(length, -1))
+                with np.errstate(over="ignore"):  # what becomes infinite is refused by the checks
+                    rows.append(np.asarray(values, dtype=np.float32).reshape(length, -1))
             self._numbers[key] = np.concatenate(rows)
         return self._numbers[key]
 
@@ -207,17 +220,21 @@ class Dataset:
         stored = self.options.orientation
         if isinstance(stored, dict):
             stored = stored.get(camera)
-        return images.TRANSFORM_OF[stored or self.stored_orientation]
+        return images.TRANSFORM_OF[stored or self.stored_orientation()[0]]
 
-    @property
-    def stored_orientation(self) -> str:
-        """How frames are stored where the options do not say it: by the format, the family, else upright."""
-        if self.source.upright:
-            return "upright"
-        if self.preset and self.preset.orientation == "flipped_rows":
-            convention = self.source.info.get("macros_image_convention")
-            return "upright" if convention == "opencv" else "flipped_rows"
-        return "upright"
+    def stored_orientation(self) -> tuple[str, str]:
+        """How frames are stored where the options do not say it, and who says it: a format, a family, or "".
+
+        Raises `UserError` for several sources of which some are stored otherwise.
+        """
+        found = [orientation(*pair) for pair in zip(self.sources, self.presets, strict=True)]
+        for source, one in zip(self.sources, found, strict=True):
+            if one[0] != found[0][0]:
+                raise UserError(
+                    f"frames of {source.path} are {one[0]} and those of {self.path} {found[0][0]}; "
+                    f"these cannot be used together"
+                )
+        return found[0]
 
     def _camera(self, name: str) -> Camera:
         if name not in self.cameras:

@@ -1,7 +1,7 @@
 """Frames as files keep them: which way up, and as JPEG or PNG streams."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import UInt8
@@ -11,18 +11,15 @@ JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
 Frames = UInt8[np.ndarray, "t h w 3"]
 
-# What makes stored frames upright; each is its own inverse. "" changes nothing.
-TRANSFORMS: dict[str, Callable[[Frames], Frames]] = {
-    "": lambda frames: frames,
-    "flip_rows": lambda frames: frames[:, ::-1],
-    "rotate_180": lambda frames: frames[:, ::-1, ::-1],
-}
-TRANSFORM_OF = {"upright": "", "flipped_rows": "flip_rows", "rotated_180": "rotate_180"}
+# Axes of (h, w, 3) along which stored frames are flipped to have the top row first, by the name of that
+TRANSFORMS: dict[str, tuple[int, ...]] = {"": (), "flip_rows": (0,), "rotate_180": (0, 1)}
+TRANSFORM_OF = {"upright": "", "flipped_rows": "flip_rows", "rotated_180": "rotate_180"}  # by orientation
 
 
 def upright(frames: Frames, transform: str) -> Frames:
     """Stored frames with the top row first, contiguous."""
-    return np.ascontiguousarray(TRANSFORMS[transform](frames))
+    axes = tuple(axis - 3 for axis in TRANSFORMS[transform])
+    return np.ascontiguousarray(np.flip(frames, axes)) if axes else frames
 
 
 def is_stream(row: object) -> bool:

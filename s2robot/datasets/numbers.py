@@ -29,9 +29,7 @@ def numbers(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
             problem = f"actions are integers ({found.dtype}); they are trained on as numbers, not as classes"
             warnings.append(dataset.problem(first, key, problem))
         if len(found.shape) != 1:
-            problem = (
-                f"actions are of shape {found.shape} a step; they are used as {dataset.width(key)} numbers"
-            )
+            problem = f"actions are of shape {found.shape} a step, used as {dataset.width(key)} numbers"
             warnings.append(dataset.problem(first, key, problem))
     if not errors:
         errors += _unclear(dataset)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Paths = str | Path | Sequence[str | Path]
 
 FORMATS: Registry[Format] = Registry("data.format")
+FORMATS["aloha"] = Lazy("s2robot.datasets.aloha:Aloha")
 FORMATS["lerobot"] = Lazy("s2robot.datasets.lerobot.source:LeRobot")
 FORMATS["robomimic"] = Lazy("s2robot.datasets.robomimic:Robomimic")
 

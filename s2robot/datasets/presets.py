@@ -80,3 +80,14 @@ def preset_of(source: Source) -> Preset | None:
     """The family of a dataset, None where it is not known."""
     keys = source.episodes[0].arrays.keys() if source.episodes else set()
     return next((preset for preset in PRESETS if preset.known_by(source, keys)), None)
+
+
+def orientation(source: Source, preset: Preset | None) -> tuple[str, str]:
+    """How a source's frames are stored, and who says so: its format, its family, or nobody ("")."""
+    if source.upright is not None:
+        return "upright" if source.upright else "flipped_rows", source.format
+    if preset is None or not preset.orientation:
+        return "upright", ""
+    if source.info.get("macros_image_convention") == "opencv":
+        return "upright", "its attribute macros_image_convention"
+    return preset.orientation, preset.name

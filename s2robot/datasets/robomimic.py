@@ -9,7 +9,6 @@
 Format: https://robomimic.github.io/docs/datasets/overview.html
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,8 @@ import h5py
 import numpy as np
 
 from s2robot.datasets import hdf5, hdf5_arrays
+from s2robot.datasets.hdf5_attributes import json_object, text
+from s2robot.datasets.hdf5_source import Hdf5Source
 from s2robot.datasets.natural import natural
 from s2robot.datasets.options import DataConfig
 from s2robot.datasets.problem import Problem
@@ -26,11 +27,10 @@ from s2robot.errors import UserError
 
 OBS = "obs/"
 SKIPPED = ("next_obs",)  # the observations again, one step later
-LONGEST_JSON = 2**24  # bytes of an attribute
 EPISODE_INFO = ("model_file", "ep_meta", "success", "num_samples")  # carried along by a conversion
 
 
-class Robomimic:
+class Robomimic(Hdf5Source):
     """One file of robomimic's format; a `Source`.
 
     Raises `UserError` in one line for a missing file, a file of another kind or without demonstrations, and a
@@ -39,7 +39,6 @@ class Robomimic:
 
     format, version = "robomimic", ""
     observations, actions = OBS, "actions"
-    warnings: Sequence[Problem] = ()
     upright: bool | None = None  # robomimic stores the top row first, LIBERO does not: see presets
 
     def __init__(self, path: Path, options: DataConfig) -> None:
@@ -53,15 +52,15 @@ class Robomimic:
         self._folders = hdf5.Folders(self.path, options.allow_links or ())
         self._demos = {name: self._demo(data, name) for name in sorted(data, key=natural)}
         self.info = {"attributes": sorted(data.attrs)} | {
-            key: _text(data.attrs[key])
-            for key in ("macros_image_convention", "env_name")
-            if key in data.attrs
+            key: text(data.attrs[key]) for key in ("macros_image_convention", "env_name") if key in data.attrs
         }
         self.env_args, self.env_problem = _env_args(data)
+        self.masks: Mapping[str, Sequence[str]] = self._masks()
         tasks = _file_tasks(data, self.env_args)
         self.episodes: Sequence[SourceEpisode] = [
             self._episode(name, demo, tasks) for name, demo in self._demos.items()
         ]
+        self.warnings = [problem for one in self.episodes if (problem := _miscounted(one))]
         executed = all("actions_executed" in episode.arrays for episode in self.episodes)
         self.executed_actions = "actions_executed" if executed else None
 
@@ -77,36 +76,23 @@ class Robomimic:
         frequency = kwargs.get("control_freq") if isinstance(kwargs, dict) else None
         return float(frequency) if isinstance(frequency, int | float) and frequency > 0 else None
 
-    @property
-    def masks(self) -> Mapping[str, Sequence[str]]:
+    def close(self) -> None:
+        self._file.close()
+
+    def _array(self, episode: int, key: str) -> h5py.Dataset:
+        return self._demos[self.episodes[episode].name][key]
+
+    def _masks(self) -> dict[str, list[str]]:
         """Names of the demonstrations under each filter key."""
         group = self._file.get("mask")
         if not isinstance(group, h5py.Group):
             return {}
         masks = {key: hdf5.member(group, key, self._folders) for key in group}
         return {
-            key: [_text(name) for name in np.ravel(names[()])]
+            key: [text(name) for name in np.ravel(names[()])]
             for key, names in masks.items()
             if isinstance(names, h5py.Dataset)
         }
-
-    def read(self, episode: int, key: str, start: int = 0, stop: int | None = None) -> np.ndarray:
-        """See `Source`."""
-        one = self.episodes[episode]
-        try:
-            return hdf5_arrays.read(self._array(episode, key), one.arrays[key], start, stop)
-        except (OSError, ValueError) as error:
-            raise UserError(f"{one.file}: {one.name}, {key}: it cannot be read: {error}") from error
-
-    def identity(self, episode: int, key: str) -> str:
-        """See `Source`."""
-        return hdf5.identity(self._array(episode, key))
-
-    def close(self) -> None:
-        self._file.close()
-
-    def _array(self, episode: int, key: str) -> h5py.Dataset:
-        return self._demos[self.episodes[episode].name][key]
 
     def _demo(self, data: h5py.Group, name: str) -> h5py.Group:
         demo = hdf5.member(data, name, self._folders)
@@ -119,7 +105,7 @@ class Robomimic:
     def _episode(self, name: str, demo: h5py.Group, tasks: tuple[str, ...]) -> SourceEpisode:
         found = hdf5.arrays(demo, self._folders, SKIPPED)
         attributes = demo.attrs
-        lang = _json(attributes.get("ep_meta", "{}")).get("lang")
+        lang = (json_object(attributes.get("ep_meta")) or {}).get("lang")
         return SourceEpisode(
             name=name,
             file=Path(demo.file.filename),
@@ -130,41 +116,33 @@ class Robomimic:
         )
 
 
+def _miscounted(episode: SourceEpisode) -> Problem | None:
+    """A warning when a demonstration has another number of actions than it says."""
+    said, rows = episode.info.get("num_samples"), episode.arrays["actions"].rows
+    if said is None or said == rows:
+        return None
+    problem = f"found {rows} rows, and its attribute num_samples says {said}; {rows} are used"
+    return Problem(problem, str(episode.file), episode.name, "actions")
+
+
 def _env_args(data: h5py.Group) -> tuple[dict[str, Any] | None, str]:
     """The attribute `env_args`, and why it is of no use where it is there."""
     if "env_args" not in data.attrs:
         return None, ""
-    text = _text(data.attrs["env_args"])
-    if len(text) > LONGEST_JSON:
-        return None, f"env_args is {len(text)} bytes long"
-    try:
-        env_args = json.loads(text)
-    except (ValueError, RecursionError):
-        return None, f"env_args is no JSON: {text[:40]!r}"
-    if not isinstance(env_args, dict):
-        return None, f"env_args is no JSON object: {text[:40]!r}"
+    env_args = json_object(data.attrs["env_args"])
+    if env_args is None:
+        return None, f"env_args is no JSON object: {text(data.attrs['env_args'])[:40]!r}"
     return env_args, ""
 
 
 def _file_tasks(data: h5py.Group, env_args: Mapping[str, Any] | None) -> tuple[str, ...]:
     """The task text that a file has for all its demonstrations, from LIBERO's attribute or env_args."""
-    problem = _json(data.attrs.get("problem_info", "{}")).get("language_instruction")
-    text = problem or (env_args or {}).get("lang") or (env_args or {}).get("env_lang")
-    if isinstance(text, list):
-        text = " ".join(map(str, text))
-    return (text,) if isinstance(text, str) and text else ()
-
-
-def _json(text: object) -> dict[str, Any]:
-    """A JSON object of an attribute; an empty one where it is anything else."""
-    try:
-        value = json.loads(_text(text)[:LONGEST_JSON])
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    return str(value)
+    problem = json_object(data.attrs.get("problem_info")) or {}
+    said = (
+        problem.get("language_instruction")
+        or (env_args or {}).get("lang")
+        or (env_args or {}).get("env_lang")
+    )
+    if isinstance(said, list):
+        said = " ".join(map(str, said))
+    return (said,) if isinstance(said, str) and said else ()

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from s2robot.errors import UserError
-from s2robot.evaluation.evaluation import read_episodes, wilson_interval
-from s2robot.types import EpisodeResult
+from s2robot.evaluation.episodes_file import read_episodes
+from s2robot.evaluation.success_rate import wilson_interval
+from s2robot.rollouts.results import EpisodeResult
 
 SHOWN = 10  # seeds that are listed in a table or a message
 

@@ -1,4 +1,4 @@
-"""Success rates that can be believed: seeds fixed beforehand, every episode on disk, an interval.
+"""An evaluation in simulation: seeds fixed beforehand, every episode on disk, a success rate.
 
 An evaluation folder holds
 
@@ -9,62 +9,21 @@ An evaluation folder holds
 """
 
 import json
-import math
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 from s2robot.errors import UserError
+from s2robot.evaluation.episodes_file import read_episodes, to_line
+from s2robot.evaluation.success_rate import Summary, summarise
 from s2robot.files import write_text
 from s2robot.progress import progress
 from s2robot.rollouts.episodes import iter_episodes
-from s2robot.types import Actor, EpisodeResult
-
-FIRST_SEED = 100_000  # demonstrations are collected with small seeds
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What `summary.json` says."""
-
-    env_id: str
-    episodes: int
-    successes: int
-    success_rate: float
-    ci95: tuple[float, float]  # Wilson
-    wall_s: float  # of this run, start to end; an interrupted run's time is not in it
-
-
-def wilson_interval(successes: int, episodes: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval for a success rate, within [0, 1]; holds for rates near 0 and 1 as well.
-
-    Raises `ValueError` unless 0 <= successes <= episodes and episodes > 0. Wilson, "Probable inference,
-    the law of succession, and statistical inference", JASA 22 (1927).
-    """
-    if not 0 <= successes <= episodes or episodes == 0:
-        raise ValueError(f"no success rate in {successes} successes of {episodes} episodes")
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    rate = successes / episodes
-    centre = rate + z * z / (2 * episodes)
-    half = z * math.sqrt(rate * (1 - rate) / episodes + (z / (2 * episodes)) ** 2)
-    scale = 1 + z * z / episodes
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
-
-
-def evaluation_seeds(episodes: int, training: Collection[int] = (), start: int = FIRST_SEED) -> list[int]:
-    """`episodes` seeds from `start` on; raises `UserError` if one of them was used in training."""
-    seeds = list(range(start, start + episodes))
-    shared = sorted(set(seeds).intersection(training))
-    if shared:
-        raise UserError(
-            f"{len(shared)} evaluation seeds were trained on or chose the checkpoint"
-            f" (the first is {shared[0]}); start above {max(training)}"
-        )
-    return seeds
+from s2robot.rollouts.results import EpisodeResult
+from s2robot.types import Actor
 
 
 def evaluate(
@@ -110,7 +69,7 @@ def evaluate(
     )
     with (out_dir / "episodes.jsonl").open("a") as file, closing(episodes):
         for result in progress(episodes, len(rest), "evaluate", lambda: _rate(results)):
-            file.write(_to_line(result))
+            file.write(to_line(result))
             file.flush()
             results.append(result)
 
@@ -119,38 +78,8 @@ def evaluate(
     return summary
 
 
-def summarise(env_id: str, results: Sequence[EpisodeResult], wall_s: float) -> Summary:
-    """Success rate and interval of finished episodes."""
-    successes = sum(result.success for result in results)
-    rate = successes / len(results)
-    interval = wilson_interval(successes, len(results))
-    return Summary(env_id, len(results), successes, rate, interval, round(wall_s, 3))
-
-
-def read_episodes(path: Path) -> list[EpisodeResult]:
-    """The episodes of an `episodes.jsonl`; a last line that was cut off while being written is left out.
-
-    Raises `UserError` for a line that is no episode.
-    """
-    results = []
-    for number, text in enumerate(path.read_text().split("\n")[:-1], 1):
-        try:
-            line = json.loads(text)
-            results.append(EpisodeResult(return_=line.pop("return"), **line))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise UserError(f"{path}, line {number} is no episode: {error}") from error
-    return results
-
-
 def _rate(results: Sequence[EpisodeResult]) -> str:
     return f"{sum(result.success for result in results)} of {len(results)} succeeded"
-
-
-def _to_line(result: EpisodeResult) -> str:
-    line = asdict(result)
-    line["return"] = line.pop("return_")
-    line["wall_s"] = round(result.wall_s, 3)
-    return json.dumps(line) + "\n"
 
 
 def _carried_on(out_dir: Path, plan: Mapping[str, Any]) -> list[EpisodeResult]:
@@ -161,7 +90,7 @@ def _carried_on(out_dir: Path, plan: Mapping[str, Any]) -> list[EpisodeResult]:
     if json.loads(plan_file.read_text()) != json.loads(json.dumps(plan)):
         return []
     results = read_episodes(episodes_file)
-    write_text(episodes_file, "".join(map(_to_line, results)))  # without a line cut off
+    write_text(episodes_file, "".join(map(to_line, results)))  # without a line cut off
     return results
 
 

@@ -16,11 +16,12 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from s2robot.errors import UserError
-from s2robot.evaluation.evaluation import Summary, read_episodes, summarise
+from s2robot.evaluation.episodes_file import read_episodes
+from s2robot.evaluation.success_rate import Summary, summarise
 from s2robot.files import write_text
+from s2robot.rollouts.results import EpisodeResult
 from s2robot.runs import folder as run_folder
 from s2robot.runs import metrics
-from s2robot.types import EpisodeResult
 
 COLOURS = ("#3b82c4", "#e08a2e", "#3aa675", "#b05fc0")  # readable on white and on black
 GREY = "#8a8f98"

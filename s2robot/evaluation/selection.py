@@ -11,12 +11,13 @@ import torch
 
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
-from s2robot.evaluation.evaluation import FIRST_SEED, evaluation_seeds
 from s2robot.evaluation.options import RolloutConfig
+from s2robot.evaluation.seeds import FIRST_SEED, evaluation_seeds
 from s2robot.policies import Policy
 from s2robot.rollouts.agent import Agent
-from s2robot.rollouts.environment import check_rendering, is_installed
-from s2robot.rollouts.episodes import default_workers, run_episodes
+from s2robot.rollouts.environment import check_rendering, problem
+from s2robot.rollouts.episodes import run_episodes
+from s2robot.rollouts.sizes import default_batch
 from s2robot.types import Spec
 
 
@@ -27,8 +28,8 @@ def selection_seeds(config: RolloutConfig, spec: Spec, training: Collection[int]
     """
     if not config.every:
         return []
-    if not is_installed(spec.env_id):
-        raise UserError(f"rollout.every={config.every}: there is no environment {spec.env_id!r} here")
+    if reason := problem(spec.env_id):
+        raise UserError(f"rollout.every={config.every} is not possible: {reason}")
     check_rendering()
     if (end := config.seed + config.episodes) > FIRST_SEED:
         raise UserError(
@@ -43,14 +44,13 @@ def success_rate(
     """A function that rolls out the policy as it is then, one episode a seed."""
 
     def evaluate() -> Mapping[str, float]:
-        spec, workers = policy.spec, default_workers()
+        spec = policy.spec
         results = run_episodes(
             Agent(policy, encoders, device),
             spec.env_id,
             list(seeds),
             spec.env_kwargs,
-            workers=workers,
-            batch=1 if device.type == "cpu" else max(1, workers // 2),  # see s2robot.rollouts.episodes
+            batch=default_batch(device.type),
         )
         return {"rollout/success_rate": sum(result.success for result in results) / len(results)}
 

@@ -19,12 +19,10 @@ observations are used as they are returned.
 """
 
 import contextlib
-import mmap
 import os
 import traceback
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, cast
@@ -33,50 +31,23 @@ import gymnasium
 import numpy as np
 from jaxtyping import Float
 
+from s2robot import plugins
 from s2robot.errors import UserError, unknown_name
+from s2robot.rollouts.messages import (
+    Failed,
+    Finished,
+    Layout,
+    Observed,
+    Ready,
+    Setup,
+    Start,
+    map_observations,
+)
+from s2robot.rollouts.resolving import import_module_of, make_env
+from s2robot.rollouts.success import EpisodeSuccess
 from s2robot.rollouts.video import EpisodeVideo
 
 IMAGE_SUFFIX = "_image"  # as in s2robot.types, which imports torch
-Layout = dict[str, tuple[tuple[int, ...], str]]  # observation key -> (shape "to ...", dtype)
-
-
-@dataclass(frozen=True)
-class Setup:
-    env_id: str
-    env_kwargs: dict[str, Any]
-    obs_keys: tuple[str, ...]
-    obs_steps: int
-
-
-@dataclass(frozen=True)
-class Start:
-    seed: int
-    video: Path | None
-
-
-@dataclass(frozen=True)
-class Ready:
-    layout: Layout
-    action_shape: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Observed:
-    """The last `obs_steps` observations are in the shared memory."""
-
-
-@dataclass(frozen=True)
-class Finished:
-    success: bool
-    steps: int
-    return_: float
-
-
-@dataclass(frozen=True)
-class Failed:
-    error: str  # one line
-    trace: str
-    user_error: bool
 
 
 def serve(connection_fd: int, memory_fd: int) -> None:
@@ -104,32 +75,13 @@ def _failed(error: Exception) -> Failed:
     return Failed(line, traceback.format_exc(), isinstance(error, UserError))
 
 
-def make_env(env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Env:
-    """`gymnasium.make`, with this project's own environments registered first."""
-    if env_id.startswith("s2robot/"):
-        env_id = "envs:" + env_id
-    try:
-        return gymnasium.make(env_id, disable_env_checker=True, **env_kwargs)
-    except (gymnasium.error.Error, ModuleNotFoundError, TypeError, ValueError) as error:
-        raise UserError(f"cannot make environment {env_id!r}: {error}") from error
-
-
-def map_observations(layout: Layout, memory_fd: int) -> dict[str, np.ndarray]:
-    """Arrays over the shared memory, one an observation key, each "to ..."."""
-    sizes = [int(np.prod(shape)) * np.dtype(dtype).itemsize for shape, dtype in layout.values()]
-    starts = np.cumsum([0] + [-(-size // 64) * 64 for size in sizes])  # on cache lines
-    memory = mmap.mmap(memory_fd, max(1, int(starts[-1])))
-    return {
-        key: np.ndarray(shape, dtype, buffer=memory, offset=int(start))
-        for (key, (shape, dtype)), start in zip(layout.items(), starts, strict=False)
-    }
-
-
 class Simulator:
     """An environment, the history of what the policy sees of it, and the episode it is playing."""
 
     def __init__(self, setup: Setup, memory_fd: int) -> None:
         """Build the environment; raises `UserError` for an unknown environment or observation key."""
+        plugins.load(setup.plugins)
+        import_module_of(setup.env_id)
         self.env = make_env(setup.env_id, setup.env_kwargs)
         self.core = cast(Any, self.env.unwrapped)  # its images_in_step and observe are not Gymnasium's
         spaces, actions = self.env.observation_space, self.env.action_space
@@ -142,7 +94,7 @@ class Simulator:
         for key in setup.obs_keys:
             if key not in spaces.spaces:
                 raise unknown_name(f"observation of {setup.env_id}", key, spaces.spaces)
-        self.actions = actions
+        self.env_id, self.actions = setup.env_id, actions
         self.action_shape = actions.shape
         self.obs_steps = setup.obs_steps
         self.layout: Layout = {}
@@ -178,7 +130,7 @@ class Simulator:
                 raise UserError(f"nothing to record: {self.env} observes no images")
             self.video = EpisodeVideo(video, seed, self.fps)
         obs, _ = self.env.reset(seed=seed)
-        self.steps, self.return_, self.success = 0, 0.0, False
+        self.steps, self.return_, self.success = 0, 0.0, EpisodeSuccess(self.env_id)
         self._observe(obs, read=True)
         self.history.extend([self.history[-1]] * (self.obs_steps - 1))
         return self._share()
@@ -188,18 +140,17 @@ class Simulator:
         for left, action in zip(reversed(range(len(chunk))), chunk, strict=True):
             action = np.clip(action.astype(self.actions.dtype), self.actions.low, self.actions.high)
             obs, reward, terminated, truncated, info = self.env.step(action)
-            if "success" not in info:
-                raise UserError(f"{self.env} gives no info['success'], by which rollouts judge an episode")
             self.steps += 1
             self.return_ += float(reward)
-            self.success |= bool(info["success"])
+            self.success.note(info)
             done = terminated or truncated
             self._observe(obs, read=left < self.obs_steps and not done)
             if done:
+                success = self.success.result()
                 if self.video is not None:
-                    self.video.finish(self.success)
+                    self.video.finish(success)
                     self.video = None
-                return Finished(self.success, self.steps, self.return_)
+                return Finished(success, self.steps, self.return_)
         return self._share()
 
     def close(self) -> None:

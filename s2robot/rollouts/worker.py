@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from s2robot.rollouts.simulator import Ready, Setup, map_observations
+from s2robot.rollouts.messages import Ready, Setup, map_observations
+from s2robot.rollouts.safe_path import child_environment
 
 # Workers share the cores by being many: each one's libraries (OpenBLAS, OpenMP, Mesa's llvmpipe) stay
 # single-threaded.
@@ -37,11 +38,10 @@ class Worker:
         self.connection, theirs = Pipe()
         self._memory_fd = os.memfd_create("s2robot-observations")  # vanishes with its last user
         fds = theirs.fileno(), self._memory_fd
-        path = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", f"from s2robot.rollouts.simulator import serve; serve{fds}"],
+            [sys.executable, "-P", "-c", f"from s2robot.rollouts.simulator import serve; serve{fds}"],
             pass_fds=fds,
-            env={**os.environ, **THREADS, "PYTHONPATH": path},
+            env={**child_environment(), **THREADS},
             process_group=0,  # Ctrl-C is ours to handle, and `kill` takes a video's ffmpeg along
         )
         theirs.close()  # or its end would go unnoticed

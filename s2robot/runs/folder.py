@@ -21,7 +21,6 @@ from typing import Any
 
 import yaml
 
-from s2robot import parallel
 from s2robot.errors import UserError
 from s2robot.files import write_text
 
@@ -42,6 +41,8 @@ def start(run_dir: Path, config: Mapping[str, Any], resume: bool) -> None:
 
     Without `resume` an earlier training there is replaced, and with it what was evaluated of it.
     """
+    from s2robot import parallel  # imports PyTorch, which reading a run does not need
+
     if not parallel.is_main():
         return
     run_dir.mkdir(parents=True, exist_ok=True)
@@ -58,6 +59,8 @@ def stage(run_dir: Path, name: str) -> Iterator[None]:
     """Measure what happens inside as stage `name` of the run; nothing is recorded when it fails."""
     started = time.perf_counter()
     yield
+    from s2robot import parallel
+
     if not parallel.is_main():
         return
     run_dir.mkdir(parents=True, exist_ok=True)

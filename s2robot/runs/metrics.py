@@ -8,9 +8,6 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from torch.utils.tensorboard import SummaryWriter
-
-from s2robot import parallel
 from s2robot.errors import UserError
 from s2robot.files import write_text
 
@@ -29,6 +26,8 @@ class MetricsLog:
 
     def __init__(self, run_dir: Path, resumed_step: int) -> None:
         self._path = run_dir / "metrics.jsonl"
+        from torch.utils.tensorboard import SummaryWriter  # imports PyTorch, which reading does not need
+
         kept = [line for line in read(run_dir) if line["step"] <= resumed_step] if resumed_step else []
         write_text(self._path, "".join(json.dumps(line) + "\n" for line in kept))
         self._board = SummaryWriter(str(run_dir / "tensorboard"), purge_step=resumed_step + 1)
@@ -94,6 +93,8 @@ def open_log(
     run_dir: Path, resumed_step: int, config: Mapping[str, Any], wandb_project: str | None = None
 ) -> Iterator[Log]:
     """The log of a run; only the main process of several writes. `config` is plain data."""
+    from s2robot import parallel
+
     logs: list[Log] = []
     if parallel.is_main():
         logs.append(MetricsLog(run_dir, resumed_step))

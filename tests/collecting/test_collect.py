@@ -16,7 +16,9 @@ import robomimic.utils.obs_utils as obs_utils
 from robomimic.utils.dataset import SequenceDataset
 
 import envs
-from s2robot.collecting.collect import Collection, collect, disturb, episode_seed, resolve, run_attempt
+from s2robot.collecting.attempt import disturb, run_attempt
+from s2robot.collecting.collect import Collection, collect
+from s2robot.collecting.collection import episode_seed, resolve
 from s2robot.commands import cli
 from s2robot.errors import UserError
 

@@ -39,7 +39,7 @@ def test_command_renders_another_size_that_the_environment_then_has(demos_path: 
     )
     assert f"wrote {out}" in told.stdout
     demos = open_dataset(out)
-    assert demos.cameras == ["agentview"]
+    assert list(demos.cameras) == ["agentview"]
     assert demos.image_size("agentview") == (32, 48)
     env = gymnasium.make(demos.env_args["env_name"], **demos.env_args["env_kwargs"])
     assert env.observation_space["agentview_image"].shape == (32, 48, 3)

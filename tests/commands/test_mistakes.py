@@ -98,10 +98,6 @@ def other_image_size_than_said(file: h5py.File) -> None:
     file["data"].attrs["env_args"] = json.dumps(arguments)
 
 
-def no_environment(file: h5py.File) -> None:
-    del file["data"].attrs["env_args"]
-
-
 def nothing_to_train_on(file: h5py.File) -> None:
     del file["mask/train"]
     file["mask/train"] = np.array([], dtype="S8")
@@ -117,7 +113,6 @@ def no_demonstrations(file: h5py.File) -> None:
         (narrow_actions, ["takes actions of shape (7,)", "have 6"]),
         (oblong_frames, ["agentview_image of shape (64, 64, 3)", "wants (48, 64, 3)"]),
         (other_image_size_than_said, ["agentview_image of shape (96, 96, 3)", "wants (64, 64, 3)"]),
-        (no_environment, ["does not say its environment"]),
         (nothing_to_train_on, ["no demonstrations under data.train=train"]),
         (no_demonstrations, ["holds no demonstrations"]),
     ],

@@ -8,7 +8,7 @@ import scipy.stats
 from s2robot.commands import cli
 from s2robot.errors import UserError
 from s2robot.evaluation.comparison import compare, compare_folders, mcnemar_p, table
-from s2robot.types import EpisodeResult
+from s2robot.rollouts.results import EpisodeResult
 
 
 def episodes(successes: dict[int, bool]) -> list[EpisodeResult]:

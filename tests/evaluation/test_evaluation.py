@@ -8,7 +8,10 @@ from tiny_actor import TinyActor
 from tiny_env import LAZY
 
 from s2robot.errors import UserError
-from s2robot.evaluation.evaluation import evaluate, evaluation_seeds, read_episodes, wilson_interval
+from s2robot.evaluation.episodes_file import read_episodes
+from s2robot.evaluation.evaluation import evaluate
+from s2robot.evaluation.seeds import evaluation_seeds
+from s2robot.evaluation.success_rate import wilson_interval
 
 SEEDS = [11, 5, 8, 3, 7]
 

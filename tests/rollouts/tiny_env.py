@@ -18,7 +18,10 @@ SIZES = {"agentview": (8, 12), "wrist": (6, 6)}
 class TinyEnv(gymnasium.Env):
     metadata = {"render_modes": [], "render_fps": 5}  # noqa: RUF012
 
-    def __init__(self, log: str = "", trouble: str = "", trouble_seed: int = -1, once: str = "") -> None:
+    def __init__(
+        self, log: str = "", trouble: str = "", trouble_seed: int = -1, once: str = "", says: str = ""
+    ) -> None:
+        self.says = says
         self.log, self.trouble, self.trouble_seed, self.once = log, trouble, trouble_seed, once
         images = {f"{name}_image": Box(0, 255, (*size, 3), np.uint8) for name, size in SIZES.items()}
         self.observation_space = Dict(images | {"pos": Box(-1, 1, (2,), np.float32)})
@@ -38,8 +41,21 @@ class TinyEnv(gymnasium.Env):
             self._misbehave()
         self.pos = np.clip(self.pos + 0.2 * action, -1, 1)
         success = bool(self.pos[0] > 0.8)
-        info = {} if self.trouble == "silent" else {"success": success}
-        return self._observe(), float(self.pos[0]), success, self.count >= 20, info
+        done = success or self.count >= 20
+        return self._observe(), float(self.pos[0]), success, self.count >= 20, self._info(success, done)
+
+    def _info(self, success: bool, done: bool) -> dict[str, Any]:
+        """How success is said, by the name of the way."""
+        ways = {
+            "never": {},
+            "none": {"success": None},
+            "text": {"success": str(success)},
+            "vector": {"success": np.array([success, success])},
+            "array": {"success": np.array([success])},
+            "robomimic": {"is_success": {"task": success}},
+            "final": {"success": success} if done else {},
+        }
+        return ways.get(self.says, {"success": success})
 
     def close(self) -> None:
         self._tell("close")

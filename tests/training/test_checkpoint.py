@@ -253,7 +253,7 @@ def test_environment_of_a_checkpoint_imports_nothing(tmp_path: Path, monkeypatch
     (tmp_path / "evil_module.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
     spec = Spec.from_dict({**SPEC.to_dict(), "env_id": "evil_module:Env-v0"})
-    with pytest.raises(UserError, match="unknown environment"):
+    with pytest.raises(UserError, match="module 'evil_module' is not imported"):
         check_environment(spec, spec.env_id, spec.env_kwargs)
     assert "evil_module" not in sys.modules
 

@@ -10,8 +10,8 @@ from tiny_training import description, run_training, weights
 from s2robot.commands import train
 from s2robot.errors import UserError
 from s2robot.evaluation import selection
-from s2robot.evaluation.evaluation import evaluation_seeds
 from s2robot.evaluation.options import RolloutConfig
+from s2robot.evaluation.seeds import evaluation_seeds
 from s2robot.runs import checkpoint, metrics
 
 
@@ -65,5 +65,5 @@ def test_seeds_that_are_used_elsewhere_are_refused(seed: int, told: str) -> None
 
 
 def test_dataset_without_its_environment_cannot_be_rolled_out() -> None:
-    with pytest.raises(UserError, match=r"no environment 'Lift' here"):
+    with pytest.raises(UserError, match="not possible: unknown environment 'Lift'"):
         selection.selection_seeds(RolloutConfig(every=3), replace(SPEC, env_id="Lift"), training={})

@@ -13,9 +13,9 @@ from s2robot.datasets.lerobot.extras import EXTRAS, Extras
 from s2robot.datasets.lerobot.files import Folder
 from s2robot.datasets.lerobot.images import ImageColumn
 from s2robot.datasets.lerobot.info import INFO, read_info
-from s2robot.datasets.lerobot.opened import Opened
 from s2robot.datasets.lerobot.tables import Table
 from s2robot.datasets.lerobot.video import Video
+from s2robot.datasets.opened import Opened
 from s2robot.datasets.options import DataConfig
 from s2robot.datasets.problem import Problem
 from s2robot.errors import UserError, unknown_name

@@ -1,0 +1,79 @@
+"""Episodes in HDF5 files of their own, as ALOHA's recorder and its relatives write them, and DROID's.
+
+    episode_0.hdf5                    attrs: sim
+      action          (t, da)         DROID: a group, action/cartesian_position, action/gripper_position, ...
+      observations/   qpos (t, d), images/<camera> uint8 (t, h, w, 3) or JPEG streams padded to equal length
+                      (DROID: observation/robot_state/..., observation/camera/image/<camera>)
+
+Layout: record_episodes.py in https://github.com/tonyzhaozh/act.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from s2robot.datasets import hdf5, hdf5_arrays
+from s2robot.datasets.hdf5_source import Hdf5Source
+from s2robot.datasets.opened import Opened
+from s2robot.datasets.options import DataConfig
+from s2robot.datasets.problem import Problem
+from s2robot.datasets.source import SourceEpisode
+from s2robot.errors import UserError
+
+GROUPS = ("observations", "observation")
+OPEN_FILES = 8
+
+
+class Aloha(Hdf5Source):
+    """A folder with one file an episode, or one such file; a `Source`.
+
+    Raises `UserError` in one line for files that cannot be opened, or that have no observations.
+    """
+
+    format, version = "aloha", ""
+    actions: str | None = "action"
+    executed_actions: str | None = None
+    upright: bool | None = None
+    fps: float | None = None
+    env_args: Mapping[str, Any] | None = None
+    env_problem = ""
+    masks: Mapping[str, Sequence[str]] = {}
+    warnings: Sequence[Problem] = ()
+
+    def __init__(self, path: Path, options: DataConfig) -> None:
+        self.path = Path(path)
+        files = hdf5.files_with(self.path, GROUPS)
+        if not files:
+            hdf5.open_hdf5(self.path).close()  # says what is wrong with a file
+            raise UserError(f"{self.path} has no group 'observations': is this ALOHA's format?")
+        self._folders = hdf5.Folders(self.path, options.allow_links or ())
+        self._opened: Opened[h5py.File] = Opened(OPEN_FILES)
+        self.info: dict[str, Any] = {}
+        self.episodes = [self._episode(file) for file in files]
+        keys = self.episodes[0].arrays
+        self.observations = next(
+            f"{group}/" for group in GROUPS if any(k.startswith(f"{group}/") for k in keys)
+        )
+        if self.actions not in keys:
+            self.actions = None
+
+    @staticmethod
+    def found(path: Path) -> list[Path]:
+        """See `Format`: a file with a group of observations at its root, or a folder with such files."""
+        return [path] if hdf5.files_with(path, GROUPS) else []
+
+    def close(self) -> None:
+        self._opened.close()
+
+    def _array(self, episode: int, key: str) -> h5py.Dataset:
+        return self._file(self.episodes[episode].file)[key]
+
+    def _file(self, file: Path) -> h5py.File:
+        return self._opened.get(file, lambda: hdf5.open_hdf5(file))
+
+    def _episode(self, file: Path) -> SourceEpisode:
+        opened = self._file(file)
+        arrays = {key: hdf5_arrays.declare(array) for key, array in hdf5.arrays(opened, self._folders)}
+        return SourceEpisode(name=file.stem, file=file, arrays=arrays, info=dict(opened.attrs))

@@ -1,0 +1,48 @@
+"""What was decided for the user without being said: cameras, orientation, environment, tasks."""
+
+from s2robot.datasets.dataset import Dataset
+from s2robot.datasets.problem import Problem
+
+SHOWN = 3  # task texts in a message
+HOW = {"flip_rows": "rows are flipped", "rotate_180": "frames are turned by 180 degrees"}
+
+
+def chosen(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
+    """Errors (there are none) and a warning for each decision that may not be what the user wants."""
+    file = str(dataset.path)
+    warnings: list[Problem] = []
+    if dataset.options.cameras is None:
+        used = {camera.key for camera in dataset.cameras.values()}
+        left = [key for key, one in dataset.keys.arrays.items() if one.image_like and key not in used]
+        if left:
+            shown = [f"{key} ({dataset.keys.arrays[key].describe()})" for key in left]
+            warnings.append(Problem(f"no cameras and left alone: {', '.join(shown)}", file))
+    stored, who = dataset.stored_orientation()
+    transforms = {camera.transform for camera in dataset.cameras.values()} - {""}
+    if dataset.options.orientation is None and transforms:
+        problem = (
+            f"frames are stored {stored} ({who}) and {HOW[min(transforms)]}; "
+            f"data.orientation=upright takes them as they are stored"
+        )
+        warnings.append(Problem(problem, file))
+    if dataset.env_problem:
+        warnings.append(Problem(f"{dataset.env_problem}: there will be no rollouts", file))
+    if len(dataset.tasks) > 1 and dataset.options.task is None:
+        texts = ", ".join(map(repr, dataset.tasks[:SHOWN])) + (", ..." if len(dataset.tasks) > SHOWN else "")
+        problem = f"{len(dataset.tasks)} tasks ({texts}), which no policy reads; data.task=TEXT chooses one"
+        warnings.append(Problem(problem, file))
+    return [], warnings + _differing(dataset)
+
+
+def _differing(dataset: Dataset) -> list[Problem]:
+    """Warnings about sources that differ from the first one, whose word is taken."""
+    problems = []
+    for source in dataset.sources[1:]:
+        for what, mine, first in (
+            ("environment", source.env_args, dataset.source.env_args),
+            ("rate of steps", source.fps, dataset.source.fps),
+        ):
+            if mine != first:
+                problem = f"its {what} is another than that of {dataset.path}, which is taken"
+                problems.append(Problem(problem, str(source.path)))
+    return problems

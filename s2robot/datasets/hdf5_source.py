@@ -1,0 +1,33 @@
+"""What sources of HDF5 files have in common: how their arrays are read and told apart."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import h5py
+import numpy as np
+
+from s2robot.datasets import hdf5, hdf5_arrays
+from s2robot.datasets.source import SourceEpisode
+from s2robot.errors import UserError
+
+
+class Hdf5Source(ABC):
+    """A `Source` that knows the HDF5 dataset of each of its arrays."""
+
+    episodes: Sequence[SourceEpisode]
+
+    @abstractmethod
+    def _array(self, episode: int, key: str) -> h5py.Dataset:
+        """The HDF5 dataset of an array."""
+
+    def read(self, episode: int, key: str, start: int = 0, stop: int | None = None) -> np.ndarray:
+        """See `Source`."""
+        one = self.episodes[episode]
+        try:
+            return hdf5_arrays.read(self._array(episode, key), one.arrays[key], start, stop)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{one.file}: {one.name}, {key}: it cannot be read: {error}") from error
+
+    def identity(self, episode: int, key: str) -> str:
+        """See `Source`."""
+        return hdf5.identity(self._array(episode, key))

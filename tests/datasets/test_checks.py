@@ -1,0 +1,167 @@
+"""Faults are found when a dataset is opened: one line with file, demonstration, key, found and expected."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_files import demo, without, write
+
+from s2robot.datasets import open_dataset
+from s2robot.errors import UserError
+
+
+def changed(key: str, row: int, value: float) -> dict[str, np.ndarray]:
+    one = demo(seed=5)
+    one[key][row, 1] = value
+    return one
+
+
+REFUSED = {
+    "one row too few": (
+        demo(obs__robot0_eef_pos=np.zeros((5, 3))),
+        "robot0_eef_pos: found 5 rows, expected 6",
+    ),
+    "two rows too many": (
+        demo(obs__robot0_eef_pos=np.zeros((8, 3))),
+        "robot0_eef_pos: found 8 rows, expected 6",
+    ),
+    "another width": (
+        demo(obs__robot0_gripper_qpos=np.zeros((6, 6))),
+        r"robot0_gripper_qpos: found rows of shape \(6,\), expected \(2,\)",
+    ),
+    "other actions": (
+        demo(actions=np.zeros((6, 14))),
+        r"actions: found rows of shape \(14,\), expected \(7,\)",
+    ),
+    "a missing key": (without(demo(), "obs/robot0_eef_quat"), "robot0_eef_quat: it is not there"),
+    "a missing camera": (without(demo(), "obs/agentview_image"), "agentview_image: it is not there"),
+    "another size": (
+        demo(obs__agentview_image=np.zeros((6, 4, 6, 3), np.uint8)),
+        r"agentview_image: found rows of shape \(4, 6, 3\), expected \(8, 6, 3\)",
+    ),
+    "NaN in actions": (changed("actions", 3, np.nan), "actions: row 3, column 1 is nan, expected a finite"),
+    "infinity": (changed("obs/robot0_eef_pos", 2, np.inf), "robot0_eef_pos: row 2, column 1 is inf"),
+    "beyond float32": (changed("actions", 3, 1e300), "actions: row 3, column 1 is inf"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_fault_is_refused_with_its_place(case: str, tmp_path: Path) -> None:
+    wrong, told = REFUSED[case]
+    path = write(tmp_path / "d.hdf5", [demo(), demo(seed=1), wrong, demo(seed=2)])
+    with pytest.raises(UserError, match=f"^{path}: demo_2, .*{told}") as raised:
+        open_dataset(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_unselected_arrays_may_be_broken(tmp_path: Path) -> None:
+    path = write(tmp_path / "d.hdf5", [demo(obs__broken=np.full((2, 9), np.nan)), demo(seed=1)])
+    assert open_dataset(path).lengths == [6, 6]
+
+
+def test_an_observation_after_the_last_action_is_left_out_and_said(tmp_path: Path) -> None:
+    longer = np.random.default_rng(0).normal(size=(7, 3))
+    path = write(tmp_path / "d.hdf5", [demo(), demo(obs__robot0_eef_pos=longer), demo(seed=1)])
+    dataset = open_dataset(path)
+    np.testing.assert_array_equal(dataset.low_dim("robot0_eef_pos")[6:12], longer[:6].astype(np.float32))
+    assert len(dataset.low_dim("robot0_eef_pos")) == 18
+    assert [str(w) for w in dataset.warnings] == [
+        f"{path}: demo_1, obs/robot0_eef_pos: found 7 rows for 6 actions; the last, after the last action, "
+        "is left out"
+    ]
+
+
+def test_demonstrations_without_a_step_are_left_out_and_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "d.hdf5", [demo(), demo(0), demo(seed=1)])
+    dataset = open_dataset(path)
+    assert list(dataset.episodes) == ["demo_0", "demo_2"]
+    assert "demo_1, actions: it has 0 steps and is left out" in str(dataset.warnings[0])
+    with pytest.raises(UserError, match="all without a step"):
+        open_dataset(write(tmp_path / "e.hdf5", [demo(0)]))
+
+
+def test_names_of_any_form_are_in_natural_order(tmp_path: Path) -> None:
+    names = ["demo", "episode_10", "episode_9", "take-2b", "007"]
+    path = write(tmp_path / "d.hdf5", {name: demo(seed=i) for i, name in enumerate(names)})
+    assert list(open_dataset(path).episodes) == ["007", "demo", "episode_9", "episode_10", "take-2b"]
+
+
+@pytest.mark.parametrize(
+    ("actions", "told"),
+    [
+        (np.zeros((6, 8, 7)), r"one action, a vector of numbers"),
+        (np.array([b"left"] * 6), "expected numbers; it holds no numbers"),
+    ],
+)
+def test_actions_that_are_no_vectors_are_refused(actions: np.ndarray, told: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=told):
+        open_dataset(write(tmp_path / "d.hdf5", [demo(actions=actions)]))
+
+
+@pytest.mark.parametrize(
+    ("actions", "width", "told"),
+    [
+        (np.arange(6), 1, "actions are integers (int64)"),
+        (np.linspace(0, 1, 6), 1, "actions are of shape () a step"),
+        (np.linspace(0, 1, 42).reshape(6, 1, 7), 7, "actions are of shape (1, 7) a step, used as 7 numbers"),
+    ],
+)
+def test_unusual_actions_are_taken_and_said(
+    actions: np.ndarray, width: int, told: str, tmp_path: Path
+) -> None:
+    dataset = open_dataset(write(tmp_path / "d.hdf5", [demo(actions=actions)]))
+    np.testing.assert_array_equal(dataset.actions(), actions.reshape(6, width).astype(np.float32))
+    assert any(told in str(warning) for warning in dataset.warnings)
+
+
+def test_an_outlier_is_said_with_the_robust_range(tmp_path: Path) -> None:
+    path = write(tmp_path / "d.hdf5", [demo(60), changed("obs/robot0_eef_pos", 4, 5000), demo(60, seed=2)])
+    said = [str(warning) for warning in open_dataset(path).warnings]
+    assert len(said) == 1
+    assert (
+        "demo_1, obs/robot0_eef_pos: column 1 ranges over [" in said[0]
+        and "5000], 98 % of it over" in said[0]
+    )
+    assert "row 4" in said[0]
+
+
+MASKS = {
+    "absent": (
+        {"train": ["demo_0", "demo_7"], "valid": ["demo_1"]},
+        "mask/train: it names 1 demonstrations that",
+    ),
+    "empty": ({"train": ["demo_0"], "valid": []}, "mask/valid: it names no demonstration"),
+    "overlap": (
+        {"train": ["demo_0", "demo_1"], "valid": ["demo_1"]},
+        "mask/valid: 1 demonstrations of it are in mask/train as well: demo_1",
+    ),
+    "no validation": ({"train": ["demo_0"]}, "every tenth demonstration of mask/train is held out"),
+}
+
+
+@pytest.mark.parametrize("case", MASKS)
+def test_masks_that_are_unusual_are_said(case: str, tmp_path: Path) -> None:
+    masks, told = MASKS[case]
+    path = write(tmp_path / "d.hdf5", [demo(), demo(seed=1)], masks=masks)
+    said = [str(warning) for warning in open_dataset(path).warnings]
+    assert len(said) == 1 and told in said[0]
+
+
+def robosuite(delta: bool = True) -> dict[str, object]:
+    controller = {"type": "OSC_POSE", "control_delta": delta}
+    return {
+        "env_name": "Lift",
+        "type": 1,
+        "env_kwargs": {"controller_configs": controller, "control_freq": 20},
+    }
+
+
+def test_actions_that_look_absolute_without_a_word_are_not_guessed(tmp_path: Path) -> None:
+    actions = np.random.default_rng(0).uniform(-0.5, 0.5, (6, 7))
+    actions[:, 3] = 3.1
+    path = write(tmp_path / "d.hdf5", [demo(actions=actions)], robosuite())
+    with pytest.raises(UserError, match=r"rotations up to 3.1 .* data.absolute=true or data.absolute=false"):
+        open_dataset(path)
+    assert open_dataset(path, absolute=True).absolute
+    assert not open_dataset(path, absolute=False).absolute
+    assert open_dataset(write(tmp_path / "said.hdf5", [demo(actions=actions)], robosuite(False))).absolute
