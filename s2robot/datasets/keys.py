@@ -60,7 +60,7 @@ class Keys:
             if self.short(key) in PRIVILEGED or key.startswith(PRIVILEGED_GROUP):
                 raise UserError(f"{word} is privileged state of the simulator, no input of a policy")
             keys.append(self.number_key(word))
-        names = list(named) or [self.short(key) for key in keys]
+        names = list(named) or [self._name(word, key) for word, key in zip(words, keys, strict=True)]
         _no_clash(self.source, names, keys, "proprioception")
         return dict(zip(names, keys, strict=True))
 
@@ -105,6 +105,10 @@ class Keys:
         """The key that a word means: the key itself or its end; None if there is none."""
         prefix = self.source.observations
         return next((key for key in (word, prefix + word) if key in self.arrays), None)
+
+    def _name(self, word: str, key: str) -> str:
+        """Proprioception is called as an environment calls it where that was asked for: `robot0_eef_pos`."""
+        return word if key == self.source.observations + word else self.short(key)
 
     def _camera(self, word: str) -> str:
         """Key of a camera by its name or key; of any array, so that checks can say what is wrong with it."""

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from s2robot.datasets.lerobot import v2, v3
-from s2robot.datasets.lerobot.extras import EXTRAS, Extras
+from s2robot.datasets.lerobot.extras import EXTRA, Extras
 from s2robot.datasets.lerobot.files import Folder, check_mp4
 from s2robot.datasets.lerobot.images import BUFFER_BYTES, is_deep, is_image_column, open_image
 from s2robot.datasets.lerobot.info import INDEX_COLUMNS, INFO, Feature, Info
@@ -20,7 +20,6 @@ from s2robot.datasets.problem import Problem
 from s2robot.datasets.source import Recorded, SourceEpisode
 from s2robot.errors import UserError
 
-EXTRA = f"{EXTRAS}/"  # prefix of the keys of extra arrays; a feature's name cannot hold a '/'
 DEPTH = "depth, no colours"
 
 

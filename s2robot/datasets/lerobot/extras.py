@@ -24,6 +24,7 @@ from s2robot.datasets.lerobot.files import Folder, read_text
 from s2robot.errors import UserError
 
 EXTRAS = "extras"
+EXTRA = f"{EXTRAS}/"  # prefix of the keys of extra arrays; a feature's name cannot hold a "/"
 META, MASKS, EPISODES = "dataset_meta.json", "masks.json", "episodes.json"
 ARRAYS = ("arrays.npz", "states.npz")
 MODEL, EP_META = "model.xml.gz", "ep_meta.json"

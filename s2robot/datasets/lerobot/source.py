@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from s2robot.datasets.lerobot.catalogue import EXTRA, Catalogue
-from s2robot.datasets.lerobot.extras import EXTRAS, Extras
+from s2robot.datasets.lerobot.catalogue import Catalogue
+from s2robot.datasets.lerobot.extras import EXTRA, EXTRAS, Extras
 from s2robot.datasets.lerobot.files import Folder
 from s2robot.datasets.lerobot.images import ImageColumn
 from s2robot.datasets.lerobot.info import INFO, read_info
