@@ -13,7 +13,7 @@ def cli(words: Sequence[str]) -> None:
     """`s2robot encoders`."""
     parser = Parser(__name__, __doc__)
     parser.add_argument("names", nargs="*", help="default: all; also timm/<any name>")
-    parser.add_argument("--sizes", type=numbers, default=[224, 448], help="of S2 (default: 224,448)")
+    parser.add_argument("--sizes", type=numbers, help="of S2 (default: the tile and twice it)")
     parser.add_argument("--device", help="to measure on (default: the GPU if there is one)")
     parser.add_argument("--json", action="store_true", help="one JSON list and nothing else")
     arguments = parser.parse_with_plugins(words)

@@ -1,42 +1,73 @@
-"""Compute the features of a dataset's frames once, or plan, verify and check them."""
+"""Compute the features of a dataset's frames once, or plan, verify and check them.
+
+NAME=VALUE are options of encoder, features and data as `s2robot train` takes them, and composed in the same
+way, so that what is planned, built and checked is what a training with these options uses. --encoder,
+--sizes and so on are short forms of some of them.
+"""
+
+from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from s2robot.commands.cli.composition import Configurations, reason
+from s2robot.commands.cli.entry import typed
+from s2robot.commands.cli.options import TrainConfig
+from s2robot.commands.cli.overrides import check_overrides
 from s2robot.commands.cli.parser import Parser, comma_separated, numbers
-from s2robot.datasets import open_dataset
-from s2robot.datasets.dataset import Dataset
-from s2robot.device import choose_device
-from s2robot.encoders.cameras import CameraEncoders
-from s2robot.errors import UserError, unknown_name
-from s2robot.features.builder import build_with_report
-from s2robot.features.camera_store import CameraStore
-from s2robot.features.check import sample, verify
-from s2robot.features.options import FeaturesConfig
-from s2robot.features.plan import Plan, make_plan
-from s2robot.features.store import FeatureStore
-from s2robot.features.table import FeatureTable
-from s2robot.features.tiers import choose_tier
+from s2robot.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+
+    from s2robot.datasets.dataset import Dataset
+    from s2robot.encoders.cameras import CameraEncoders
+    from s2robot.features.camera_store import CameraStore
+    from s2robot.features.options import FeaturesConfig
+    from s2robot.features.plan import Plan
+
+WORDS = ("encoder", "features", "data", "experiment", "plugins")  # how a NAME may begin
+# Short form -> the option that it stands for, and how argparse reads it.
+SHORT_FORMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "encoder": ("encoder.name", {}),
+    "sizes": ("encoder.sizes", {"type": numbers, "metavar": "N,N"}),
+    "camera-sizes": ("encoder.camera_sizes", {"nargs": "+", "metavar": "CAMERA=N,N"}),
+    "grid": ("encoder.output_grid", {"type": numbers, "metavar": "GH,GW"}),
+    "weights": ("encoder.weights", {"metavar": "FILE"}),
+    "backend": ("encoder.backend", {}),
+    "cameras": ("data.cameras", {"type": comma_separated, "metavar": "NAME,..."}),
+    "dtype": ("features.dtype", {}),
+    "views": ("features.views", {"type": int, "metavar": "N"}),
+    "view-shift": ("features.view_shift", {"type": float}),
+    "view-colour": ("features.view_colour", {"type": float}),
+    "root": ("features.root", {"metavar": "FOLDER"}),
+}
 
 
 @dataclass(frozen=True)
 class Job:
-    """A dataset, the way of encoding it, and the command line that asked."""
+    """A dataset, the episodes and cameras of it that a training uses, and how they are encoded and stored."""
 
     source: Dataset
-    cameras: list[str]
+    episodes: list[int]
     encoders: CameraEncoders
     config: FeaturesConfig
     device: torch.device
-    asked: argparse.Namespace
+    quiet: bool  # no text: the one JSON object is printed
+
+    @property
+    def cameras(self) -> list[str]:
+        return list(self.source.cameras)
 
 
 @dataclass
@@ -52,22 +83,30 @@ class Summary:
 
 def cli(words: Sequence[str]) -> None:
     """`s2robot features`; its last line sums up, and with `--json` it is the only one."""
-    arguments = _parser().parse_with_plugins(words)
+    given = _parser().parse_with_plugins(words)
+    options = _options(given)
+
+    from s2robot.features.tiers import choose_tier
+
     start = time.monotonic()
-    job = _job(arguments)
-    if arguments.plan:
+    job = _job(options, given.device, given.json)
+    if given.plan:
         summary = _plan(job)
     else:
-        guard = arguments.verify or arguments.check is not None
-        summary = _guard(job) if guard else _build(job)
+        if given.verify:
+            summary = _verify(job)
+        elif given.check is not None:
+            summary = _check(job, given.check, given.seed, given.tolerance)
+        else:
+            summary = _build(job)
         summary.seconds = time.monotonic() - start
     tier = choose_tier(summary.bytes, job.device)
-    if arguments.json:
+    if given.json:
         plain = asdict(summary)
         print(json.dumps(plain | plain.pop("details") | {"tier": tier}))
         return
     print(
-        f"{summary.frames_encoded} frames {'to encode' if arguments.plan else 'encoded'}, "
+        f"{summary.frames_encoded} frames {'to encode' if given.plan else 'encoded'}, "
         f"{summary.frames_found} found, {summary.bytes} bytes ({tier} in training), {summary.seconds:.1f} s"
     )
 
@@ -75,62 +114,90 @@ def cli(words: Sequence[str]) -> None:
 def _parser() -> Parser:
     parser = Parser(__name__, __doc__)
     add = parser.add_argument
-    add("data", type=Path, help="robomimic HDF5 file")
-    add("--encoder", default="lite0", help="a name that `s2robot encoders` lists (default: lite0)")
-    add("--sizes", type=numbers, default=[224, 448], help="of S2 (default: 224,448)")
-    add("--camera-sizes", nargs="+", default=[], metavar="CAMERA=N,N", help="sizes of its own")
-    add("--cameras", type=comma_separated, metavar="NAME,...", help="names (default: all)")
-    add("--grid", type=numbers, metavar="GH,GW", help="cells (default: of the first size)")
-    add("--dtype", default="float16", help="float16 (default) or float32")
-    add("--views", type=int, default=1, help="of each frame, for training (default: 1)")
-    add("--view-shift", type=float, default=0.05, help="at most, of height and width")
-    add("--view-colour", type=float, default=0.2, help="brightness etc. times 1 -+ this")
-    add("--weights", type=Path, help="a file instead of the encoder's own weights")
-    add("--backend", default="auto", help="auto, torch, openvino or compile")
+    add("data", type=Path, help="data.path: a file, a folder or a glob in quotes")
+    add(
+        "words",
+        nargs="*",
+        metavar="NAME=VALUE",
+        help="e.g. encoder.tile=224 features.views=4",
+    )
+    for flag, (option, how) in SHORT_FORMS.items():
+        add(f"--{flag}", help=f"{option}: {_meaning(option)}".replace("%", "%%"), **how)
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
-    add("--root", type=Path, help="folder of the stores (default: in the cache)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--plan", action="store_true", help="say what it would take, build nothing")
     form.add_argument("--verify", action="store_true", help="read what is stored and compare checksums")
     form.add_argument("--check", type=int, metavar="N", help="encode N random frames again and compare")
-    add("--tolerance", type=float, default=2e-3, help="of --check, relative (default 2e-3)")
-    add("--seed", type=int, default=0, help="of --check")
+    add("--tolerance", type=float, help="of --check, relative (default: that of an evaluation)")
+    add("--seed", type=int, default=0, help="of --check (default: 0)")
     add("--json", action="store_true", help="one JSON object and nothing else")
     return parser
 
 
-def _job(asked: argparse.Namespace) -> Job:
-    source = open_dataset(asked.data, cameras=asked.cameras, proprio=[])
-    device = choose_device(asked.device)
-    own_sizes = camera_sizes(asked.camera_sizes)
-    cameras = list(source.cameras)
-    if unknown := sorted({*cameras, *own_sizes} - set(source.cameras)):
-        raise unknown_name(f"camera of {asked.data}", unknown[0], source.cameras)
-    if asked.grid is not None and len(asked.grid) != 2:
-        raise UserError(f"--grid is rows and columns of cells, e.g. 28,28, not {asked.grid}")
-    encoders = CameraEncoders(
-        asked.encoder,
-        asked.sizes,
-        own_sizes,
-        weights=asked.weights,
-        backend=asked.backend,
-        device=device,
-        output_grid=asked.grid,
-    )
-    config = FeaturesConfig(
-        dtype=asked.dtype,
-        views=asked.views,
-        view_shift=asked.view_shift,
-        view_colour=asked.view_colour,
-        root=asked.root,
-    )
-    return Job(source, cameras, encoders, config, device, asked)
+def _meaning(option: str) -> str:
+    group, _, name = option.partition(".")
+    options: Any = TrainConfig.__dataclass_fields__[group].default_factory
+    return options.__dataclass_fields__[name].metadata["meaning"]
+
+
+def _options(given: argparse.Namespace) -> TrainConfig:
+    """What `train` would be given by these words and short forms. Raises `UserError`."""
+    behind = [word for word in given.camera_sizes or () if word.startswith(tuple(f"{w}." for w in WORDS))]
+    words = [*given.words, *behind]  # --camera-sizes takes all words that follow it
+    configurations = Configurations("train", words)
+    named = [override.key_or_group for override in configurations.parse(words)]
+    for name, word in zip(named, words, strict=True):
+        if name.partition(".")[0] not in WORDS:
+            raise UserError(f"{word!r}: `s2robot features` takes options of {', '.join(WORDS)} alone")
+    composed = configurations.compose(check_overrides(configurations, words))
+    chosen: dict[str, Any] = {
+        "data.path": str(given.data),
+        "run_dir": "",
+    }  # nothing is written to a run folder
+    for flag, (option, _) in SHORT_FORMS.items():
+        if (value := getattr(given, flag.replace("-", "_"))) is not None:
+            if flag == "camera-sizes":
+                value = _camera_sizes([word for word in value if word not in behind])
+            chosen[option] = value
+            if flag == "grid" and len(value) != 2:
+                raise UserError(f"--grid is rows and columns of cells, e.g. 28,28, not {value}")
+    for option, value in chosen.items():
+        if twice := [name for name in named if f"{name}.".startswith(f"{option}.")]:
+            raise UserError(f"{option} is given twice; leave out {twice[0]}=...")
+        try:
+            OmegaConf.update(composed, option, value, merge=False)
+        except OmegaConfBaseException as error:
+            raise UserError(reason(error)) from error
+    options: TrainConfig = typed(composed)
+    return options
+
+
+def _job(options: TrainConfig, device_name: str, quiet: bool) -> Job:
+    from s2robot.datasets import open_dataset
+    from s2robot.device import choose_device
+    from s2robot.encoders.cameras import CameraEncoders
+
+    data = options.data
+    # of proprioception nothing is read here, so a file without any that train would take is no mistake
+    source = open_dataset(replace(data, proprio=[]) if data.proprio is None else data)
+    for warning in () if quiet else source.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    episodes = sorted({*reduce(list.__add__, source.splits(data.train, data.valid))})
+    if not episodes:
+        raise UserError(f"{data.path} has no demonstrations under data.train={data.train}")
+    device = choose_device(device_name)
+    encoders = CameraEncoders.from_config(options.encoder, device)
+    encoders.check_cameras(source.cameras)
+    return Job(source, episodes, encoders, options.features, device, quiet)
 
 
 def _build(job: Job) -> Summary:
-    asked = job.asked
+    from s2robot.features.builder import build_with_report
+
     reports = {
-        camera: build_with_report(job.source, camera, job.encoders, job.config, not asked.json)[1]
+        camera: build_with_report(job.source, camera, job.encoders, job.config, not job.quiet, job.episodes)[
+            1
+        ]
         for camera in job.cameras
     }
     return Summary(
@@ -143,47 +210,47 @@ def _build(job: Job) -> Summary:
 
 
 def _plan(job: Job) -> Summary:
-    plan = make_plan(job.source, job.cameras, job.encoders, job.config, job.device)
-    if not job.asked.json:
-        _print_plan(plan, job.asked.dtype)
+    from s2robot.features.plan import make_plan
+
+    plan = make_plan(job.source, job.cameras, job.encoders, job.config, job.device, job.episodes)
+    if not job.quiet:
+        _print_plan(plan, job.config.dtype)
     new = sum(camera.frames_to_encode for camera in plan.cameras)
     found = sum(camera.frames * camera.views for camera in plan.cameras) - new
     return Summary(new, found, plan.bytes, plan.seconds, {"plan": asdict(plan)})
 
 
-def _guard(job: Job) -> Summary:
-    """`--verify` (checksums) or `--check` (encoding again); raises UserError for what does not hold."""
-    opened = {c: CameraStore(job.source, c, job.encoders, job.config) for c in job.cameras}
-    tables = {camera: one.table() for camera, one in opened.items()}
-    details: dict[str, Any]
-    if job.asked.verify:
-        details = {
-            "verified_rows": {c: _verify(job.source, c, opened[c].store, tables[c]) for c in job.cameras}
-        }
-    else:
-        samples = sample(job.source, tables, job.asked.check, job.asked.seed)
-        details = {"largest_difference": verify(job.encoders, samples, job.asked.tolerance)}
-    if not job.asked.json:
-        for what, values in details.items():
-            for camera, value in values.items():
-                print(f"{camera}: {what.replace('_', ' ')} {value:.3g}")
-    found = sum(table.rows.numel() for table in tables.values())
-    return Summary(0, found, sum(table.nbytes for table in tables.values()), 0.0, details)
+def _verify(job: Job) -> Summary:
+    """Compare the checksums of what is stored; UserError naming the first frame where one does not hold."""
+    from s2robot.features.check import verify_rows
+
+    stored = _stored(job)
+    return _guarded(job, stored, "verified_rows", {c: verify_rows(one) for c, one in stored.items()})
 
 
-def _verify(source: Dataset, camera: str, store: FeatureStore, table: FeatureTable) -> int:
-    """The number of rows whose checksums hold; UserError naming the first frame where one does not."""
-    used = table.used_rows()
-    damaged = store.damaged_rows(used.tolist())
-    if damaged:
-        frame = int(np.isin(table.rows.numpy(), damaged).any(1).argmax())
-        episode = int(np.searchsorted(table.offsets, frame, side="right")) - 1
-        raise UserError(
-            f"feature store {store.folder} is damaged: {len(damaged)} of {len(used)} rows of {camera} have "
-            f"wrong checksums, first {source.episodes[episode]}, frame {frame - table.offsets[episode]}; "
-            f"delete the folder to encode them again"
-        )
-    return len(used)
+def _check(job: Job, frames: int, seed: int, tolerance: float | None) -> Summary:
+    """Encode some frames again; UserError if their features are not those that are stored."""
+    from s2robot.features.check import TOLERANCE, sample, verify
+
+    stored = _stored(job)
+    samples = sample(job.source, {camera: one.table() for camera, one in stored.items()}, frames, seed)
+    differences = verify(job.encoders, samples, TOLERANCE if tolerance is None else tolerance)
+    return _guarded(job, stored, "largest_difference", differences)
+
+
+def _stored(job: Job) -> dict[str, CameraStore]:
+    from s2robot.features.camera_store import CameraStore
+
+    return {c: CameraStore(job.source, c, job.encoders, job.config, job.episodes) for c in job.cameras}
+
+
+def _guarded(job: Job, stored: dict[str, CameraStore], what: str, values: dict[str, Any]) -> Summary:
+    if not job.quiet:
+        for camera, value in values.items():
+            print(f"{camera}: {what.replace('_', ' ')} {value:.3g}")
+    tables = [one.table() for one in stored.values()]
+    found = sum(len(table.frames) * table.views for table in tables)
+    return Summary(0, found, sum(table.nbytes for table in tables), 0.0, {what: values})
 
 
 def _print_plan(plan: Plan, dtype: str) -> None:
@@ -203,7 +270,7 @@ def _print_plan(plan: Plan, dtype: str) -> None:
     print(f"total: {plan.bytes / 2**20:.1f} MiB, will live in: {plan.tier}, about {plan.seconds:.0f} s")
 
 
-def camera_sizes(words: Sequence[str]) -> dict[str, list[int]]:
+def _camera_sizes(words: Sequence[str]) -> dict[str, list[int]]:
     """`wrist=112,224` for each camera with sizes of its own; UserError for anything else."""
     sizes = {}
     for word in words:

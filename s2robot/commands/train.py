@@ -20,7 +20,7 @@ from s2robot.datasets import open_dataset
 from s2robot.datasets.windows import Windows
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
-from s2robot.errors import UserError, unknown_name
+from s2robot.errors import UserError
 from s2robot.evaluation.selection import selection_seeds, success_rate
 from s2robot.features import build, place, sample
 from s2robot.policies import make_policy
@@ -65,9 +65,7 @@ def main(config: TrainConfig) -> None:
 
     encoders = CameraEncoders.from_config(config.encoder, device)
     config = replace(config, encoder=encoders.options)  # with sizes as numbers
-    for camera in encoders.named_cameras:
-        if camera not in demos.cameras:
-            raise unknown_name("camera in encoder.camera_sizes or camera_grids", camera, demos.cameras)
+    encoders.check_cameras(demos.cameras)
     check_head(config.policy.head, encoders.name, encoders.base.spec.prefix_tokens)
     env_id, env_kwargs = environment_of(demos.env_args)
     spec = Spec(

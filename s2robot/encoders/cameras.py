@@ -3,7 +3,7 @@
 Stores and rollouts both read frames through this object, so what a policy was trained on is what it sees.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from s2robot.encoders.network import NetworkEncoder
 from s2robot.encoders.options import CAMERAS, SCALES, EncoderConfig, from_recorded
 from s2robot.encoders.s2 import S2
-from s2robot.errors import UserError
+from s2robot.errors import UserError, unknown_name
 from s2robot.types import Features
 
 
@@ -51,6 +51,13 @@ class CameraEncoders:
     def named_cameras(self) -> list[str]:
         """The cameras that have settings of their own."""
         return sorted({*self.options.camera_sizes, *self.options.camera_grids})
+
+    def check_cameras(self, known: Iterable[str]) -> None:
+        """Raise UserError if a camera that has settings of its own is none of the `known`."""
+        cameras = list(known)
+        for camera in self.named_cameras:
+            if camera not in cameras:
+                raise unknown_name("camera in encoder.camera_sizes or camera_grids", camera, cameras)
 
     def encoder(self, camera: str) -> S2:
         """The encoder of a camera; any name is a camera, and has the common settings unless given its own."""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
+from s2robot.features.camera_store import CameraStore
 from s2robot.features.source import FrameSource
 from s2robot.features.table import FeatureTable
 
@@ -67,6 +68,22 @@ def verify(
             found.append(_difference(f"prefix tokens of {camera}", prefixes, stored, tolerance))
         differences[camera] = max(found)
     return differences
+
+
+def verify_rows(opened: CameraStore) -> int:
+    """The number of rows whose checksums hold; UserError naming the first frame where one does not."""
+    source, store, table = opened.source, opened.store, opened.table()
+    used = table.used_rows()
+    damaged = store.damaged_rows(used.tolist())
+    if damaged:
+        frame = int(np.isin(table.rows.numpy(), damaged).any(1).argmax())
+        episode = int(np.searchsorted(table.offsets, frame, side="right")) - 1
+        raise UserError(
+            f"feature store {store.folder} is damaged: {len(damaged)} of {len(used)} rows of "
+            f"{opened.camera} have wrong checksums, first {source.episodes[episode]}, frame "
+            f"{frame - table.offsets[episode]}; delete the folder to encode them again"
+        )
+    return len(used)
 
 
 def _difference(what: str, encoded: Sequence[Tensor | None], stored: Tensor, tolerance: float) -> float:

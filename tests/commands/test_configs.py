@@ -55,8 +55,9 @@ def test_every_encoder_can_be_chosen_at_sizes_that_it_takes() -> None:
         encoder = options_of("train", [f"encoder={name}", *NEEDED["train"]]).encoder
         spec = ENCODERS[name].untrained().spec
         assert encoder.name == name
-        assert encoder.sizes == [spec.tile, 2 * spec.tile]  # the second in native pixels, cut in four
-        assert spec.grid(*encoder.sizes) is not None
+        sizes = encoder.resolved(spec.tile, spec.stride).sizes
+        assert sizes == [spec.tile, 2 * spec.tile]  # the second in native pixels, cut in four
+        assert spec.grid(*sizes) is not None
 
 
 def test_options_of_the_eyes_and_of_the_store() -> None:

@@ -2,12 +2,16 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from s2robot.commands import cli
+from s2robot.commands.cli.entry import options_of
 from s2robot.datasets import open_dataset
+from s2robot.encoders.cameras import CameraEncoders
+from s2robot.features.camera_store import CameraStore
 
 KEYS = {"frames_encoded", "frames_found", "bytes", "seconds"}
 
@@ -16,7 +20,9 @@ KEYS = {"frames_encoded", "frames_found", "bytes", "seconds"}
 def features(monkeypatch, capsys, tmp_path, demos_path):
     def run(*options: str, data: Path = demos_path) -> tuple[str, str]:
         root = ["--root", str(tmp_path / "store"), "--device", "cpu"]
-        words = ["s2robot", "features", str(data), "--sizes", "32,64", *root, *options]
+        own = any(option.startswith("encoder.sizes=") for option in options)
+        sizes = [] if own else ["--sizes", "32,64"]
+        words = ["s2robot", "features", str(data), *sizes, *root, *options]
         monkeypatch.setattr("sys.argv", words)
         try:
             cli.main()
@@ -115,9 +121,49 @@ def test_mistakes_are_one_line(features, tmp_path, demos_path) -> None:
         (["--sizes", "32,x"], "argument --sizes"),
         (["--check", "0"], "are not stored"),
         (["--views", "0"], "a frame has 1 view or more, not 0"),
+        (["encoder.antialas=false"], "unknown option 'encoder.antialas'; did you mean 'encoder.antialias'"),
+        (["encoder=lite9"], "unknown encoder 'lite9'"),
+        (["encoder.antialias=perhaps"], "encoder.antialias"),
+        (["encoder.tile=230"], "encoder.tile=230 is no multiple of the 16 pixels"),
+        (["features.views=many"], "features.views"),
+        (["optim.steps=3"], "takes options of encoder, features, data, experiment, plugins alone"),
+        (["--dtype", "float32", "features.dtype=float32"], "features.dtype is given twice"),
+        (["--camera-sizes", "a=32", "encoder.camera_sizes.b=[32]"], "encoder.camera_sizes is given twice"),
+        (["data.path=other.hdf5"], "data.path is given twice"),
+        (["data.train=trian"], "did you mean 'train'?"),
     ):
         _, err = features(*options)
         assert message in err and err.count("\n") == 1
+
+
+def test_words_and_short_forms_are_the_same_options(features) -> None:
+    flags = ["--grid", "4,4", "--dtype", "float32", "--camera-sizes", "agentview=32", "--views", "2"]
+    words = ["encoder.output_grid=[4,4]", "features.dtype=float32", "encoder.camera_sizes.agentview=[32]"]
+    built = json.loads(features(*flags, "--json")[0])
+    found = json.loads(features(*words, "encoder.sizes=[32,64]", "features.views=2", "--json")[0])
+    assert found["folders"] == built["folders"] and found["frames_encoded"] == 0 < built["frames_encoded"]
+    other = json.loads(features(*flags, "encoder.antialias=false", "--json")[0])
+    assert other["folders"] != built["folders"] and other["frames_encoded"] == built["frames_encoded"]
+
+
+def test_what_training_uses_is_what_is_built_and_checked(features, demos_path, tmp_path, monkeypatch) -> None:
+    """The same words, planned, built and checked here, leave nothing to encode for `train`."""
+    words = ["encoder.merge=add", "encoder.tile=32", "encoder.sizes=[32,64]", "data.cameras=[agentview]"]
+    words += ["features.views=2", "data.valid=null", "encoder.backend=torch"]
+    plan = json.loads(features(*words, "--plan", "--json")[0])
+    built = json.loads(features(*words, "--json")[0])
+    dataset = open_dataset(demos_path)
+    used = sum(dataset.lengths[i] for i in dataset.splits("train", None)[0])
+    assert plan["frames_encoded"] == built["frames_encoded"]
+    assert built["frames_encoded"] + built["frames_found"] == 2 * used < 2 * sum(dataset.lengths)
+    assert json.loads(features(*words, "--check", "2", "--json")[0])["largest_difference"].keys() == {
+        "agentview"
+    }
+    options = options_of("train", [f"data.path={demos_path}", "run_dir=r", *words])
+    encoders = CameraEncoders.from_config(options.encoder, "cpu")
+    stored = replace(options.features, root=str(tmp_path / "store"))
+    episodes = dataset.splits(options.data.train, options.data.valid)[0]
+    assert not CameraStore(dataset, "agentview", encoders, stored, episodes).missing
 
 
 def test_a_copy_of_the_file_encodes_nothing(features, tmp_path, demos_path) -> None:

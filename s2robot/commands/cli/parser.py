@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
         """`parse_args` with an option `--plugins`, whose modules are imported afterwards."""
         told = "modules that register more, comma separated; installed plugins need no name"
         self.add_argument("--plugins", type=comma_separated, default=[], metavar="MODULE,...", help=told)
-        arguments = self.parse_args(words)
+        arguments = self.parse_intermixed_args(words)  # positional words before and after options
         plugins.load(arguments.plugins)
         return arguments
 
