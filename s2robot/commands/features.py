@@ -150,10 +150,8 @@ def _options(given: argparse.Namespace) -> TrainConfig:
         if name.partition(".")[0] not in WORDS:
             raise UserError(f"{word!r}: `s2robot features` takes options of {', '.join(WORDS)} alone")
     composed = configurations.compose(check_overrides(configurations, words))
-    chosen: dict[str, Any] = {
-        "data.path": str(given.data),
-        "run_dir": "",
-    }  # nothing is written to a run folder
+    # nothing is written to a run folder
+    chosen: dict[str, Any] = {"data.path": str(given.data), "run_dir": ""}
     for flag, (option, _) in SHORT_FORMS.items():
         if (value := getattr(given, flag.replace("-", "_"))) is not None:
             if flag == "camera-sizes":

@@ -77,22 +77,23 @@ def cost(
 
 def table(names: Sequence[str], sizes: Sequence[int] | None = None, device: str | None = None) -> list[str]:
     """Lines to print; an encoder that does not take these sizes says why."""
+    width = max(len(name) for name in ["encoder", *names]) + 2
     lines = [
-        f"{'encoder':<14}{'params':>9}{'tile':>6}  {'sizes':<9}{'tiles':>6}{'GFLOPs':>9}  {'features':<12}"
-        f"{'bytes/frame':>12}{'ms/frame':>12}  {'model':<42}licence"
+        f"{'encoder':<{width}}{'params':>9}{'tile':>6}  {'sizes':<9}{'tiles':>6}{'GFLOPs':>9}  {'features':<12}"
+        f"{'bytes/frame':>12}{'ms/frame':>12}  {'model':<43}licence"
     ]
     for name in names:
         try:
             row = cost(name, sizes, device)
         except UserError as error:
-            lines.append(f"{name:<14}{error}")
+            lines.append(f"{name:<{width}}{error}")
             continue
         features = f"{row.channels}x{row.grid[0]}x{row.grid[1]}"
         measured = f"{row.frame_ms:12.1f}" if row.frame_ms is not None else f"{'no weights':>12}"
         lines.append(
-            f"{name:<14}{row.parameters / 1e6:8.1f}M{row.tile:6}  {'+'.join(map(str, row.sizes)):<9}"
+            f"{name:<{width}}{row.parameters / 1e6:8.1f}M{row.tile:6}  {'+'.join(map(str, row.sizes)):<9}"
             f"{row.tiles:6}{row.gflops:9.1f}  {features:<12}{row.frame_bytes:12}{measured}  "
-            f"{row.about:<42}{row.licence}"
+            f"{row.about:<43}{row.licence}"
         )
     return lines
 
