@@ -6,14 +6,15 @@ from torch import Tensor, nn
 
 from s2robot.policies.options.base import NORMALISATIONS
 
-SMALLEST_SPREAD = 1e-4  # a dimension that varies less than this is a constant and is only shifted
+RESOLUTION = 1e-6  # of the magnitude of float32 numbers: what varies less only varies by rounding
+NOISE = 1e-4  # at most so much is taken for the noise of a constant, whatever the magnitude
 
 
 class Normalizer(nn.Module):
     """An affine map per dimension: `limits` onto [-1, 1], `gaussian` onto mean 0 and deviation 1.
 
-    A constant dimension maps to 0 and comes back exactly. Untrained, it is the identity, so that
-    weights can be loaded into it.
+    A constant dimension maps to 0 and comes back exactly; a range that is tiny but real is mapped as any
+    other. Untrained, it is the identity, so that weights can be loaded into it.
     """
 
     offset: Tensor
@@ -36,7 +37,7 @@ class Normalizer(nn.Module):
         else:
             offset, spread = values.mean(0), values.std(0, correction=0)
         self.offset.copy_(offset)
-        self.scale.copy_(torch.where(spread < SMALLEST_SPREAD, torch.ones_like(spread), spread))
+        self.scale.copy_(torch.where(spread < _noise(values), torch.ones_like(spread), spread))
         return self
 
     def forward(self, values: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
@@ -44,3 +45,13 @@ class Normalizer(nn.Module):
 
     def denormalize(self, values: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
         return values * self.scale + self.offset
+
+
+def _noise(values: Float[Tensor, "n d"]) -> Float[Tensor, "d"]:
+    """The spread below which a dimension is constant.
+
+    Rounding is relative to a dimension's own magnitude. A simulator's noise around zero (of a quaternion that
+    should be 0) is relative to the magnitude of the whole vector, and never above `NOISE`.
+    """
+    own = values.abs().amax(0)
+    return torch.maximum(RESOLUTION * own, (RESOLUTION * own.max()).clamp(max=NOISE))

@@ -35,3 +35,27 @@ def test_statistics_are_part_of_the_state() -> None:
 def test_unknown_mode_is_refused() -> None:
     with pytest.raises(ValueError, match="known: limits, gaussian"):
         Normalizer(3).fit(VALUES, "minmax")
+
+
+@pytest.mark.parametrize("mode", ["limits", "gaussian"])
+@pytest.mark.parametrize("centre", [0.0, 0.5])
+def test_a_tiny_but_real_range_is_normalised_like_any_other(mode: str, centre: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    values = torch.rand(50, 2, generator=generator, dtype=torch.float64) * 2 - 1
+    values[:, 1] = centre + 3e-5 * values[:, 1]
+    normalizer = Normalizer(2).fit(values.float(), mode)
+    normalized = normalizer(values.float())
+    assert normalized[:, 1].abs().max() >= 0.99
+    error = normalizer.denormalize(normalized + 0.01) - values  # a small error of a network stays small
+    assert error[:, 1].abs().max() < 0.02 * 3e-5
+
+
+@pytest.mark.parametrize("magnitude", [1e-6, 1.0, 1e5])
+def test_rounding_and_noise_are_no_range(magnitude: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    rest = magnitude * (torch.rand(50, 1, generator=generator) * 2 - 1)
+    rounding = magnitude * (1 + 1e-7 * torch.randn(50, 1, generator=generator))
+    noise = min(magnitude, 1.0) * 1e-9 * torch.randn(50, 1, generator=generator)
+    normalizer = Normalizer(3).fit(torch.cat([rest, rounding, noise], 1))
+    assert normalizer.scale[1:].tolist() == [1.0, 1.0]
+    assert normalizer.scale[0] != 1.0
