@@ -113,6 +113,7 @@ def main(config: TrainConfig) -> None:
             actions=actions[frames],
         )
     )
+    weights = demos.frame_weights(train_episodes)
     windows, valid = (
         Windows(
             features,
@@ -125,6 +126,7 @@ def main(config: TrainConfig) -> None:
             device,
             config.policy.obs_stride,
             config.policy.reads_prefix,
+            weights,
         )
         for episodes in (train_episodes, valid_episodes)
     )

@@ -16,6 +16,7 @@ from s2robot.datasets.presets import orientation, preset_of
 from s2robot.datasets.problem import Problem
 from s2robot.datasets.source import Recorded, Source
 from s2robot.datasets.splits import split
+from s2robot.datasets.weights import frame_weights
 from s2robot.errors import UserError, unknown_name
 
 
@@ -35,8 +36,14 @@ class Dataset:
     observation after the last one) lose it. Made by `open_dataset`, which checks what is used.
     """
 
-    def __init__(self, sources: Sequence[Source], options: DataConfig) -> None:
-        """Raises `UserError` for keys that are not there, or are several."""
+    def __init__(
+        self, sources: Sequence[Source], options: DataConfig, entries: Sequence[int] | None = None
+    ) -> None:
+        """`entries`: which entry of `data.path` each source comes from.
+
+        Raises `UserError` for keys that are not there, or are several.
+        """
+        self.entries = list(range(len(sources))) if entries is None else list(entries)
         self.sources, self.options = list(sources), options
         self.format, self.version = sources[0].format, sources[0].version
         self.path = sources[0].path
@@ -118,6 +125,13 @@ class Dataset:
         """The episode of a frame that is numbered through all episodes, and its number inside."""
         i = int(np.searchsorted(self.offsets, frame, side="right")) - 1
         return self.records[i], frame - int(self.offsets[i])
+
+    def frame_weights(self, episodes: Sequence[int]) -> Float[np.ndarray, "n"] | None:
+        """How often each frame of these episodes is drawn, by `data.weights`; None where all are alike."""
+        if self.options.weights is None:
+            return None
+        parts = np.array([one.part for one in self.records])
+        return frame_weights(self.options.weights, parts, self.entries, self.lengths, episodes)
 
     def image_size(self, camera: str) -> tuple[int, int]:
         """Height and width of a camera's frames, in pixels."""

@@ -35,9 +35,14 @@ def open_dataset(path: Paths | DataConfig, **options: Any) -> "Dataset":
 
     config = _config(path, options)
     sources: list[Source] = []
-    for one in _paths(config.path):
-        sources += [FORMATS[name](found, config) for name, found in _found(one, config.format)]
-    dataset = Dataset(sources, config)
+    entries: list[int] = []
+    for number, word in enumerate([config.path] if isinstance(config.path, str) else config.path):
+        for match in _matches(word):
+            found = [FORMATS[name](one, config) for name, one in _found(match, config.format)]
+            sources += found
+            entries += [number] * len(found)
+    _same_format(sources)
+    dataset = Dataset(sources, config, entries)
     for source in sources:
         dataset.warnings += source.warnings
     for errors, warnings in checks.all_of(dataset):
@@ -59,18 +64,24 @@ def _config(path: Paths | DataConfig, options: dict[str, Any]) -> DataConfig:
     return config
 
 
-def _paths(path: str | Sequence[str]) -> list[Path]:
-    """The paths of `data.path`, globs expanded."""
-    found: list[Path] = []
-    for word in [path] if isinstance(path, str) else path:
-        if Path(word).exists() or not glob.has_magic(word):
-            found.append(Path(word).expanduser())
-            continue
-        matches = sorted(map(Path, glob.glob(word, recursive=True)), key=lambda match: natural(str(match)))
-        if not matches:
-            raise UserError(f"data.path={word}: no file or folder matches")
-        found += matches
-    return found
+def _matches(word: str) -> list[Path]:
+    """The paths that an entry of `data.path` names: itself, or what its glob matches."""
+    if Path(word).exists() or not glob.has_magic(word):
+        return [Path(word).expanduser()]
+    matches = sorted(map(Path, glob.glob(word, recursive=True)), key=lambda match: natural(str(match)))
+    if not matches:
+        raise UserError(f"data.path={word}: no file or folder matches")
+    return matches
+
+
+def _same_format(sources: Sequence[Source]) -> None:
+    """Raise `UserError` for datasets of several formats."""
+    for source in sources:
+        if source.format != sources[0].format:
+            raise UserError(
+                f"{sources[0].path} is of format {sources[0].format} and {source.path} of {source.format}: "
+                f"convert one with `s2robot convert`"
+            )
 
 
 def _found(path: Path, wanted: str) -> list[tuple[str, Path]]:

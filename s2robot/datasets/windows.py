@@ -47,6 +47,7 @@ class Windows:
         device: torch.device | str = "cpu",
         obs_stride: int = 1,  # environment steps from one observation to the next
         prefix: bool = False,  # whether batches hold the prefix tokens, too
+        weights: np.ndarray | None = None,  # "n" over all frames: how often each is drawn; None: alike
     ) -> None:
         self.features, self.prefix = dict(features), prefix
         self.proprio = {key: torch.as_tensor(values, device=device) for key, values in proprio.items()}
@@ -59,6 +60,10 @@ class Windows:
             end.append(torch.full((stop - first,), stop))
         empty = [torch.empty(0, dtype=torch.long)]
         self._now = torch.cat(now or empty).to(device)  # w
+        # "w", running sum of the windows' weights on the CPU, None where all are alike
+        self.cumulative = None
+        if weights is not None and len(self._now):
+            self.cumulative = torch.from_numpy(weights).double()[self._now.cpu()].cumsum(0)
         self._start = torch.cat(start or empty).to(device)  # w
         self._end = torch.cat(end or empty).to(device)  # w
         self._back = torch.arange(1 - obs_steps, 1, device=device) * obs_stride  # to

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from s2robot import parallel
@@ -13,15 +13,22 @@ from s2robot.datasets.windows import Windows
 from s2robot.seeding import mixed_seed
 from s2robot.types import Batch
 
-VIEWS = 1  # sets the seed of the views apart from others of the same step
+VIEWS, DRAWN = 1, 2  # set the seeds of views and of weighted windows apart from others of the same step
 
 
-def windows_of_step(count: int, batch_size: int, seed: int, step: int) -> Int[Tensor, "b"]:
+def windows_of_step(
+    count: int, batch_size: int, seed: int, step: int, cumulative: Float[Tensor, "w"] | None = None
+) -> Int[Tensor, "b"]:
     """The windows of training step `step`: a function of its arguments, so resuming needs no state.
 
     Batches are cut from an endless row of shuffles of all windows; none is seen again before every
-    other one was seen.
+    other one was seen. Where windows have weights (`cumulative`: their running sum), each is drawn by them
+    from all.
     """
+    if cumulative is not None:
+        generator = torch.Generator().manual_seed(mixed_seed(seed, step, DRAWN))
+        drawn = torch.rand(batch_size, generator=generator, dtype=torch.float64) * cumulative[-1]
+        return torch.searchsorted(cumulative, drawn, right=True).clamp(max=count - 1)
     position = torch.arange(step * batch_size, (step + 1) * batch_size)
     epoch, place = position // count, position % count
     parts = [_shuffle(count, seed, e)[place[epoch == e]] for e in epoch.unique().tolist()]
@@ -52,7 +59,7 @@ def batches(
     """
 
     def order(step: int) -> tuple[Int[Tensor, "b"], Int[Tensor, "b"]]:
-        chosen = windows_of_step(len(windows), batch_size, seed, step)
+        chosen = windows_of_step(len(windows), batch_size, seed, step, windows.cumulative)
         return parallel.share(chosen), parallel.share(views_of_step(windows.views, batch_size, seed, step))
 
     if device.type == "cpu":

@@ -176,7 +176,9 @@ class _Recent:
         if finite.all():
             return
         first = step - len(self.steps) + int(finite.int().argmin())
-        windows = windows_of_step(len(self.windows), self.batch_size, self.seed, first)
+        windows = windows_of_step(
+            len(self.windows), self.batch_size, self.seed, first, self.windows.cumulative
+        )
         ends = list(accumulate(self.demos.lengths))
         seen = {bisect_right(ends, self.windows.frame(window)) for window in windows.tolist()}
         names = ", ".join(self.demos.episodes[episode] for episode in sorted(seen))
