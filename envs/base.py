@@ -1,7 +1,7 @@
 """What every tabletop task shares: scene, cameras, observations, episodes, exact state save and restore.
 
-A task subclasses `TabletopEnv`, names its `scene` (an MJCF file in `assets/`) and says how its objects are
-placed (`place_objects`), described (`object_state`) and judged (`is_success`).
+A task subclasses `TabletopEnv`, names its `scene` (an MJCF file in `assets/`) and defines how its objects are
+placed (`place_objects`), described (`object_state`) and when it is solved (`is_success`).
 """
 
 from collections.abc import Sequence
@@ -30,12 +30,12 @@ _STATE = (
     | mujoco.mjtState.mjSTATE_WARMSTART.value
     | mujoco.mjtState.mjSTATE_MOCAP_POS.value  # fixtures stand elsewhere in every episode
     | mujoco.mjtState.mjSTATE_MOCAP_QUAT.value
-    | mujoco.mjtState.mjSTATE_USERDATA.value  # what a task wants to remember, colours for one
+    | mujoco.mjtState.mjSTATE_USERDATA.value  # what a task keeps, such as colours
 )
 
 
 class TabletopEnv(ObservingEnv):
-    """A Panda arm at a table; the task classes say what there is to do and add to this documentation.
+    """A Panda arm at a table; the task classes define the goal and add to this documentation.
 
     Raises ValueError for an unknown camera and for an image size or control frequency that cannot be.
 
@@ -165,7 +165,7 @@ class TabletopEnv(ObservingEnv):
         raise NotImplementedError
 
     def restore_look(self) -> None:
-        """Gives the model the look that `self.data.userdata` remembers; called whenever the state is set."""
+        """Gives the model the look that `self.data.userdata` holds; called whenever the state is set."""
         if self._variation is not None:
             self._variation.apply(self.data.userdata[-variation.SIZE :])
 
@@ -239,7 +239,7 @@ class TabletopEnv(ObservingEnv):
         return self.get_state()
 
     def set_state(self, state: np.ndarray) -> None:
-        """Goes back to a state from `get_state`; the simulation then goes on bit for bit as it did.
+        """Goes back to a state from `get_state`; the simulation then continues bit for bit as before.
 
         Raises ValueError if `state` has another length (it is another scene's).
         """

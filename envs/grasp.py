@@ -1,4 +1,4 @@
-"""How scripted experts take a part from above: align, sink around it, close; from wherever both are."""
+"""How scripted experts grasp a part from above: align, descend, close; from any pose of both."""
 
 from dataclasses import dataclass
 
@@ -71,7 +71,7 @@ def nearest_yaw(yaw_rad: float, to_rad: float, sides: int) -> float:
 
 
 def _is_around(offset_m: np.ndarray, angle_rad: float, part: Part, closing: bool) -> bool:
-    """Whether the part is between the pads, `offset_m` (3,) in the grip frame; once closing, be patient."""
+    """Whether the part is between the pads, `offset_m` (3,) in the grip frame; less strict when `closing`."""
     half = part.half_width_m
     wide, high = half + PAD_M, part.half_height_m + PAD_M  # pad and part overlap up to here
     if closing:

@@ -12,8 +12,8 @@ Observation = dict[str, Any]  # key -> array
 class ObservingEnv(gymnasium.Env[Observation, np.ndarray]):
     """An environment that renders in `reset` and `step`, or only when its `observe` is called.
 
-    A subclass sets `image_size` and `camera_names`, says how it observes, and then `observation_space` from
-    `observed_space()`.
+    A subclass sets `image_size` and `camera_names`, implements `observe`, and then sets `observation_space`
+    from `observed_space()`.
     """
 
     image_size: tuple[int, int]

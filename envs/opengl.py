@@ -39,7 +39,7 @@ def _tell_mujoco() -> None:
 
 
 def _load_triton_first() -> None:
-    """Load the library of Triton, which torch imports when it likes, before Mesa's.
+    """Load the library of Triton, which torch may import at any time, before Mesa's.
 
     Both contain LLVM. Mesa's software renderer loads it with global symbols; a Triton that is loaded after
     that binds to them and crashes the process. The other way round both work.

@@ -21,7 +21,7 @@ GRIP_LEASH_M = 0.01  # how far the fingers' target may be ahead of them; times t
 JOINT_LEASH_RAD = np.array([0.03] * 4 + [0.2] * 3)  # the same for the arm: it pushes with a bounded force
 
 JOINT_STEP_RAD = np.array([0.5] * 4 + [0.8] * 3)  # most that a step turns a joint, near singular poses too
-JOINT_MARGIN_RAD = 0.06  # targets stay this far from the joint limits: room to brake
+JOINT_MARGIN_RAD = 0.06  # targets stay this far from the joint limits, a distance to brake in
 
 # Where the grip point may be sent (m): within reach, and pads above the table when pointing down.
 WORKSPACE_LOW = np.array([0.20, -0.45, 0.0105])
@@ -108,7 +108,7 @@ class Panda:
         As much of the motion is made as the arm can make: all, half, a quarter or none.
         """
         position, rotation = self._forward(q)
-        # The fence only stops motions that lead out of it: from outside, the way back is free.
+        # The workspace only stops motions out of it: from outside, the way back is free.
         low, high = np.minimum(WORKSPACE_LOW, position), np.maximum(WORKSPACE_HIGH, position)
         for share in (1.0, 0.5, 0.25):
             wanted = np.clip(position + share * move_m, low, high)

@@ -1,4 +1,4 @@
-"""The scripted expert of every task that puts a part where it belongs."""
+"""The scripted expert of every task that places a part at its goal."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from envs.panda import rotation_matrix
 from envs.placing import HEIGHT_TOLERANCE_M, PlaceTask, matrix_of
 from envs.servo import towards
 
-ROOM_M = 0.004  # between the part and what it passes over
+MARGIN_M = 0.004  # between the part and what it passes over
 CARRY_M = 0.03  # higher than that on the way
 LEAVE_M = 0.08
 PRECISION_RAD = 0.03
@@ -19,7 +19,7 @@ UP = np.array([0.0, 0.0, 1.0])
 
 
 class PlaceExpert:
-    """Takes the part, carries it over its goal, lowers it, lets go, leaves; from wherever arm and part are.
+    """Grasps the part, carries it over its goal, lowers and releases it, leaves; from any pose of both.
 
     The action depends on the current state alone. How high the part is carried follows from how far it
     still is from being aligned: a funnel above the goal.
@@ -34,8 +34,8 @@ class PlaceExpert:
         part, held = task.part(), task.is_gripped()
         closing, error, turn = approach(task.panda, task.data, part)
         if task.is_placed(task.drop_m if held else HEIGHT_TOLERANCE_M):
-            room = task.panda.finger_qpos(task.data).mean() - part.half_width_m
-            error = np.array([0.0, 0.0, LEAVE_M * np.clip(room / 0.005 - 1, 0.0, 1.0)])
+            gap = task.panda.finger_qpos(task.data).mean() - part.half_width_m
+            error = np.array([0.0, 0.0, LEAVE_M * np.clip(gap / 0.005 - 1, 0.0, 1.0)])
             return self._action(error, np.eye(3), gripper=-1.0)
         if held:
             error, turn = carry(task)
@@ -63,9 +63,9 @@ def carry(task: PlaceTask) -> tuple[np.ndarray, np.ndarray]:
         misalignment = max(misalignment, angle_of(turn) / PRECISION_RAD)
     if above_entry < -HEIGHT_TOLERANCE_M:
         misalignment /= 4  # inside, the walls align
-    height = np.clip(4 * (misalignment - 1), 0.0, 1.0) * (task.entry_m + ROOM_M)
+    height = np.clip(4 * (misalignment - 1), 0.0, 1.0) * (task.entry_m + MARGIN_M)
     error[2] += height + np.clip(2 * (off - 0.01), 0.0, CARRY_M)
-    error[:2] *= np.clip(max(above_entry / ROOM_M, 2 - misalignment), 0.0, 1.0)
+    error[:2] *= np.clip(max(above_entry / MARGIN_M, 2 - misalignment), 0.0, 1.0)
     return error, turn
 
 

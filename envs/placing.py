@@ -1,7 +1,7 @@
-"""What tasks share that put a part where it belongs and let go of it: scene, goal, success.
+"""What the tasks share that place a part at its goal and release it: scene, goal, success.
 
-A task subclasses `PlaceTask`. Its scene has a body `part` with a free joint of that name; `goal_pose` says
-where that body belongs. `envs.place_expert` solves all of them.
+A task subclasses `PlaceTask`. Its scene has a body `part` with a free joint of that name; `goal_pose` is
+the pose where that body is placed. `envs.place_expert` solves all of them.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ SHADE = 0.06  # red, green and blue of part and goal differ by up to this betwee
 
 
 class PlaceTask(TabletopEnv):
-    """A part is taken, carried to its goal and let go.
+    """A part is grasped, carried to its goal and released.
 
     ## Observation space
     | `object`                   | (17,)     | privileged: part position, part orientation xyzw,  |
@@ -42,7 +42,7 @@ class PlaceTask(TabletopEnv):
     tolerance_m: float  # placed means this near the goal along each of its horizontal axes
     entry_m: float = 0.0  # lower than this above the goal, the part is inside something
     half_size: float  # of a cube
-    drop_m: float = 0.002  # the part may be let go from this high
+    drop_m: float = 0.002  # the part may be released from this high
     precision_m: float  # the part may be lowered when it is this near
 
     def __init__(self, **kwargs: Any) -> None:
@@ -55,16 +55,16 @@ class PlaceTask(TabletopEnv):
     # What a task gives.
 
     def goal_pose(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where the part belongs: position (3,) m and orientation wxyz (4,)."""
+        """The part's goal: position (3,) m and orientation wxyz (4,)."""
         raise NotImplementedError
 
     def part(self) -> Part:
-        """How the gripper takes the part: it is a cube of `half_size` unless the task says otherwise."""
+        """How the gripper takes the part: it is a cube of `half_size` unless the task overrides this."""
         cube = self.data.body("part")
         return Part(cube.xpos, cube.xmat.reshape(3, 3), self.half_size, self.half_size)
 
     def draw_shades(self, rng: np.random.Generator, part_rgb: np.ndarray | None = None) -> None:
-        """Gives part (its colour in the scene if not told) and fixtures the shades of this episode."""
+        """Gives part (its colour in the scene unless given) and fixtures the shades of this episode."""
         rgb = self._rgba[self._part_geoms[0], :3] if part_rgb is None else part_rgb
         self.data.userdata[:6] = rng.uniform(-SHADE, SHADE, 6) + np.append(rgb, np.zeros(3))
 
@@ -88,7 +88,7 @@ class PlaceTask(TabletopEnv):
         return self.is_placed() and self.pads_touching(self._part_geoms) == 0
 
     def is_placed(self, height_tolerance_m: float = HEIGHT_TOLERANCE_M) -> bool:
-        """Whether the part is where it belongs, let go or not."""
+        """Whether the part is at its goal, released or not."""
         goal, goal_wxyz = self.goal_pose()
         off = matrix_of(goal_wxyz).T @ (self.data.body("part").xpos - goal)
         return bool((np.abs(off) <= [self.tolerance_m, self.tolerance_m, height_tolerance_m]).all())

@@ -12,7 +12,7 @@ MAX_EPISODE_STEPS = 100
 
 
 class Expert(Protocol):
-    """A scripted solution: looks at the privileged state of `env`, says what to do now, float32 (7,)."""
+    """A scripted solution: the action for the current privileged state of `env`, float32 (7,)."""
 
     def __call__(self, env: gymnasium.Env[Any, Any]) -> np.ndarray: ...
 

@@ -34,7 +34,7 @@ _RGB = mujoco.mjtTextureRole.mjTEXROLE_RGB.value
 
 
 def edit_scene(spec: mujoco.MjSpec) -> None:
-    """Gives a scene the textures it may show, and room in its state for what is drawn."""
+    """Gives a scene the textures it may show, and space in its state for the drawn numbers."""
     spec.nuserdata = max(spec.nuserdata, 0) + SIZE
     for name, options in TEXTURES.items():
         spec.add_texture(

@@ -1,4 +1,4 @@
-"""robosuite's tasks through the interface of our own; the package robosuite is asked for when one is made.
+"""robosuite's tasks through the interface of our own; the package robosuite is needed when one is made.
 
 env = gymnasium.make("envs:s2robot/robosuite-Lift-v0", image_size=448)   # pip install 's2robot[robosuite]'
 """

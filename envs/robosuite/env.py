@@ -15,7 +15,7 @@ from envs.robosuite.frames import StoredScene
 
 MISSING = "robosuite's tasks need the package robosuite: pip install 's2robot[robosuite]'"
 CAMERAS = ("agentview", "robot0_eye_in_hand")
-# What is ours to say: nothing is rendered by robosuite, episodes end where Gymnasium says.
+# Settings that we decide: robosuite renders nothing, and Gymnasium ends the episodes.
 FIXED = {
     "has_renderer": False,
     "has_offscreen_renderer": False,
@@ -107,7 +107,7 @@ class RobosuiteEnv(ObservingEnv):
     ) -> tuple[Observation, dict[str, Any]]:
         super().reset(seed=seed)
         self.sim_env.rng = np.random.default_rng(self.np_random.integers(2**63))
-        self.sim_env.placement_initializer = None  # made anew, with the new generator
+        self.sim_env.placement_initializer = None  # made again, with the new generator
         self._drop_scene()
         self.sim_env.reset()
         return self.step_observation(), self._info()
@@ -208,7 +208,7 @@ def _make(
     """The arguments of `robosuite.make` that are kept with a dataset, and what it makes of them."""
     if not is_installed():
         raise gymnasium.error.DependencyNotInstalled(MISSING)
-    logging.disable(logging.WARNING)  # it speaks of macros, controllers and robots that nobody asked for
+    logging.disable(logging.WARNING)  # warnings about macros, controllers and robots
     try:
         return _made(task, control_freq, reward_type, given)
     finally:

@@ -1,4 +1,4 @@
-"""Lifts robosuite's cube: above it, turned with it, down around it, close, up; from wherever both are."""
+"""Lifts robosuite's cube: above it, aligned, down, close, up; from any pose of both."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ LIFT_M = 0.10
 
 
 class LiftExpert:
-    """The action depends on the current state alone, so it corrects whatever disturbs it."""
+    """The action depends on the current state alone, so it corrects every disturbance."""
 
     def __init__(self, seed: int = 0) -> None:
         self._pace = float(np.random.default_rng(seed).uniform(0.9, 1.1))

@@ -26,9 +26,9 @@ class PegInsertion(PlaceTask):
 
     ## Description
     An orange peg, 3 x 3 x 5 cm, stands upright in reach, and so does a board, 2 cm thick, with a square hole
-    through it that is 2 mm wider than the peg. The peg belongs in the hole, down to the table. The expert
-    corrects what it can, but a peg that has been knocked over stays down and the hole asks for a steady
-    hand: demonstrations are collected with little noise.
+    through it that is 2 mm wider than the peg. The peg is to be put into the hole, down to the table. The
+    expert cannot set up a peg that has been knocked over, and the hole needs precise motions: demonstrations
+    are collected with little noise.
 
     ## Starting state
     Peg and hole anywhere in 22 x 30 cm around (0.50, 0), at least 13 cm apart, each turned by up to 30

@@ -15,7 +15,7 @@ from envs.servo import towards
 START_CENTRE_M = np.array([0.50, 0.0])
 START_SIZE_M = np.array([0.25, 0.30])
 LIFT_M = 0.10
-LIFT_MARGIN_M = 0.03  # the expert lifts this much higher than asked
+LIFT_MARGIN_M = 0.03  # the expert lifts this much higher than the goal
 
 
 class Pick(TabletopEnv):
@@ -80,7 +80,7 @@ class Pick(TabletopEnv):
 
 
 class PickExpert:
-    """Goes above the cube, turns with it, sinks around it, closes, lifts; from wherever arm and cube are.
+    """Moves above the cube, aligns, descends, closes, lifts; from any pose of arm and cube.
 
     The action depends on the current state alone and is continuous but for opening and closing, so that a
     policy can learn it from what it sees and it is the right correction after any disturbance.

@@ -1,9 +1,9 @@
 """Demonstrations of a scripted expert, written in robomimic's format by parallel processes.
 
 Attempt k of a collection with seed s resets the environment with `episode_seed(s, k)` and draws its
-disturbances from the same number, so an attempt is the same whoever runs it. Each is written to a file
-of its own in `<out>.parts/`; when there are enough, the first ones in order of k are copied into one
-file. A killed collection therefore goes on where it stopped and ends with the same content.
+disturbances from the same number, so an attempt does not depend on the process that runs it. Each is written
+to its own file in `<out>.parts/`; when there are enough, the first ones in order of k are copied into one
+file. A killed collection therefore continues where it stopped and ends with the same content.
 """
 
 import itertools
@@ -127,7 +127,7 @@ def _name(attempt: int) -> str:
 
 
 def _settings_of(out: Path) -> str:
-    """The settings that a dataset was collected with, as JSON; empty for one made otherwise."""
+    """The settings that a dataset was collected with, as JSON; empty for one that was not collected."""
     if not h5py.is_hdf5(out):
         raise UserError(f"{out} exists and is not an HDF5 file; choose another --out")
     with h5py.File(out, "r") as file:

@@ -36,14 +36,14 @@ def episode_seed(collection_seed: int, attempt: int) -> int:
 
 
 def resolve(collection: Collection) -> Collection:
-    """The collection with every setting named, as environment and task themselves tell them.
+    """The collection with every setting filled in from the environment and the task.
 
     Raises `UserError` for settings that cannot be carried out.
     """
     if collection.env_id not in envs.KNOWN:
         raise unknown_name("environment", collection.env_id, envs.KNOWN)
     if collection.episodes < 1:
-        raise UserError(f"--episodes {collection.episodes}: at least one demonstration is wanted")
+        raise UserError(f"--episodes {collection.episodes}: it must be at least 1")
     if collection.seed < 0:
         raise UserError(f"--seed {collection.seed}: seeds start at 0")
     try:
@@ -60,7 +60,7 @@ def resolve(collection: Collection) -> Collection:
 
 
 def _settings(env: gymnasium.Env) -> dict[str, Any]:
-    """The arguments that an environment was made with, as far as it tells them."""
+    """The arguments that an environment was made with, as far as it has them as attributes."""
     settings: dict[str, Any] = {}
     if isinstance(env, ObservingEnv):
         settings["image_size"] = list(env.image_size)

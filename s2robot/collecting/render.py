@@ -1,4 +1,4 @@
-"""Image observations of a dataset, rendered anew from its states: another size, other cameras.
+"""Image observations of a dataset, rendered from its states: another size, other cameras.
 
 Works for what `s2robot collect` writes and for robomimic's datasets of robosuite. Everything else in the
 file is copied; images that were there are left out. Each demonstration is written to a file of its own in
@@ -30,7 +30,7 @@ OBSERVATIONS = ("obs", "next_obs")
 
 
 class Scene(Protocol):
-    """Something that states of a demonstration can be shown in."""
+    """A scene that renders the states of a demonstration."""
 
     cameras: tuple[str, ...]
 
@@ -69,7 +69,7 @@ def render(data: Path, out: Path, size: tuple[int, int], cameras: Sequence[str] 
     if out.exists():
         raise UserError(f"{out} exists; delete it or change --out")
     if not h5py.is_hdf5(data):
-        raise UserError(f"{data} is not there or not an HDF5 file; a robomimic dataset (.hdf5) is wanted")
+        raise UserError(f"{data} does not exist or is no HDF5 file; it must be a robomimic dataset (.hdf5)")
     if min(size) < 1:
         raise UserError(f"--size {size[0]} {size[1]}: frames have at least one pixel")
     with h5py.File(data, "r") as source:
@@ -80,7 +80,7 @@ def render(data: Path, out: Path, size: tuple[int, int], cameras: Sequence[str] 
         resolve(env_id)
         chosen = tuple(cameras if cameras is not None else env_kwargs.get("cameras") or ())
         if not chosen:
-            raise UserError(f"{data} names no camera; say which with --cameras")
+            raise UserError(f"{data} names no camera; give --cameras")
         info = data.stat()
         file_id = [str(data.resolve()), info.st_size, info.st_mtime_ns]
         parts = claim_parts(out, json.dumps({"data": file_id, "size": list(size), "cameras": list(chosen)}))
@@ -98,7 +98,7 @@ def render(data: Path, out: Path, size: tuple[int, int], cameras: Sequence[str] 
 def _read(source: h5py.File, path: Path) -> tuple[dict[str, Any], list[str]]:
     """The file's `env_args` and the names of its demonstrations."""
     if "data" not in source or "env_args" not in source["data"].attrs:
-        raise UserError(f"{path} does not say its environment (attribute data.env_args)")
+        raise UserError(f"{path} does not name its environment (attribute data.env_args)")
     demos = sorted(source["data"], key=lambda name: int(name.rpartition("_")[2]))
     for name in demos:
         if "states" not in source["data"][name]:
@@ -145,7 +145,7 @@ def _add_frames(
 
 
 def _join(source: h5py.File, parts: Path, demos: list[str], out: Path, env_args: dict[str, Any]) -> None:
-    """Put the parts into one file, with what the dataset says of all of them."""
+    """Put the parts into one file, with the attributes and masks of the dataset."""
     with h5py.File(out, "w") as file:
         data = file.create_group("data")
         data.attrs.update({key: value for key, value in source["data"].attrs.items() if key != "collection"})

@@ -93,7 +93,9 @@ def claim_parts(out: Path, settings: str) -> Path:
     if note.exists():
         must_match(note.read_text(), settings, parts)
     elif any(path.suffix != SCRATCH_SUFFIX for path in parts.iterdir()):
-        raise UserError(f"{parts} does not say what its parts were made with; delete it or change --out")
+        raise UserError(
+            f"{parts} has no settings.json, so its parts may be another job's; delete it or change --out"
+        )
     else:
         write_text(note, settings)
     return parts
@@ -104,7 +106,9 @@ def must_match(found: str, wanted: str, where: Path) -> None:
     old, new = json.loads(found), json.loads(wanted)
     differing = [f"{key} is {old.get(key)!r}, not {new[key]!r}" for key in new if old.get(key) != new[key]]
     if differing:
-        raise UserError(f"{where} was made otherwise: {'; '.join(differing)}; delete it or change --out")
+        raise UserError(
+            f"{where} was made with other settings: {'; '.join(differing)}; delete it or change --out"
+        )
 
 
 def write_obs(group: h5py.Group, key: str, values: np.ndarray) -> None:

@@ -22,7 +22,7 @@ SHOWN = 10  # seeds that are listed in a table or a message
 
 @dataclass(frozen=True)
 class Comparison:
-    """What paired episodes of `a` and `b` tell."""
+    """The result of paired episodes of `a` and `b`."""
 
     episodes: int
     successes: tuple[int, int]  # of a, of b
@@ -85,7 +85,7 @@ def compare_folders(a: Path, b: Path) -> Comparison:
 
 
 def table(comparison: Comparison, a: str, b: str) -> list[str]:
-    """Lines that say what a comparison says, for a person; `a` and `b` name the two."""
+    """A comparison as lines of text; `a` and `b` name the two."""
     width = max(len(a), len(b))
     lines = []
     columns = zip((a, b), comparison.successes, comparison.success_rates, comparison.ci95, strict=True)
@@ -120,7 +120,7 @@ def _plan(folder: Path) -> Mapping[str, Any]:
     try:
         plan = json.loads(file.read_text())
     except (OSError, ValueError) as error:
-        raise UserError(f"{file} does not tell the environment: {error}") from error
+        raise UserError(f"{file} does not name the environment: {error}") from error
     if not isinstance(plan, dict):
-        raise UserError(f"{file} does not tell the environment: it holds no JSON object")
+        raise UserError(f"{file} does not name the environment: it holds no JSON object")
     return plan

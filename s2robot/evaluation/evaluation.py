@@ -40,9 +40,9 @@ def evaluate(
 ) -> Summary:
     """Run one episode a seed into `out_dir`, film the first `videos`, and sum up.
 
-    `identity` (plain JSON) tells what else decides the outcome, such as a hash of the weights. With
-    it, an evaluation that was interrupted is carried on when run again with the same environment,
-    seeds, batch and identity; without it, or when it had finished, it starts anew. `rollout_options` and
+    `identity` (plain JSON) holds what else decides the outcome, such as a hash of the weights. With it, an
+    interrupted evaluation continues when it is run again with the same environment, seeds, batch and
+    identity; without it, or when it had finished, it starts again. `rollout_options` and
     errors are those of `s2robot.rollouts.episodes.iter_episodes`.
     """
     if not seeds:

@@ -1,4 +1,4 @@
-"""One page about a run: how often it succeeds, what it looked like, how it was trained.
+"""One page about a run: its success rates, its videos, its training curves.
 
 `report.html` is made from the files of the run folder and nothing else. It opens offline: style,
 script and curves are inside, the videos are linked by their path within the folder.
@@ -29,7 +29,7 @@ GREY = "#8a8f98"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a folder below `eval/` tells."""
+    """The content of a folder below `eval/`."""
 
     name: str
     planned: int

@@ -1,8 +1,8 @@
-"""Rollouts while training, which choose the checkpoint `best` and are not what is reported.
+"""Rollouts during training: they choose the checkpoint `best` and are not the success rate to report.
 
-The best of many checkpoints on some seeds looks better on them than it is. So their seeds are neither those
-of the demonstrations nor those that `eval.py` reports on: they are kept in the checkpoint, and it refuses
-them.
+The best of many checkpoints on some seeds has a higher success rate on them than on others. So these seeds
+are neither those of the demonstrations nor those of evaluations: they are kept in the checkpoint, and `eval`
+refuses them.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -22,7 +22,7 @@ from s2robot.types import Spec
 
 
 def selection_seeds(config: RolloutConfig, spec: Spec, training: Collection[int]) -> list[int]:
-    """The seeds of the rollouts while training, none if there are to be none.
+    """The seeds of the rollouts during training, none if `rollout.every` is 0.
 
     Raises `UserError` where nothing can be rolled out and for seeds that are used elsewhere.
     """

@@ -10,7 +10,7 @@ from s2robot.rollouts.results import EpisodeResult
 
 @dataclass(frozen=True)
 class Summary:
-    """What `summary.json` says."""
+    """The content of `summary.json`."""
 
     env_id: str
     episodes: int

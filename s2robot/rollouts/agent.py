@@ -1,4 +1,4 @@
-"""A policy with its eyes: raw observations in, actions out. What rollouts act with."""
+"""A policy with its encoders: raw observations in, actions out. What rollouts act with."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -56,7 +56,8 @@ class Agent:
             if self.policy.config.reads_prefix and features.prefix is not None:
                 seen[prefix_key(camera_of(key))] = features.prefix.to(self.device).unflatten(0, (b, to))
         for key in self.policy.spec.proprio:
-            seen[key] = torch.as_tensor(np.asarray(obs[key], dtype=np.float32), device=self.device)
+            values = torch.as_tensor(np.asarray(obs[key], dtype=np.float32), device=self.device)
+            seen[key] = values.reshape(*values.shape[:2], -1)  # b to d
         # On a CPU one thread: the simulators have the other cores, and a policy's many small operations would
         # wait for a second thread that is not scheduled. It also makes the numbers independent of the cores.
         with torch_threads(1) if self.device.type == "cpu" else nullcontext():

@@ -1,6 +1,6 @@
-"""ACT's temporal ensembling: ask after every step, execute the average of all that was said about now.
+"""ACT's temporal ensembling: decide after every step, execute the average of all predictions for this step.
 
-    asked at    t-2   a  a  a  a
+    decided at  t-2   a  a  a  a
                 t-1      a  a  a  a
                 t           a  a  a  a
     executed at t           x            the mean of three, the older the heavier (by exp(-m) a step)
@@ -24,8 +24,8 @@ class TemporalEnsemble:
     """An `Actor` that averages the chunks of another one.
 
     `m` is the paper's: the weight of the i-th oldest prediction is exp(-m i), so 0 is the plain mean and a
-    larger one trusts the older predictions more. What an episode was told before travels in its state.
-    Raises `UserError` unless `m` is finite and the actor is asked after every action.
+    larger one trusts the older predictions more. Earlier predictions are kept in the episode's state.
+    Raises `UserError` unless `m` is finite and the actor executes one action of each chunk.
     """
 
     def __init__(self, actor: Actor, m: float) -> None:
@@ -46,12 +46,12 @@ class TemporalEnsemble:
         # An episode's state: the actor's own, and what is left of earlier chunks, the oldest first.
         before: list[tuple[Any, list[np.ndarray]]] = [state or (None, []) for state in states]
         chunks, inner = self.actor.act(obs, [state for state, _ in before], generators)
-        told = [[*earlier, chunk] for (_, earlier), chunk in zip(before, chunks, strict=True)]
-        actions = np.stack([self._average(row) for row in told])
-        left = [[chunk[1:] for chunk in row if len(chunk) > 1] for row in told]
+        predicted = [[*earlier, chunk] for (_, earlier), chunk in zip(before, chunks, strict=True)]
+        actions = np.stack([self._average(row) for row in predicted])
+        left = [[chunk[1:] for chunk in row if len(chunk) > 1] for row in predicted]
         return actions[:, None], list(zip(inner, left, strict=True))
 
-    def _average(self, told: Sequence[Float[np.ndarray, "ta da"]]) -> Float[np.ndarray, "da"]:
-        weights = np.exp(-self.m * np.arange(len(told)))
-        now = np.stack([chunk[0] for chunk in told])  # n da
+    def _average(self, predicted: Sequence[Float[np.ndarray, "ta da"]]) -> Float[np.ndarray, "da"]:
+        weights = np.exp(-self.m * np.arange(len(predicted)))
+        now = np.stack([chunk[0] for chunk in predicted])  # n da
         return (weights / weights.sum() @ now).astype(now.dtype)

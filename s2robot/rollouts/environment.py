@@ -1,5 +1,6 @@
 """Whether an environment gives a policy what it was trained on, and whether this machine can render it."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,7 +51,10 @@ def check_environment(spec: Spec, env_id: str, env_kwargs: Mapping[str, Any]) ->
     for key, shape in wanted.items():
         if key not in observed.spaces:
             raise UserError(f"{env_id} does not observe {key!r}; it observes {', '.join(observed.spaces)}")
-        if observed[key].shape != shape:
+        found = observed[key].shape
+        if key in spec.proprio and found is not None:
+            found = (math.prod(found),)  # a policy reads it as a vector
+        if found != shape:
             raise UserError(
-                f"{env_id} observes {key} of shape {observed[key].shape}, the policy wants {shape}"
+                f"{env_id} observes {key} of shape {observed[key].shape}, the policy needs {shape}"
             )

@@ -58,10 +58,10 @@ def iter_episodes(
 ) -> Generator[EpisodeResult, None, None]:
     """Run one episode a seed and yield each as it finishes; ending or closing the generator ends the workers.
 
-    `policy` is whatever can act, such as `s2robot.rollouts.agent.Agent` (a trained policy with its encoders).
+    `policy` is an `Actor`, such as `s2robot.rollouts.agent.Agent` (a trained policy with its encoders).
     `env_id` and `env_kwargs` are what `gymnasium.make` takes; the workers import the module of an id
-    `module:name`. The environment observes a Dict with the policy's `obs_keys`, takes Box actions and says
-    its success as `s2robot.rollouts.success` reads it. `workers` is the number of processes (default:
+    `module:name`. The environment observes a Dict with the policy's `obs_keys`, takes Box actions and reports
+    success as `s2robot.rollouts.success` reads it. `workers` is the number of processes (default:
     `default_workers(batch)`), `batch` the rows of every call of the policy. The first `record` seeds are
     filmed into `video_dir/seed_<seed>.mp4`, which changes nothing else. `step_timeout_s` is the time a worker
     has to answer a reset or an action chunk.

@@ -1,4 +1,4 @@
-"""Where child processes look for modules: where this one does, and never in the current folder.
+"""Where child processes search for modules: where this process does, but never in the current folder.
 
 `python -c`, which starts every child, would put the current folder first, and a file `gymnasium.py` or
 `random.py` that lies there would be executed in place of the module.
@@ -26,7 +26,7 @@ def safe_children() -> Iterator[None]:
     """Give the children that `multiprocessing` starts inside the path of `child_environment`."""
     before, path = dict(os.environ), list(sys.path)
     os.environ.update(child_environment())
-    sys.path[:] = filter(None, path)  # multiprocessing tells its children this list
+    sys.path[:] = filter(None, path)  # multiprocessing passes this list to its children
     try:
         yield
     finally:

@@ -38,8 +38,8 @@ class RolloutError(UserError):
     """Some episodes could not be run, twice each."""
 
     def __init__(self, env_id: str, failures: Mapping[int, str]) -> None:
-        told = "; ".join(f"seed {seed}: {why}" for seed, why in failures.items())
-        super().__init__(f"episodes of {env_id} failed twice: {told}")
+        reasons = "; ".join(f"seed {seed}: {why}" for seed, why in failures.items())
+        super().__init__(f"episodes of {env_id} failed twice: {reasons}")
         self.failures = dict(failures)
 
 
@@ -153,7 +153,7 @@ class Schedule:
             raise RolloutError(self.setup.env_id, self.failures)
 
     def _act(self) -> None:
-        """Ask the actor about up to `batch` waiting episodes, in rows filled up to `batch`."""
+        """Decide for up to `batch` waiting episodes; missing rows are filled with copies."""
         workers = [self.waiting.popleft() for _ in range(min(self.batch, len(self.waiting)))]
         episodes = [self.playing[worker] for worker in workers]
         fill = self.batch - len(workers)

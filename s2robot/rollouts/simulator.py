@@ -1,4 +1,4 @@
-"""One environment in a process of its own: plays action chunks, gives back the observations a policy reads.
+"""One environment in its own process: it executes action chunks and returns the observations to decide on.
 
 `rollout` starts it as `python -c "from s2robot.rollouts.simulator import serve; serve(...)"` and not through
 `multiprocessing`, which would import the caller's main module (and with it torch) in every worker.
@@ -14,7 +14,7 @@ through memory that both processes map.
 A frame is rendered only if it will be read. After a chunk of k actions that is the last `obs_steps`
 of k, and on a reset one frame, repeated to fill the history. An environment takes part in this by
 `env.unwrapped.images_in_step = False` (then `reset` and `step` render nothing) and
-`env.unwrapped.observe(cameras)` (then it renders what is asked for); from any other environment
+`env.unwrapped.observe(cameras)` (then it renders those cameras); from any other environment
 observations are used as they are returned.
 """
 
@@ -57,7 +57,7 @@ def serve(connection_fd: int, memory_fd: int) -> None:
         setup = connection.recv()
         try:
             simulator = cleanup.enter_context(contextlib.closing(Simulator(setup, memory_fd)))
-        except Exception as error:  # whatever an environment raises is the caller's to judge
+        except Exception as error:  # any environment may raise anything; the parent process decides
             connection.send(_failed(error))
             return
         connection.send(Ready(simulator.layout, simulator.action_shape))

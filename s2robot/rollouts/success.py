@@ -1,4 +1,4 @@
-"""How an environment says whether an episode has succeeded."""
+"""How an environment reports whether an episode has succeeded."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ ACCEPTED = (
 
 
 def success_of(info: Mapping[str, Any]) -> bool | None:
-    """The success that a step's `info` says under `success` or `is_success`; None if it has neither key.
+    """The success in a step's `info`, under `success` or `is_success`; None if it has neither key.
 
     Raises `UserError` for a value that is neither true nor false without doubt, such as a text or a vector.
     """
@@ -27,29 +27,29 @@ def success_of(info: Mapping[str, Any]) -> bool | None:
 
 
 class EpisodeSuccess:
-    """Whether an episode has succeeded: it has when one of its steps says so."""
+    """Whether an episode has succeeded: it has when one of its steps reports success."""
 
     def __init__(self, env_id: str) -> None:
         self.env_id = env_id
-        self._said: bool | None = None
+        self._reported: bool | None = None
 
     def note(self, info: Mapping[str, Any]) -> None:
         """Read a step's `info`. Raises `UserError` as `success_of` does, with the environment's id."""
         try:
-            said = success_of(info)
+            reported = success_of(info)
         except UserError as error:
             raise UserError(f"{self.env_id}: {error}") from error
-        if said is not None:
-            self._said = said or bool(self._said)
+        if reported is not None:
+            self._reported = reported or bool(self._reported)
 
     def result(self) -> bool:
-        """The outcome at the episode's end. Raises `UserError` if no step said anything."""
-        if self._said is None:
+        """The outcome at the episode's end. Raises `UserError` if no step reported it."""
+        if self._reported is None:
             raise UserError(
                 f"{self.env_id} has no info['success'] or info['is_success'] in any step of an episode; one "
                 f"of them, at least in the last step, must be {ACCEPTED}"
             )
-        return self._said
+        return self._reported
 
 
 def _truth(value: Any, key: str) -> bool:

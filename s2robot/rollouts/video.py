@@ -22,7 +22,7 @@ HOLD_S = 1.0  # the last frame stays this long, with the outcome
 
 
 def frame_shape(view_shapes: Sequence[tuple[int, ...]]) -> tuple[int, int, int]:
-    """Shape "h w 3" of the frame that holds views of these shapes; h and w are even, as H.264 asks."""
+    """Shape "h w 3" of the frame that holds views of these shapes; h and w are even, as H.264 requires."""
     height = CAPTION + max(shape[0] for shape in view_shapes) + BORDER
     width = BORDER + sum(shape[1] + BORDER for shape in view_shapes)
     return height + height % 2, width + width % 2, 3
@@ -110,7 +110,7 @@ def _start_ffmpeg(path: Path, shape: tuple[int, ...], fps: float) -> subprocess.
     """
     height, width, _ = shape
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{fps:g}", "-i", "-"]
-    # one thread: the cores belong to simulation and policy; faststart: plays while it loads
+    # one thread, as simulation and policy need the cores; faststart: the video plays while it loads
     target = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-preset", "veryfast", "-crf", "21"]
     target += ["-threads", "1", "-movflags", "+faststart", "-f", "mp4", str(path)]
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *source, *target]

@@ -1,4 +1,4 @@
-"""Checkpoints that run nobody's code: tensors in safetensors, everything else in JSON.
+"""Checkpoints as plain data, so that loading one executes no code from it: safetensors and JSON.
 
 checkpoints/
   step_00003000/
@@ -129,7 +129,7 @@ def naming(path: Path) -> Iterator[None]:
 def reading(path: Path) -> Iterator[None]:
     """Turns what a damaged or hostile checkpoint makes constructors raise into a `UserError`.
 
-    Nothing but reading belongs inside: a failure of the machine would be told as one of the checkpoint.
+    Only reading belongs inside: a failure of the machine would be reported as one of the checkpoint.
     """
     try:
         with naming(path):
@@ -158,7 +158,7 @@ def read_description(path: Path) -> dict[str, Any]:
 
 
 def run_dir(path: Path) -> Path:
-    """The run that a checkpoint belongs to; one that was taken elsewhere is a run by itself."""
+    """The run that a checkpoint belongs to; a checkpoint that was copied out of a run is a run by itself."""
     folder = path.absolute()
     return folder.parents[1] if folder.parent.name == FOLDER else folder
 
@@ -193,7 +193,7 @@ def _load_tensors(file: Path) -> dict[str, Tensor]:
 
 
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Each in memory of its own, as safetensors wants it; some networks hold a tensor under two names."""
+    """Each tensor in its own memory, as safetensors requires; some networks hold one under two names."""
     own, taken = dict[str, Tensor](), set[int]()
     for name, tensor in tensors.items():
         value = tensor.detach().contiguous()

@@ -39,7 +39,7 @@ def check(run_dir: Path) -> None:
 def start(run_dir: Path, config: Mapping[str, Any], resume: bool) -> None:
     """Make the folder and write its configuration (plain data).
 
-    Without `resume` an earlier training there is replaced, and with it what was evaluated of it.
+    Without `resume` an earlier training there is replaced, together with its evaluations.
     """
     from s2robot import parallel  # imports PyTorch, which reading a run does not need
 
@@ -47,7 +47,9 @@ def start(run_dir: Path, config: Mapping[str, Any], resume: bool) -> None:
         return
     run_dir.mkdir(parents=True, exist_ok=True)
     if not resume and (run_dir / "checkpoints").exists():
-        print(f"{run_dir}: training anew, the earlier training is replaced (resume=true goes on with it)")
+        print(
+            f"{run_dir}: training from the start, the earlier training is replaced (resume=true continues it)"
+        )
         for name in OF_A_TRAINING:
             path = run_dir / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ class MetricsLog:
     """Appends one JSON line a call, `{"step": ..., name: value, ...}`, and the same to TensorBoard.
 
     Lines after `resumed_step` (written by a run that was killed later than its last checkpoint) are
-    dropped, all of them for step 0: a training that starts anew.
+    dropped, all of them for step 0: a training that starts again.
     """
 
     def __init__(self, run_dir: Path, resumed_step: int) -> None:

@@ -105,5 +105,5 @@ def test_which_evaluation_is_meant_must_be_clear(tmp_path):
     with pytest.raises(UserError, match="no evaluated episodes in"):
         compare_folders(tmp_path / "nothing", tmp_path / "run")
     (tmp_path / "run" / "eval" / "x" / "seeds.json").write_text("[]")
-    with pytest.raises(UserError, match="does not tell the environment"):
+    with pytest.raises(UserError, match="does not name the environment"):
         compare_folders(tmp_path / "run" / "eval" / "x", tmp_path / "run" / "eval" / "y")

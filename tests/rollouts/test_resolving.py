@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,14 @@ def test_what_a_plugin_registers_is_there_in_the_workers(
         assert numbers(run_episodes(TinyActor(), env_id, [3], workers=1)) == numbers(
             run_episodes(TinyActor(), "tiny_env:Tiny-v0", [3], workers=1)
         )
+
+
+def test_proprioception_of_any_shape_is_a_vector_of_its_numbers() -> None:
+    load_module("tiny_env:Tiny-v0")
+
+    check_environment(replace(SPEC, proprio={"goal": 4}), "tiny_env:Tiny-v0", {})
+    with pytest.raises(UserError, match=r"observes goal of shape \(1, 4\), the policy needs \(3,\)"):
+        check_environment(replace(SPEC, proprio={"goal": 3}), "tiny_env:Tiny-v0", {})
 
 
 @pytest.mark.parametrize(

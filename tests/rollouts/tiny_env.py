@@ -17,6 +17,7 @@ SIZES = {"agentview": (8, 12), "wrist": (6, 6)}
 
 class TinyEnv(gymnasium.Env):
     metadata = {"render_modes": [], "render_fps": 5}  # noqa: RUF012
+    _low_dim_spaces = {"pos": Box(-1, 1, (2,), np.float32), "goal": Box(-1, 1, (1, 4))}  # noqa: RUF012
 
     def __init__(
         self, log: str = "", trouble: str = "", trouble_seed: int = -1, once: str = "", says: str = ""
@@ -24,7 +25,7 @@ class TinyEnv(gymnasium.Env):
         self.says = says
         self.log, self.trouble, self.trouble_seed, self.once = log, trouble, trouble_seed, once
         images = {f"{name}_image": Box(0, 255, (*size, 3), np.uint8) for name, size in SIZES.items()}
-        self.observation_space = Dict(images | {"pos": Box(-1, 1, (2,), np.float32)})
+        self.observation_space = Dict(images | self._low_dim_spaces)
         self.action_space = Box(-1, 1, (2,), np.float32)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple:
@@ -61,7 +62,10 @@ class TinyEnv(gymnasium.Env):
         self._tell("close")
 
     def _observe(self) -> dict[str, np.ndarray]:
-        return {"pos": self.pos.astype(np.float32)} | {f"{name}_image": self.image(name) for name in SIZES}
+        return self._low_dim() | {f"{name}_image": self.image(name) for name in SIZES}
+
+    def _low_dim(self) -> dict[str, np.ndarray]:
+        return {"pos": self.pos.astype(np.float32), "goal": np.zeros((1, 4), np.float32)}
 
     def image(self, camera: str) -> np.ndarray:
         """All of it in the grey of the x position, the top row in that of y, red counting steps."""
@@ -98,7 +102,7 @@ class TinyLazyEnv(TinyEnv):
     def _observe(self) -> dict[str, np.ndarray]:
         if self.images_in_step:
             return super()._observe()
-        return {"pos": self.pos.astype(np.float32)}
+        return self._low_dim()
 
     def observe(self, cameras: tuple[str, ...] | None = None) -> dict[str, np.ndarray]:
         return {f"{name}_image": self.image(name) for name in cameras or SIZES}
