@@ -25,12 +25,8 @@ def test_reading_results_and_simulating_import_no_pytorch(code: str, tmp_path: P
     (evaluation / "episodes.jsonl").write_text(json.dumps(LINE) + "\n")
     (evaluation / "seeds.json").write_text(json.dumps({"env_id": "a", "env_kwargs": {}, "seeds": [1]}))
     (tmp_path / "metrics.jsonl").write_text('{"step": 1, "train/loss": 2.0}\n')
-    script = (
-        f"import sys; from pathlib import Path; folder = Path({str(tmp_path)!r}); {code}; print(*sys.modules)"
-    )
+    script = f"import sys, pathlib; folder = pathlib.Path({str(tmp_path)!r}); {code}; print(*sys.modules)"
 
-    modules = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    ).stdout
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
-    assert "torch" not in modules.split()
+    assert "torch" not in done.stdout.split()
