@@ -28,7 +28,7 @@ ROW = np.dtype("<i8")
 
 
 def identity_key(identity: str, camera: str, views: Views) -> bytes:
-    """What the rows of a camera in one episode are known by."""
+    """The key of a camera's rows in one episode."""
     known_by = [identity, camera, *([astuple(views)] if views.count > 1 else [])]
     return _digest(json.dumps(known_by).encode())
 
@@ -67,6 +67,7 @@ class Manifest:
             start += rows.size
         listed = np.concatenate([np.empty(0, ROW), *(rows.ravel() for rows in episodes.values())])
         with saving(self.store):
+            self.store.manifests.mkdir(exist_ok=True)
             _append(self._rows_file, listed)
             _append(self._entries_file, added)
 

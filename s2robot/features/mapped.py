@@ -1,4 +1,4 @@
-"""Rows of a file in memory-mapped form, whose resident memory stays bounded however many are read."""
+"""Rows of a file, mapped into memory; their resident memory is bounded however many are read."""
 
 import mmap
 import os
@@ -10,15 +10,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# Touching a page maps its neighbours that are cached, too: 64 KB, or up to 2 MB where the kernel keeps large
-# folios. It can take such memory back at any time, but it counts as the process's until then.
-MOST_MAPPED = 768 * 1024**2  # bytes of files, libraries among them, that may be mapped before rows are let go
-INTERVAL_S = 0.05  # between two looks at it: one takes 20 us
+# Reading a page also maps its neighbours that are cached: 64 KB, or up to 2 MB where the kernel keeps large
+# folios. The kernel can take such memory back at any time, but until then it counts as the process's.
+MOST_MAPPED = 768 * 1024**2  # bytes of mapped files, libraries included, above which rows are released
+INTERVAL_S = 0.05  # between two checks of it; a check takes 20 us
 MEMORY_NOW = Path("/proc/self/statm")
 
 
 class MappedRows:
-    """The first `count` rows of a file, "n d", read when touched; `data` must not be written to."""
+    """The first `count` rows of a file, "n d", read from the disk when used; never write to `data`."""
 
     data: Float[Tensor, "n d"]
 
@@ -29,17 +29,17 @@ class MappedRows:
         self.data = torch.empty(0, numbers, dtype=dtype)
         if count:
             with file.open("rb") as opened:
-                # a private copy, if anyone wrote to it; PyTorch does not like memory that is read-only
+                # copy on write, since PyTorch warns about read-only memory
                 self._map = mmap.mmap(opened.fileno(), count * self._row_bytes, access=mmap.ACCESS_COPY)
             self.data = torch.frombuffer(self._map, dtype=dtype).view(count, numbers)
-        self._looked_at = time.monotonic()
+        self._checked = time.monotonic()
 
     def release_if_much(self) -> None:
-        """Hand back what is mapped of the file if much is resident; the kernel keeps it cached."""
+        """Unmap the file's pages if much is resident; the kernel keeps them in its cache."""
         now = time.monotonic()
-        if self._map is None or now - self._looked_at < INTERVAL_S:
+        if self._map is None or now - self._checked < INTERVAL_S:
             return
-        self._looked_at = now
+        self._checked = now
         if _resident_bytes_of_files() > MOST_MAPPED:
             self._map.madvise(mmap.MADV_DONTNEED)
 
@@ -54,7 +54,7 @@ class MappedRows:
 
 
 def _resident_bytes_of_files() -> int:
-    """What this process has mapped of files that is in memory; 0 where the system does not tell."""
+    """Bytes of mapped files of this process that are in memory; 0 where the system does not say it."""
     if not hasattr(mmap, "MADV_DONTNEED") or not MEMORY_NOW.exists():
         return 0
     return int(MEMORY_NOW.read_text().split()[2]) * mmap.PAGESIZE

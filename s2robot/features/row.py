@@ -1,4 +1,4 @@
-"""What a row of the store holds: the map of a frame and, of encoders that have them, its prefix tokens."""
+"""What a row of the store holds: the map of a frame and, for encoders that have them, its prefix tokens."""
 
 from dataclasses import dataclass
 from math import prod
@@ -19,7 +19,7 @@ class Row:
 
     @property
     def numbers(self) -> int:
-        """How many there are."""
+        """Numbers in a row."""
         return prod(self.map) + (prod(self.prefix) if self.prefix else 0)
 
     def join(self, features: Features) -> Float[Tensor, "b d"]:

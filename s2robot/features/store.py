@@ -1,14 +1,14 @@
 """The feature store on disk: one folder for each way of encoding, one row for each different frame (or view).
 
     <root>/<encoder>-<key>/
-        settings.json     all that decides the numbers; its hash is the key
+        settings.json     all that decides the features; its hash is the key
         rows.bin          the features, row after row (see `row.py`), only ever appended to
         index.bin         a record for each row: hash of the frame (or view), checksum of the row
         manifests/        episodes that are known: which rows their frames are (see `manifest.py`)
         lock              held by the process that appends
 
-Rows are on the disk before the records that name them, so whatever a killed or full-disk build leaves
-behind is valid up to the last whole record, and what follows it is cut off by the next build.
+Rows are on the disk before the records that name them, so what a killed build, or one on a full disk,
+leaves behind is valid up to the last whole record; the next build cuts off what follows it.
 """
 
 import fcntl
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 def frame_hash(frame: UInt8[np.ndarray, "h w 3"]) -> bytes:
-    """What a decoded frame is known by: its pixels and its shape."""
+    """The hash under which a decoded frame is stored: of its pixels and its shape."""
     digest = hashlib.blake2b(repr(frame.shape).encode(), digest_size=FRAME_HASH_BYTES)
     digest.update(np.ascontiguousarray(frame).data)
     return digest.digest()
@@ -54,7 +54,7 @@ class FeatureStore:
     """The rows of one way of encoding; reading needs no lock.
 
     `shape` is (c, gh, gw) of a frame's map, `dtype` "float16" or "float32"; `row` says whether prefix tokens
-    stand behind the map. Raises UserError if the folder on disk does not hold what its name says.
+    follow the map. Raises UserError if the folder on disk was made with other settings, or is damaged.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class FeatureStore:
         return np.fromfile(self._index_file, RECORD, count) if count else np.empty(0, RECORD)
 
     def damaged_rows(self, among: Iterable[int] | None = None) -> list[int]:
-        """Rows (of all, or of those `among`) whose bytes do not have the checksum they were stored with."""
+        """Rows (all, or those `among`) whose bytes differ from the checksum that was stored with them."""
         rows, checksums = self.rows().data, self.index(len(self))["checksum"]
         checked = range(len(rows)) if among is None else among
         return [row for row in checked if zlib.crc32(rows[row].numpy().data) != checksums[row]]
@@ -132,6 +132,8 @@ class FeatureStore:
             stored = json.loads(file.read_text())
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise UserError(f"feature store {self.folder} is damaged: settings.json is no JSON") from error
+        if not isinstance(stored, dict):
+            stored = {}
         differing = sorted(key for key in settings if stored.get(key) != settings[key])
         if differing:
             raise UserError(
@@ -149,7 +151,7 @@ class Writer:
         # unbuffered, so that nothing is left to be written, and to fail, when they are closed
         self._rows = open(store.rows_file, "ab", buffering=0)  # noqa: SIM115
         self._index = open(store._index_file, "ab", buffering=0)  # noqa: SIM115
-        self._rows.truncate(committed * store.row_bytes)  # what a killed build left half done
+        self._rows.truncate(committed * store.row_bytes)  # what a killed build did not commit
         self._index.truncate(committed * RECORD.itemsize)
         self._pending: list[tuple[bytes, int]] = []
         keys: list[bytes] = store.index(committed)["frame"].tolist()
@@ -175,7 +177,7 @@ class Writer:
             self._count += 1
 
     def commit(self) -> None:
-        """Make all rows so far survive a kill or a crash of the machine."""
+        """Write all rows so far to the disk: they survive a kill and a crash of the machine."""
         if not self._pending:
             return
         with saving(self.store):
@@ -191,7 +193,7 @@ class Writer:
 
 @contextmanager
 def saving(store: FeatureStore) -> Iterator[None]:
-    """Turns what goes wrong while files of the store are written (a full disk) into a UserError."""
+    """Errors while files of the store are written, such as a full disk, become a UserError."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The features of a dataset's frames, gathered by frame number, whatever memory they are in."""
+"""The features of a dataset's frames, gathered by frame number from the memory that they are in."""
 
 from collections.abc import Sequence
 
@@ -73,7 +73,7 @@ class FeatureTable:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory that this dataset's features take."""
+        """Bytes of this dataset's features."""
         return len(self.used_rows()) * self._row.numbers * self.dtype.itemsize
 
     def gather(self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None) -> Features:
@@ -88,7 +88,7 @@ class FeatureTable:
         return self._row.split(_rows_of(self._data, rows))
 
     def read_ahead(self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None) -> None:
-        """Have the kernel read these frames' features from the disk; in memory there is nothing to read."""
+        """Let the kernel read these frames' features from the disk; in memory it does nothing."""
         if self._mapped:
             self._mapped.read_ahead(self._rows_of_views(frames, views).flatten().tolist())
 

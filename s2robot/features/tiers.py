@@ -8,7 +8,7 @@ from s2robot.features.table import FeatureTable
 
 TIERS = ("device", "ram", "disk")  # from the fastest to the largest
 
-# Of what is free now; the rest is left to the policy, the page cache and other programs.
+# Of the memory that is free now; the rest is left to the policy, the page cache and other programs.
 GPU_SHARE = 0.6
 RAM_SHARE = 0.4
 
@@ -22,9 +22,9 @@ def choose_tier(nbytes: int, device: str | torch.device) -> str:
 
 
 def place(table: FeatureTable, device: str | torch.device, tier: str = "auto") -> FeatureTable:
-    """The table in the memory `tier`; "auto" is the fastest that holds it, "disk" leaves it mapped.
+    """The table in the memory `tier`; "auto" is the fastest that has room for it, "disk" leaves it mapped.
 
-    RAM is page-locked where a GPU is trained on.
+    For a training on a GPU, RAM is page-locked.
     """
     if tier == "auto":
         tier = choose_tier(table.nbytes, device)

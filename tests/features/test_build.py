@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from frame_cases import SIDE, CountingEncoders, Frames, random_frames, stored_in
 
 from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
-from s2robot.features import build, build_with_report, builder
+from s2robot.features import build, build_with_report, builder, make_plan
 from s2robot.types import Features
 
 
@@ -199,3 +200,19 @@ def test_real_demonstrations(tmp_path, demos_path) -> None:
 def test_report_is_plain_data(tmp_path, episodes, encoders) -> None:
     _, report = build_with_report(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
     assert {"frames_encoded", "frames_found", "bytes", "seconds"} <= dataclasses.asdict(report).keys()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+def test_the_plan_of_a_gpu_waits_for_the_encoder(tmp_path, episodes) -> None:
+    on_gpu = CountingEncoders("lite0", sizes=(SIDE,), backend="torch", device="cuda")
+    source = Frames(episodes, "a")
+    (plan,) = make_plan(source, ["cam"], on_gpu, stored_in(tmp_path), "cuda").cameras
+    batch = np.resize(episodes["demo_0"], (builder.BATCH_FRAMES, SIDE, SIDE, 3))
+    seconds = []
+    for _ in range(5):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        on_gpu.encode("cam", batch)
+        torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - start)
+    assert plan.frame_s * builder.BATCH_FRAMES > 0.5 * min(seconds)

@@ -1,4 +1,4 @@
-"""What the store makes of torn, truncated and foreign files."""
+"""The store with torn, truncated and foreign files."""
 
 import resource
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def test_torn_tail_is_ignored_and_cut(make_store, filled, features, torn) -> Non
     assert make_store().damaged_rows() == []
 
 
-def test_missing_rows_are_told_in_one_line(make_store, filled) -> None:
+def test_missing_rows_are_reported_in_one_line(make_store, filled) -> None:
     with open(filled.folder / "rows.bin", "r+b") as file:
         file.truncate(3 * ROW_BYTES)
     with pytest.raises(UserError, match="is damaged: 4 rows are listed and 3 are there; delete") as raised:
@@ -85,6 +85,9 @@ def test_changed_settings_are_named(make_store, filled) -> None:
     settings = filled.folder / "settings.json"
     settings.write_text(settings.read_text().replace("float16", "float32"))
     with pytest.raises(UserError, match=r"made with other settings \(dtype\)"):
+        make_store()
+    settings.write_text("[]")
+    with pytest.raises(UserError, match=r"made with other settings"):
         make_store()
     settings.write_text("{")
     with pytest.raises(UserError, match=r"settings\.json is no JSON"):
@@ -115,7 +118,7 @@ def test_full_disk_leaves_what_is_stored(make_store, filled, features) -> None:
     assert torch.equal(make_store().rows().data, features[:4])
 
 
-def test_unusable_root_is_told_in_one_line(make_store, tmp_path) -> None:
+def test_unusable_root_is_reported_in_one_line(make_store, tmp_path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"Not a directory \(S2ROBOT_CACHE moves it\)"):
         make_store(root=tmp_path / "file")

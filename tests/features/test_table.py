@@ -49,7 +49,7 @@ def test_placed_where_it_fits(table, monkeypatch) -> None:
     assert place(table, "cpu") is table
 
 
-def test_a_tier_can_be_asked_for(table) -> None:
+def test_a_tier_can_be_chosen(table) -> None:
     frames = torch.tensor([[0, 1], [2, 4]])
     assert place(table, "cpu", "disk") is table
     for tier in ("ram", "device"):
@@ -77,20 +77,20 @@ def test_channel_stats_are_those_of_the_frames(table) -> None:
     torch.testing.assert_close(deviation.double(), values.std(1, correction=0), atol=1e-6, rtol=1e-5)
 
 
-def test_the_disk_is_told_what_will_be_read(features, tmp_path, monkeypatch) -> None:
+def test_the_kernel_is_advised_what_will_be_read(features, tmp_path, monkeypatch) -> None:
     file = tmp_path / "rows.bin"
     features.numpy().tofile(file)
-    told = []
+    advised = []
     monkeypatch.setattr(
-        os, "posix_fadvise", lambda fd, start, size, advice: told.append((start, size, advice))
+        os, "posix_fadvise", lambda fd, start, size, advice: advised.append((start, size, advice))
     )
     rows = MappedRows(file, 10, ROW.numbers, torch.float16)
     table = FeatureTable(rows, ROW, torch.tensor([7, 7, 2, 0, 9]), [2, 3])
     table.read_ahead(torch.tensor([[1, 2]]))
-    assert told == [(7 * 48, 48, os.POSIX_FADV_WILLNEED), (2 * 48, 48, os.POSIX_FADV_WILLNEED)]
-    told.clear()
+    assert advised == [(7 * 48, 48, os.POSIX_FADV_WILLNEED), (2 * 48, 48, os.POSIX_FADV_WILLNEED)]
+    advised.clear()
     table.to("cpu").read_ahead(torch.tensor([[1, 2]]))  # in memory there is nothing to read
-    assert not told
+    assert not advised
 
 
 def resident_files_mb() -> float:
