@@ -65,7 +65,8 @@ def _marks(
     for text in chosen:
         group, _, choice = text.partition("=")
         if group in groups and choice not in {*groups[group], "null"}:  # a group may be deleted with ~
-            raise unknown_name(group, choice, groups[group])
+            missing = unknown_name(group, choice, groups[group])
+            raise UserError(f"{missing}; a plugin's choice needs plugins=[module]")
     known = configurations.compose(chosen)
     return [_mark(override, groups, known) for override in parsed]
 

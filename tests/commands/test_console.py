@@ -1,0 +1,60 @@
+"""Which errors end as one line with status 2, and which keep their traceback."""
+
+import errno
+from pathlib import Path
+
+import pytest
+from command_line import assert_one_line
+
+from s2robot.commands.cli.console import BAD_INPUT, INTERRUPTED, one_line_errors
+from s2robot.errors import UserError
+
+
+def opened(path: Path) -> None:
+    with one_line_errors():
+        path.read_text()
+
+
+def test_a_missing_file_is_one_line(tmp_path: Path, capfd) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        opened(tmp_path / "nothing")
+    assert exit_.value.code == BAD_INPUT
+    assert_one_line(capfd.readouterr().err, "No such file", str(tmp_path / "nothing"))
+
+
+def test_a_folder_in_place_of_a_file_is_one_line(tmp_path: Path, capfd) -> None:
+    with pytest.raises(SystemExit):
+        opened(tmp_path)
+    assert_one_line(capfd.readouterr().err, str(tmp_path))
+
+
+@pytest.mark.parametrize("error", [UserError("two\nlines"), OSError(errno.ENOSPC, "No space left on device")])
+def test_told_in_one_line(error: Exception, capfd) -> None:
+    with pytest.raises(SystemExit) as exit_, one_line_errors():
+        raise error
+    assert exit_.value.code == BAD_INPUT
+    assert_one_line(capfd.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("a library gave up"),
+        BrokenPipeError(errno.EPIPE, "Broken pipe"),
+        ConnectionResetError(errno.ECONNRESET, "reset"),
+        FileNotFoundError("raised by hand, of no file"),
+        ValueError("not a UserError"),
+    ],
+)
+def test_a_defect_keeps_its_traceback(error: Exception, capfd) -> None:
+    with pytest.raises(type(error)) as raised, one_line_errors():
+        raise error
+    assert raised.value is error
+    assert capfd.readouterr().err == ""
+
+
+def test_ctrl_c_is_one_word(capfd) -> None:
+    with pytest.raises(SystemExit) as exit_, one_line_errors():
+        raise KeyboardInterrupt
+    assert exit_.value.code == INTERRUPTED
+    assert capfd.readouterr().err == "interrupted\n"
