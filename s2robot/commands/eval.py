@@ -5,9 +5,6 @@ s2robot eval checkpoint=runs/act/checkpoints/last temporal_ensemble=0.01
 s2robot eval checkpoint=runs/flow/checkpoints/last policy.inference_steps=10 name=ten_steps
 """
 
-from collections.abc import Sequence
-
-from s2robot.commands.cli.entry import run
 from s2robot.commands.cli.options import EvalConfig
 from s2robot.device import choose_device
 from s2robot.encoders.allocator import keep_freed_memory
@@ -68,8 +65,3 @@ def main(config: EvalConfig) -> None:
     low, high = summary.ci95
     rate = f"{summary.successes} of {summary.episodes} succeeded"
     print(f"{env_id}: {rate}, {summary.success_rate:.1%} [{low:.1%}, {high:.1%}] -> {out_dir}")
-
-
-def cli(words: Sequence[str]) -> None:
-    """`s2robot eval`."""
-    run(main, words, "eval", str(__doc__), folder=["checkpoint", "name"])

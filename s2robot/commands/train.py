@@ -8,12 +8,10 @@ torchrun --nproc-per-node 4 -m s2robot train policy=flow data.path=my.hdf5 run_d
 
 import hashlib
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from s2robot import parallel
-from s2robot.commands.cli.entry import run
 from s2robot.commands.cli.options import TrainConfig
 from s2robot.config import plain
 from s2robot.datasets import open_dataset
@@ -144,8 +142,3 @@ def main(config: TrainConfig) -> None:
     print(f"{outcome} step {trainer.step} ({numbers or 'not validated'}): {trainer.folder / 'last'}")
     if not finished:
         sys.exit(0)  # the other jobs of a sweep are not started
-
-
-def cli(words: Sequence[str]) -> None:
-    """`s2robot train`."""
-    run(main, words, "train", str(__doc__), folder=["run_dir"])

@@ -15,7 +15,7 @@ from s2robot.policies import POLICIES
 
 COMMANDS = {"train": TrainConfig, "eval": EvalConfig}
 NEEDED = {"train": ["data.path=d.hdf5", "run_dir=runs/x"], "eval": ["checkpoint=c"]}
-GROUPS = {command: Configurations(command).groups() for command in COMMANDS}
+GROUPS = {command: Configurations(command).groups for command in COMMANDS}
 CHOICES = [
     (command, f"{group}={name}")
     for command, groups in GROUPS.items()

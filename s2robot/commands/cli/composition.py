@@ -1,6 +1,7 @@
 """What Hydra composes: the project's YAML files, the registries, and a folder of the user's own."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ class Configurations:
         for plugins that cannot be loaded.
         """
         self.command = command
+        self._kept: dict[tuple[str, ...], tuple[DictConfig, list[str]]] = {}
         version.setbase("1.3")
         search_path = create_config_search_path(str(CONFIGS))
         if config_dir is not None:
@@ -62,19 +64,26 @@ class Configurations:
 
     def compose(self, overrides: Sequence[str] = ()) -> DictConfig:
         """The command's options. Raises `UserError` in one line."""
-        composed, _ = self._compose(overrides)
+        composed, _ = self._composed(tuple(overrides))
         return composed
 
+    @cached_property
     def groups(self) -> dict[str, list[str]]:
         """The command's groups of configurations, such as `policy`, and the choices of each."""
-        _, chosen = self._compose(())
+        _, chosen = self._composed(())
         groups = [group for group in chosen if not group.startswith("hydra/")]
         return {
             group: [name for name in self._loader.get_group_options(group) if not name.startswith(HIDDEN)]
             for group in groups
         }
 
-    def _compose(self, overrides: Sequence[str]) -> tuple[DictConfig, list[str]]:
+    def _composed(self, overrides: tuple[str, ...]) -> tuple[DictConfig, list[str]]:
+        """Options and groups; kept, because composing is most of what a command costs at its start."""
+        if overrides not in self._kept:
+            self._kept[overrides] = self._compose(overrides)
+        return self._kept[overrides]
+
+    def _compose(self, overrides: tuple[str, ...]) -> tuple[DictConfig, list[str]]:
         try:
             composed = self._loader.load_configuration(
                 self.command, list(overrides), run_mode=RunMode.RUN, from_shell=False

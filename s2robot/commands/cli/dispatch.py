@@ -15,19 +15,19 @@ from s2robot.errors import UserError, unknown_name
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command that `words` name (default: the process's own); a mistake is one line and status 2."""
-    first, *rest = [*(sys.argv[1:] if words is None else words), ""]
+    words = sys.argv[1:] if words is None else words
     with one_line_errors():
         known = names()
-        if first in ("-h", "--help"):
-            print(overview())
-        elif first == "--version":
-            print(s2robot.__version__)
-        elif not first:
+        if not words:
             raise UserError(f"no command is given; known: {', '.join(known)}; see `s2robot --help`")
-        elif first not in known:
-            raise unknown_name("command", first, known)
+        if words[0] in ("-h", "--help"):
+            print(overview())
+        elif words[0] == "--version":
+            print(s2robot.__version__)
+        elif words[0] in known:
+            _run(*words)
         else:
-            import_module(f"{commands.__name__}.{first}").cli(rest[:-1])
+            raise unknown_name("command", words[0], known)
 
 
 def names() -> list[str]:
@@ -36,10 +36,22 @@ def names() -> list[str]:
 
 
 def overview() -> str:
-    """What `s2robot --help` prints; no command is imported for it."""
-    folder = Path(commands.__path__[0])
+    """What `s2robot --help` prints."""
     lines = ["usage: s2robot COMMAND ...", "", str(s2robot.__doc__), "", "commands:"]
-    for name in names():
-        doc = ast.get_docstring(ast.parse((folder / f"{name}.py").read_text())) or ""
-        lines.append(f"  {name:<10}{doc.partition(chr(10))[0]}")
+    lines += [f"  {name:<10}{_doc(name).splitlines()[0]}" for name in names()]
     return "\n".join([*lines, "", "`s2robot COMMAND --help` shows what a command takes."])
+
+
+def _run(name: str, *words: str) -> None:
+    if Path(s2robot.__path__[0], "configs", f"{name}.yaml").is_file():
+        from s2robot.commands.cli import entry  # Hydra, which the other commands do without
+
+        entry.run(name, words, _doc(name))
+    else:
+        import_module(f"{commands.__name__}.{name}").cli(words)
+
+
+def _doc(name: str) -> str:
+    """The docstring of a command's module, without importing it."""
+    source = Path(commands.__path__[0], f"{name}.py").read_text()
+    return ast.get_docstring(ast.parse(source)) or name

@@ -2,45 +2,45 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
+from importlib import import_module
 from tempfile import TemporaryDirectory
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from s2robot import commands
 from s2robot.commands.cli.composition import CONFIGS, Configurations, reason
 from s2robot.commands.cli.console import one_line_errors
 from s2robot.commands.cli.help import help_text
+from s2robot.commands.cli.options import COMMANDS
 from s2robot.commands.cli.overrides import check_overrides
 from s2robot.errors import UserError
 
-Config = TypeVar("Config")
 
+def run(command: str, words: Sequence[str], doc: str) -> None:
+    """Compose `configs/<command>.yaml` with the words and call the command's `main` with the dataclass.
 
-def run(
-    main: Callable[[Config], None], words: Sequence[str], command: str, doc: str, folder: Sequence[str]
-) -> None:
-    """Compose `configs/<command>.yaml` with the words and call `main` with the dataclass.
-
-    `doc` is shown by `--help`. `folder` names the options that say where a job writes: no two jobs of a
-    sweep may agree in them.
+    Its module is imported only then, because it imports PyTorch. `doc` is shown by `--help`.
     """
     arguments = _parse(words)
     configurations = Configurations(command, arguments.overrides, arguments.config_dir)
-    overrides = check_overrides(configurations, arguments.overrides, arguments.multirun, folder)
+    places = COMMANDS[command].WRITES_TO
+    overrides = check_overrides(configurations, arguments.overrides, arguments.multirun, places)
     if arguments.help:
-        print(help_text(command, doc, configurations.compose(overrides), configurations.groups()))
+        print(help_text(command, doc, configurations.compose(overrides), configurations.groups))
         return
     flags = [word for word in words if word not in arguments.overrides]
 
     @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=command)
     def hydra_main(composed: DictConfig) -> None:
         with one_line_errors():
-            main(typed(composed))
+            options = typed(composed)
+            import_module(f"{commands.__name__}.{command}").main(options)
 
     # Hydra writes into a folder for a whole sweep; what is to be kept of it is in the run folders
     place = TemporaryDirectory(prefix="s2robot-sweep-") if arguments.multirun else nullcontext()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hydra.core.config_store import ConfigStore
 
@@ -24,7 +24,9 @@ PLUGINS = "modules that register encoders, heads, policies or tasks; installed p
 
 @dataclass
 class TrainConfig:
-    """What `train` is given."""
+    """Options of `s2robot train`."""
+
+    WRITES_TO: ClassVar[tuple[str, ...]] = ("run_dir",)  # what says where it writes
 
     run_dir: str = option(MISSING, "folder of the run")
     seed: int = option(0, "of the initial weights, the order of windows and all noise")
@@ -64,7 +66,9 @@ class EnvConfig:
 
 @dataclass
 class EvalConfig:
-    """What `eval` is given."""
+    """Options of `s2robot eval`."""
+
+    WRITES_TO: ClassVar[tuple[str, ...]] = ("checkpoint", "name")
 
     checkpoint: str = option(MISSING, "checkpoint folder, e.g. RUN/checkpoints/last")
     episodes: int = option(100, "episodes, one a seed")
@@ -97,6 +101,9 @@ class EvalConfig:
             raise UserError(f"name={self.name!r} names one folder under <run>/eval/, without slashes")
 
 
+COMMANDS: dict[str, type[TrainConfig | EvalConfig]] = {"train": TrainConfig, "eval": EvalConfig}
+
+
 def register(has_file: Callable[[str], bool]) -> None:
     """Give Hydra the options and, as choices of their groups, what is registered.
 
@@ -104,8 +111,8 @@ def register(has_file: Callable[[str], bool]) -> None:
     options by their hidden name: `defaults: [_act]`. Called again, this adds what plugins registered since.
     """
     store = ConfigStore.instance()
-    store.store(name=f"{HIDDEN}train", node=TrainConfig)
-    store.store(name=f"{HIDDEN}eval", node=EvalConfig)
+    for command, options in COMMANDS.items():
+        store.store(name=f"{HIDDEN}{command}", node=options)
     choices: dict[str, dict[str, Any]] = {
         "data": {"robomimic": DataConfig},
         "encoder": {name: {"name": name} for name in ENCODERS},

@@ -32,7 +32,7 @@ def check_overrides(
     if len(jobs) > 1 and not sweep:
         several = next(override.input_line for override in parsed if override.is_sweep_override())
         raise UserError(f"{several} names several values: add -m to run them all, or write [a,b] for a list")
-    groups = configurations.groups()
+    groups = configurations.groups
     marks: list[str] = []
     folders = []
     for job in jobs:
