@@ -8,17 +8,10 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 
-import gymnasium
-import imageio_ffmpeg
-import torch
-
-from envs import robosuite
 from s2robot.commands.cli.parser import Parser
-from s2robot.encoders.allocator import keep_freed_memory
-from s2robot.encoders.backends import remembered
 from s2robot.errors import UserError
-from s2robot.rollouts.environment import check_rendering
 
+PACKAGES = ("torch", "torchvision", "timm", "mujoco", "robomimic")
 TIMED_FRAMES, TIMED_SIZE = 20, 448
 
 
@@ -33,12 +26,17 @@ def cli(words: Sequence[str]) -> None:
 
 
 def diagnose() -> list[tuple[str, bool, str]]:
-    """Findings as (what, whether it is well, details); what only makes things faster may be absent."""
+    """Findings as (what, whether it is well, details); what only makes things faster may be absent.
+
+    Each check imports what it looks at, so that a missing package is one finding among others.
+    """
+    packages = [("package", *_version(name)) for name in PACKAGES]
+    if not all(well for _, well, _ in packages):
+        return [("python", True, platform.python_version()), *packages]
     return [
         ("python", True, platform.python_version()),
-        *(("package", *_version(name)) for name in ("torch", "torchvision", "timm", "mujoco", "robomimic")),
-        ("processor", True, f"{os.cpu_count()} cores, {torch.get_num_threads()} torch threads"),
-        ("GPU", True, torch.cuda.get_device_name() if torch.cuda.is_available() else "none: the CPU is used"),
+        *packages,
+        *_torch(),
         _openvino(),
         _robosuite(),
         *_backends(),
@@ -52,7 +50,16 @@ def _version(package: str) -> tuple[bool, str]:
     try:
         return True, f"{package} {importlib.metadata.version(package)}"
     except importlib.metadata.PackageNotFoundError:
-        return False, f"{package} is missing; run `make install`"
+        how = "--no-deps robomimic==0.3.0" if package == "robomimic" else package
+        return False, f"{package} is missing: pip install {how}"
+
+
+def _torch() -> list[tuple[str, bool, str]]:
+    import torch
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none: the CPU is used"
+    threads = f"{os.cpu_count()} cores, {torch.get_num_threads()} torch threads"
+    return [("processor", True, threads), ("GPU", True, gpu)]
 
 
 def _openvino() -> tuple[str, bool, str]:
@@ -62,13 +69,15 @@ def _openvino() -> tuple[str, bool, str]:
 
 
 def _robosuite() -> tuple[str, bool, str]:
-    if not robosuite.is_installed():
+    if importlib.util.find_spec("robosuite") is None:
         return "robosuite", True, "none: its tasks need it (pip install 's2robot[robosuite]')"
     return "robosuite", True, importlib.metadata.version("robosuite")
 
 
 def _backends() -> list[tuple[str, bool, str]]:
     """What `backend=auto` has measured on this machine so far."""
+    from s2robot.encoders.backends import remembered
+
     rows = []
     for key, tile_ms in remembered().items():
         times = ", ".join(f"{name} {tile_ms[name]:.1f}" for name in sorted(tile_ms, key=tile_ms.__getitem__))
@@ -77,12 +86,16 @@ def _backends() -> list[tuple[str, bool, str]]:
 
 
 def _memory() -> str:
+    from s2robot.encoders.allocator import keep_freed_memory
+
     if keep_freed_memory():
         return "freed tensors are kept by glibc (the program sees to it)"
     return "no glibc: freed tensors go back to the system, which is slower"
 
 
 def _video() -> tuple[str, bool, str]:
+    import imageio_ffmpeg
+
     try:
         return "video", True, f"ffmpeg {imageio_ffmpeg.get_ffmpeg_version()}"
     except RuntimeError as error:
@@ -90,6 +103,10 @@ def _video() -> tuple[str, bool, str]:
 
 
 def _rendering() -> tuple[str, bool, str]:
+    import gymnasium
+
+    from s2robot.rollouts.environment import check_rendering
+
     try:
         check_rendering()
         with closing(gymnasium.make("s2robot/PickCube-v0", image_size=TIMED_SIZE)) as env:
