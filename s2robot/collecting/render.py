@@ -132,7 +132,7 @@ def _add_frames(
     demo: h5py.Group, where: str, cameras: tuple[str, ...], size: tuple[int, int], env_args: dict[str, Any]
 ) -> None:
     states = demo["states"][:]
-    with closing(_scene(demo, where, env_args, size)) as scene:
+    with closing(scene_of(demo.attrs.get("model_file"), where, env_args, size)) as scene:
         for camera in cameras:
             if camera not in scene.cameras:
                 raise unknown_name("camera", camera, scene.cameras)
@@ -155,14 +155,18 @@ def _join(source: h5py.File, parts: Path, demos: list[str], out: Path, env_args:
         copy_parts({name: part_path(parts, name) for name in demos}, data)
 
 
-def _scene(demo: h5py.Group, where: str, env_args: dict[str, Any], size: tuple[int, int]) -> Scene:
+def scene_of(model: str | None, where: str, env_args: dict[str, Any], size: tuple[int, int]) -> Scene:
+    """The scene of a demonstration's states; `model` is its `model_file`, which only robosuite's need.
+
+    Raises `UserError` naming the demonstration (`where`) for a scene that is not there or cannot be loaded.
+    """
     env_id, env_kwargs = environment_of(env_args)
     if env_args.get("type") != ROBOSUITE_TYPE:
         return TaskScene(env_id, env_kwargs, size)
-    if "model_file" not in demo.attrs:
+    if model is None:
         raise UserError(f"{where} has no model_file, the scene of its states")
     try:
-        return StoredScene(demo.attrs["model_file"], size, env_kwargs["shadows"], env_kwargs["samples"])
+        return StoredScene(model, size, env_kwargs["shadows"], env_kwargs["samples"])
     except ValueError as error:  # a mesh that this robosuite no longer has
         raise UserError(f"{where}: its scene cannot be loaded: {error}") from error
 

@@ -41,6 +41,7 @@ class Aloha(Hdf5Source):
     env_problem = ""
     masks: Mapping[str, Sequence[str]] = {}
     warnings: Sequence[Problem] = ()
+    errors: Sequence[Problem] = ()
 
     def __init__(self, path: Path, options: DataConfig) -> None:
         self.path = Path(path)

@@ -91,7 +91,8 @@ def member(group: h5py.Group, name: str, folders: Folders) -> Member:
         return f"its link to {where} leads nowhere" if where else f"it cannot be opened: {error}"
     if not isinstance(found, h5py.Group | h5py.Dataset):
         return "it is no array"
-    if refused := folders.refusal(Path(found.file.filename)):  # a link on the way of a link
+    in_this_file = isinstance(link, h5py.HardLink)
+    if not in_this_file and (refused := folders.refusal(Path(found.file.filename))):  # a link behind a link
         return refused
     return _foreign(found, folders) if isinstance(found, h5py.Dataset) else found
 
@@ -135,9 +136,10 @@ def _stamp(file: Path) -> str:
 
 def _foreign(dataset: h5py.Dataset, folders: Folders) -> h5py.Dataset | str:
     """The array, or why what it reads from elsewhere must not be read."""
-    if dataset.external:
+    stored = dataset.id.get_create_plist()
+    if stored.get_external_count():
         return f"its numbers are in {dataset.external[0][0]} (external storage), which is never read"
-    if dataset.is_virtual:
+    if stored.get_layout() == h5py.h5d.VIRTUAL:
         for source in dataset.virtual_sources():
             name = source.file_name
             if name != "." and (refused := folders.refusal(_beside(dataset, name))):

@@ -1,5 +1,7 @@
 """Checks of the numbers that are used: finite, without outliers, of a kind that can be trained on."""
 
+from itertools import pairwise
+
 import numpy as np
 from jaxtyping import Float
 
@@ -19,7 +21,7 @@ def numbers(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
     for key in dict.fromkeys([*dataset.action_keys.values(), *dataset.proprio_keys.values()]):
         values = dataset.numbers(key)
         if not np.isfinite(values).all():
-            errors.append(_not_finite(dataset, key, values))
+            errors += _not_finite(dataset, key, values)
         else:
             warnings += _outliers(dataset, key, values)
     first = dataset.records[0]
@@ -54,14 +56,19 @@ def outside(dataset: Dataset, low: Float[np.ndarray, "da"], high: Float[np.ndarr
     return dataset.problem(one, ", ".join(dataset.action_keys.values()), problem)
 
 
-def _not_finite(dataset: Dataset, key: str, values: Float[np.ndarray, "n d"]) -> Problem:
-    bad = ~np.isfinite(values)
-    row, column = np.argwhere(bad)[0]
-    one, row_inside = dataset.locate(int(row))
-    rows = int(bad.any(1).sum())
-    more = f" ({rows} rows of the dataset are like this)" if rows > 1 else ""
-    problem = f"row {row_inside}, column {column} is {values[row, column]}, expected a finite number{more}"
-    return dataset.problem(one, key, problem)
+def _not_finite(dataset: Dataset, key: str, values: Float[np.ndarray, "n d"]) -> list[Problem]:
+    """An error for each episode with such numbers: where the first is, and how many rows have some."""
+    errors = []
+    for one, (start, stop) in zip(dataset.records, pairwise(dataset.offsets), strict=True):
+        bad = ~np.isfinite(values[start:stop])
+        if not bad.any():
+            continue
+        row, column = np.argwhere(bad)[0]
+        rows = int(bad.any(1).sum())
+        more = f" ({rows} rows of the episode are like this)" if rows > 1 else ""
+        found = f"row {row}, column {column} is {values[start + row, column]}"
+        errors.append(dataset.problem(one, key, f"{found}, expected a finite number{more}"))
+    return errors
 
 
 def _outliers(dataset: Dataset, key: str, values: Float[np.ndarray, "n d"]) -> list[Problem]:

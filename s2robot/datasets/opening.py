@@ -33,15 +33,9 @@ def open_dataset(path: Paths | DataConfig, **options: Any) -> "Dataset":
     from s2robot.datasets import checks
     from s2robot.datasets.dataset import Dataset
 
-    config = _config(path, options)
-    sources: list[Source] = []
-    entries: list[int] = []
-    for number, word in enumerate([config.path] if isinstance(config.path, str) else config.path):
-        for match in _matches(word):
-            found = [FORMATS[name](one, config) for name, one in _found(match, config.format)]
-            sources += found
-            entries += [number] * len(found)
-    _same_format(sources)
+    config = config_of(path, options)
+    sources, entries = open_sources(config)
+    refuse([error for source in sources for error in source.errors])
     dataset = Dataset(sources, config, entries)
     for source in sources:
         dataset.warnings += source.warnings
@@ -51,7 +45,24 @@ def open_dataset(path: Paths | DataConfig, **options: Any) -> "Dataset":
     return dataset
 
 
-def _config(path: Paths | DataConfig, options: dict[str, Any]) -> DataConfig:
+def open_sources(config: DataConfig) -> tuple[list[Source], list[int]]:
+    """The sources of `data.path` in its order, all of one format, and which entry of it each comes from.
+
+    Nothing is checked but what their formats need.
+    """
+    sources: list[Source] = []
+    entries: list[int] = []
+    for number, word in enumerate([config.path] if isinstance(config.path, str) else config.path):
+        for match in _matches(word):
+            found = [FORMATS[name](one, config) for name, one in _found(match, config.format)]
+            sources += found
+            entries += [number] * len(found)
+    _same_format(sources)
+    return sources, entries
+
+
+def config_of(path: Paths | DataConfig, options: dict[str, Any]) -> DataConfig:
+    """The checked options of a dataset at a path. Raises `UserError` for an unknown one."""
     if isinstance(path, DataConfig):
         config = replace(path, **options)
     else:

@@ -33,8 +33,8 @@ EPISODE_INFO = ("model_file", "ep_meta", "success", "num_samples")  # carried al
 class Robomimic(Hdf5Source):
     """One file of robomimic's format; a `Source`.
 
-    Raises `UserError` in one line for a missing file, a file of another kind or without demonstrations, and a
-    demonstration that is a link to nowhere or to a file that it must not read.
+    Raises `UserError` in one line for a missing file and a file of another kind or without demonstrations. A
+    demonstration that is a link to nowhere, or to a file that must not be read, is one of its `errors`.
     """
 
     format, version = "robomimic", ""
@@ -49,8 +49,12 @@ class Robomimic(Hdf5Source):
             raise UserError(
                 f"{self.path} holds no demonstrations: robomimic's format keeps them under 'data/'"
             )
-        self._folders = hdf5.Folders(self.path, options.allow_links or ())
-        self._demos = {name: self._demo(data, name) for name in sorted(data, key=natural)}
+        self.folders = hdf5.Folders(self.path, options.allow_links or ())
+        found = {name: self._demo(data, name) for name in sorted(data, key=natural)}
+        self._demos = {name: demo for name, demo in found.items() if isinstance(demo, h5py.Group)}
+        self.errors = [
+            Problem(demo, str(self.path), name) for name, demo in found.items() if isinstance(demo, str)
+        ]
         self.info = {"attributes": sorted(data.attrs)} | {
             key: text(data.attrs[key]) for key in ("macros_image_convention", "env_name") if key in data.attrs
         }
@@ -80,30 +84,35 @@ class Robomimic(Hdf5Source):
         self._file.close()
 
     def _array(self, episode: int, key: str) -> h5py.Dataset:
-        return self._demos[self.episodes[episode].name][key]
+        return self.group(episode)[key]
+
+    def group(self, episode: int) -> h5py.Group:
+        """A demonstration as it is in the file, links of the demonstration itself resolved."""
+        return self._demos[self.episodes[episode].name]
 
     def _masks(self) -> dict[str, list[str]]:
         """Names of the demonstrations under each filter key."""
         group = self._file.get("mask")
         if not isinstance(group, h5py.Group):
             return {}
-        masks = {key: hdf5.member(group, key, self._folders) for key in group}
+        masks = {key: hdf5.member(group, key, self.folders) for key in group}
         return {
             key: [text(name) for name in np.ravel(names[()])]
             for key, names in masks.items()
             if isinstance(names, h5py.Dataset)
         }
 
-    def _demo(self, data: h5py.Group, name: str) -> h5py.Group:
-        demo = hdf5.member(data, name, self._folders)
+    def _demo(self, data: h5py.Group, name: str) -> h5py.Group | str:
+        """The group of a demonstration, or why it is none."""
+        demo = hdf5.member(data, name, self.folders)
         if isinstance(demo, str):
-            raise UserError(f"{self.path}: {name}: {demo}")
+            return demo
         if not isinstance(demo, h5py.Group) or "actions" not in demo or "obs" not in demo:
-            raise UserError(f"{self.path}: {name} lacks 'actions' or 'obs'; is this robomimic's format?")
+            return "it lacks 'actions' or 'obs'; is this robomimic's format?"
         return demo
 
     def _episode(self, name: str, demo: h5py.Group, tasks: tuple[str, ...]) -> SourceEpisode:
-        found = hdf5.arrays(demo, self._folders, SKIPPED)
+        found = hdf5.arrays(demo, self.folders, SKIPPED)
         attributes = demo.attrs
         lang = (json_object(attributes.get("ep_meta")) or {}).get("lang")
         return SourceEpisode(

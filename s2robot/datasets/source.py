@@ -71,6 +71,7 @@ class Source(Protocol):
     upright: bool | None  # whether frames are stored with the top row first; None: not known
     info: Mapping[str, Any]  # what else the file says of its origin, by which presets know a family
     warnings: Sequence[Problem]  # what is unusual in the files, or wrong in what they say of themselves
+    errors: Sequence[Problem]  # what of it cannot be used: episodes that are left out, each with its fault
 
     def read(self, episode: int, key: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Rows start to stop of an array: numbers as stored, frames decoded in the stored orientation.

@@ -39,6 +39,7 @@ class LeRobot:
 
     format = "lerobot"
     upright = True
+    errors: Sequence[Problem] = ()
 
     def __init__(self, path: Path, options: DataConfig) -> None:
         """Reads metadata and the columns that number rows. Raises `UserError` for what is no such dataset."""

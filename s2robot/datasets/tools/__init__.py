@@ -1,0 +1,1 @@
+"""What people do with datasets: look at them, check them, divide, join and convert them."""

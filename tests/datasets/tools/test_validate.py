@@ -1,0 +1,186 @@
+"""`s2robot validate`: every fault of a dataset, each with its place."""
+
+import json
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from command_line import status_here
+from layouts import Recording
+from small_files import demo, picture, write
+
+
+def validate(capsys, monkeypatch, path: Path, *words: str, status: int = 0) -> tuple[list, list]:
+    assert status_here(monkeypatch, "s2robot", "validate", str(path), *words, "--json") == status
+    found = json.loads(capsys.readouterr().out)
+    for problem in found["errors"] + found["warnings"]:
+        assert problem.keys() == {"file", "episode", "key", "problem"}
+    return found["errors"], found["warnings"]
+
+
+def said(problems: list[dict], episode: str, key: str) -> str:
+    return "; ".join(one["problem"] for one in problems if (one["episode"], one["key"]) == (episode, key))
+
+
+def test_good_demonstrations(demos_path: Path, capsys, monkeypatch) -> None:
+    errors, _ = validate(capsys, monkeypatch, demos_path, "--pixels")
+    assert errors == []
+
+
+def test_all_faults_are_listed(tmp_path: Path, capsys, monkeypatch) -> None:
+    nan = demo(seed=2)
+    nan["obs/robot0_eef_pos"][3, 1] = np.nan
+    both = demo(seed=3, obs__robot0_eef_quat=np.zeros((5, 4)))
+    both["actions"][0, 0] = np.inf
+    late = demo(seed=6)
+    late["actions"][5, 6] = np.nan
+    demos = {
+        "demo_0": demo(seed=0),
+        "demo_1": demo(seed=1, obs__agentview_image=picture(4)),
+        "demo_2": nan,
+        "demo_3": both,
+        "demo_4": demo(seed=4, obs__robot0_eef_pos=np.zeros((6, 2))),
+        "demo_5": {key: value for key, value in demo(seed=5).items() if key != "obs/agentview_image"},
+        "demo_6": late,
+        "demo_7": {"obs/x": np.zeros((6, 1)), "actions": np.zeros((6, 7))},
+    }
+    path = write(tmp_path / "d.hdf5", demos)
+    with h5py.File(path, "a") as file:
+        file.create_group("data/demo_8")
+        file["data/demo_9"] = h5py.ExternalLink("gone.hdf5", "data/demo_0")
+    errors, _ = validate(capsys, monkeypatch, path, status=1)
+    assert "found 4 rows, expected 6" in said(errors, "demo_1", "obs/agentview_image")
+    assert "row 3, column 1 is nan" in said(errors, "demo_2", "obs/robot0_eef_pos")
+    assert "found 5 rows, expected 6" in said(errors, "demo_3", "obs/robot0_eef_quat")
+    assert "row 0, column 0" in said(errors, "demo_3", "actions")
+    assert "rows of shape (2,), expected (3,)" in said(errors, "demo_4", "obs/robot0_eef_pos")
+    assert "not there" in said(errors, "demo_5", "obs/agentview_image")
+    assert "row 5, column 6 is nan" in said(errors, "demo_6", "actions")
+    assert said(errors, "demo_7", "obs/robot0_gripper_qpos")
+    assert "lacks 'actions'" in said(errors, "demo_8", "")
+    assert "gone.hdf5" in said(errors, "demo_9", "")
+    assert {one["file"] for one in errors} == {str(path)}
+    assert "demo_0" not in {one["episode"] for one in errors}
+
+
+def test_the_table_has_a_line_for_each(tmp_path: Path, capsys, monkeypatch) -> None:
+    broken = demo(seed=1, obs__agentview_image=picture(4), obs__robot0_eef_pos=np.zeros((5, 3)))
+    path = write(tmp_path / "d.hdf5", [demo(), broken])
+    assert status_here(monkeypatch, "s2robot", "validate", str(path)) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == str(path)
+    assert lines[1].split() == ["episode", "key", "problem"]
+    assert sum(line.startswith("error") for line in lines) == 2
+    assert lines[-1].startswith("2 errors")
+
+
+def test_actions_that_are_clipped_constant_or_still(tmp_path: Path, capsys, monkeypatch) -> None:
+    demos = [demo(steps=40, seed=i) for i in range(3)]
+    for one in demos:
+        one["actions"][:, 2] = 0.25
+        one["actions"][:, 6] = np.sign(one["actions"][:, 6])  # a gripper's: two values, not clipped
+        one["actions"][10:20, 1] = 1.0
+    demos[2]["actions"][:] = demos[2]["actions"][0]
+    errors, warnings = validate(capsys, monkeypatch, write(tmp_path / "d.hdf5", demos))
+    assert errors == []
+    told = said(warnings, "demo_0", "actions")
+    assert "column 2 is 0.25 in every row" in told
+    assert "column 1 is exactly 1" in told
+    assert "column 6" not in told
+    assert "40 actions are all the same" in said(warnings, "demo_2", "actions")
+
+
+def test_copies_of_episodes(tmp_path: Path, capsys, monkeypatch) -> None:
+    demos = [demo(seed=0), demo(seed=1), demo(seed=0)]
+    masks = {"train": ["demo_0", "demo_1"], "valid": ["demo_2"]}
+    _, warnings = validate(capsys, monkeypatch, write(tmp_path / "d.hdf5", demos, masks=masks))
+    told = said(warnings, "demo_2", "")
+    assert "copy of demo_0" in told
+    assert "one is for training, the other for validation" in told
+
+
+def test_time_stamps_that_fall(tmp_path: Path, capsys, monkeypatch) -> None:
+    times = np.arange(6) / 10
+    wrong, late = times.copy(), times.copy()
+    wrong[3] = 0.1
+    late[4:] += 1
+    demos = [demo(seed=i, obs__timestamp=t) for i, t in enumerate((times, wrong, late))]
+    errors, warnings = validate(capsys, monkeypatch, write(tmp_path / "d.hdf5", demos), status=1)
+    assert "row 3 is 0.1 after 0.2" in said(errors, "demo_1", "obs/timestamp")
+    assert "one of 1.1 before row 4" in said(warnings, "demo_2", "obs/timestamp")
+    assert not said(errors + warnings, "demo_0", "obs/timestamp")
+
+
+def test_frames_black_empty_frozen_repeated(tmp_path: Path, capsys, monkeypatch) -> None:
+    steps = 30
+    frames = [np.random.default_rng(i).integers(0, 255, (steps, 8, 6, 3), dtype=np.uint8) for i in range(6)]
+    frames[0][4:7] = 3
+    frames[1][9] = (10, 200, 30)
+    frames[2][5:20] = frames[2][5]
+    frames[3][1::5] = frames[3][0::5]
+    frames[5] = frames[4]
+    demos = [demo(steps, i, obs__agentview_image=seen) for i, seen in enumerate(frames)]
+    path = write(tmp_path / "d.hdf5", demos)
+    assert validate(capsys, monkeypatch, path) == ([], [])
+    errors, warnings = validate(capsys, monkeypatch, path, "--pixels", status=1)
+    key = "obs/agentview_image"
+    assert "3 of 30 frames are black, the first in row 4" in said(errors, "demo_0", key)
+    assert "1 of 30 frames are of a single colour, the first in row 9" in said(errors, "demo_1", key)
+    assert "frozen: rows 5 to 19 are one frame" in said(errors, "demo_2", key)
+    assert "6 of 30 frames are those before them" in said(warnings, "demo_3", key)
+    assert "its frames are those of demo_4" in said(warnings, "demo_5", key)
+    assert {one["episode"] for one in errors} == {"demo_0", "demo_1", "demo_2"}
+
+
+def test_a_robot_that_rests_is_not_a_frozen_camera(tmp_path: Path, capsys, monkeypatch) -> None:
+    one = demo(20, obs__agentview_image=np.repeat(picture(1), 20, 0))
+    for key in ("obs/robot0_eef_pos", "obs/robot0_eef_quat", "obs/robot0_gripper_qpos"):
+        one[key][:] = one[key][0]
+    errors, _ = validate(capsys, monkeypatch, write(tmp_path / "d.hdf5", [one]), "--pixels")
+    assert errors == []
+
+
+@pytest.mark.parametrize(
+    ("turn", "told"),
+    [
+        (lambda frames: frames[:, ::-1], "upside-down"),
+        (lambda frames: frames[:, ::-1, ::-1], "rotated by 180 degrees"),
+        (lambda frames: frames[:, :, ::-1], "mirrored"),
+    ],
+)
+def test_frames_are_compared_with_a_new_rendering(
+    turn, told, demos_path: Path, tmp_path: Path, capsys, monkeypatch
+) -> None:
+    path = tmp_path / "turned.hdf5"
+    shutil.copy(demos_path, path)
+    with h5py.File(path, "a") as file:
+        for name in file["data"]:
+            seen = file[f"data/{name}/obs/agentview_image"]
+            seen[:] = turn(seen[:])
+    errors, _ = validate(capsys, monkeypatch, path, "--pixels", status=1)
+    assert told in said(errors, "demo_0", "obs/agentview_image")
+    assert len(errors) == 1
+
+
+def test_lerobot_sets_are_validated_too(tmp_path: Path, capsys, monkeypatch) -> None:
+    path = Recording(version="v2.1", info={"total_frames": 3}).write(tmp_path / "set")
+    errors, warnings = validate(capsys, monkeypatch, path, "--pixels")
+    assert errors == []
+    assert any("total_frames is 3; counted 28" in one["problem"] for one in warnings)
+    for video in path.glob("videos/*/observation.images.front/episode_00000[12].mp4"):
+        video.write_bytes(video.read_bytes()[:3000])
+    errors, _ = validate(capsys, monkeypatch, path, "--pixels", status=1)
+    assert {one["key"] for one in errors} == {"observation.images.front"}
+    assert [one["episode"] for one in errors] == ["episode_000001", "episode_000002"]
+
+
+def test_what_training_would_refuse_as_a_whole_is_a_warning(tmp_path: Path, capsys, monkeypatch) -> None:
+    path = write(tmp_path / "d.hdf5", [{"actions": np.eye(6), "obs/joints": np.eye(6)}], env_args="nonsense")
+    errors, warnings = validate(capsys, monkeypatch, path)
+    assert errors == []
+    told = " ".join(one["problem"] for one in warnings)
+    assert "has no camera" in told
+    assert "no usual proprioception" in told
+    assert "env_args" in told
