@@ -79,8 +79,8 @@ def table(names: Sequence[str], sizes: Sequence[int] | None = None, device: str 
     """Lines to print; an encoder that does not take these sizes says why."""
     width = max(len(name) for name in ["encoder", *names]) + 2
     lines = [
-        f"{'encoder':<{width}}{'params':>9}{'tile':>6}  {'sizes':<9}{'tiles':>6}{'GFLOPs':>9}  {'features':<12}"
-        f"{'bytes/frame':>12}{'ms/frame':>12}  {'model':<43}licence"
+        f"{'encoder':<{width}}{'params':>9}{'tile':>6}  {'sizes':<9}{'tiles':>6}{'GFLOPs':>9}  "
+        f"{'features':<12}{'bytes/frame':>12}{'ms/frame':>12}  {'model':<43}licence"
     ]
     for name in names:
         try:
