@@ -6,7 +6,7 @@ so that help and a mistyped name cost no start-up time.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, field
+from dataclasses import asdict, field, fields
 from functools import reduce
 from numbers import Integral, Real
 from operator import getitem
@@ -18,7 +18,7 @@ from omegaconf import MISSING
 
 from s2robot.errors import UserError
 
-__all__ = ["MISSING", "at_least", "check_types", "option", "plain"]
+__all__ = ["MISSING", "at_least", "check_types", "option", "plain", "same_option"]
 
 
 def option(default: Any, meaning: str, **metadata: Any) -> Any:
@@ -31,6 +31,12 @@ def option(default: Any, meaning: str, **metadata: Any) -> Any:
     if isinstance(default, list | dict):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def same_option(options: Any, name: str) -> Any:
+    """A field with the default and the meaning of the field `name` of another options dataclass."""
+    (found,) = (one for one in fields(options) if one.name == name)
+    return field(default=found.default, default_factory=found.default_factory, metadata=found.metadata)
 
 
 def at_least(least: float, options: object, *names: str, group: str = "") -> None:

@@ -36,7 +36,9 @@ def main(config: EvalConfig) -> None:
     check_environment(spec, env_id, env_kwargs)
     with checkpoint.naming(loaded.path):
         weights = config.weights or loaded.config["encoder"]["weights"]
-        encoders = CameraEncoders.from_dict(loaded.encoders, device, config.backend, weights)
+        encoders = CameraEncoders.from_dict(
+            loaded.encoders, device, config.backend, weights, max_tiles=config.max_tiles
+        )
         verify(encoders, loaded.samples)  # does it still see what it was trained on?
     seeds = evaluation_seeds(config.episodes, loaded.training_seeds | loaded.selection_seeds, config.seed)
     action_steps = config.action_steps if config.temporal_ensemble is None else 1

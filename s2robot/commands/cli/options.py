@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from hydra.core.config_store import ConfigStore
 
-from s2robot.config import MISSING, at_least, option
+from s2robot.config import MISSING, at_least, option, same_option
 from s2robot.datasets.options import DataConfig
 from s2robot.encoders import ENCODERS
 from s2robot.encoders.options import EncoderConfig
@@ -83,7 +83,8 @@ class EvalConfig:
     workers: int | None = option(None, "processes that simulate; null: one more than the CPUs, or two a row")
     batch: int | None = option(None, "rows of each decision; null: 1 on a CPU, 8 on a GPU")
     device: str = option("auto", "auto, cpu, cuda, cuda:1")
-    backend: str = option("auto", "of the encoder: auto (measured once), torch, openvino, compile")
+    backend: str = same_option(EncoderConfig, "backend")
+    max_tiles: int | None = same_option(EncoderConfig, "max_tiles")
     weights: str | None = option(None, "of the encoder, where they are not where training found them")
     plugins: list[str] = option([], PLUGINS)
     env: EnvConfig = field(default_factory=EnvConfig)
