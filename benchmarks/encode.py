@@ -27,6 +27,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import torch
+from inputs import Made
 
 from s2robot.datasets.windows import Windows
 from s2robot.encoders import ENCODERS
@@ -43,7 +44,7 @@ from s2robot.policies.options.bc import BCConfig
 from s2robot.training.batches import batches
 from s2robot.training.options import OptimConfig
 from s2robot.training.trainer import Trainer
-from s2robot.types import Batch, Spec, image_key
+from s2robot.types import Batch, CameraSpec, Features, Observation, Spec, image_key
 
 SIZES = (224, 448)
 TURNS = 3
@@ -179,23 +180,16 @@ def time_step(name: str, count: int) -> tuple[float, float]:
         encoders = CameraEncoders(name, SIZES, device="cpu")
         config = FeaturesConfig(root=folder)
         table = build(source, "agentview", encoders, config, progress=False).to("cpu")
-        tables = {image_key(camera): table for camera in ("agentview", "robot0_eye_in_hand")}
+        tables = dict.fromkeys(("agentview", "robot0_eye_in_hand"), table)
         rng = np.random.default_rng(0)
         actions = rng.uniform(-1, 1, (len(table), 7)).astype(np.float32)
-        spec = Spec(
-            env_id="",
-            env_kwargs={},
-            action_dim=7,
-            proprio={},
-            images=dict.fromkeys(tables, (448, 448)),
-            features=dict.fromkeys(tables, table.shape),
-            scales=dict.fromkeys(tables, len(SIZES)),
-        )
+        cameras = {c: CameraSpec(image_key(c), (448, 448), table.shape, len(SIZES)) for c in tables}
+        spec = Spec("", {}, 7, {}, cameras)
         policy = make_policy(spec, BCConfig())
         policy.fit(Statistics({key: table.channel_stats(table.frames) for key in tables}, {}, actions))
         optim = OptimConfig()
         trainer = Trainer(policy.train(), optim, Path(folder), {})
-        windows = Windows(tables, {}, actions, table.offsets, range(4), 1, policy.config.horizon)
+        windows = Windows(Made(table.offsets, actions), tables, policy.config, range(4))
         frames = np.concatenate([source.read_frames(episode, "agentview") for episode in source.episodes])
 
         def step(batch: Batch) -> None:
@@ -203,9 +197,8 @@ def time_step(name: str, count: int) -> tuple[float, float]:
 
         def encoding_step(batch: Batch) -> None:
             seen = frames[batch.windows.numpy()]  # a window is a frame here
-            for key in tables:
-                batch.obs[key] = encoders.encode("agentview", seen).map[:, None]
-            step(batch)
+            maps = {c: Features(encoders.encode("agentview", seen).map[:, None]) for c in tables}
+            step(replace(batch, obs=Observation(maps, {})))
 
         ready = batches(windows, optim.batch_size, 0, range(STEPS + 3), torch.device("cpu"))
         for _ in range(3):

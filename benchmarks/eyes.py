@@ -24,7 +24,7 @@ from s2robot.policies import make_policy
 from s2robot.rollouts.agent import Agent
 from s2robot.rollouts.episodes import run_episodes
 from s2robot.runs import checkpoint
-from s2robot.types import Actor, camera_of
+from s2robot.types import Actor
 
 
 class OthersEyes:
@@ -43,11 +43,10 @@ class OthersEyes:
             drawn = int(torch.randint(len(self.demos.episodes), (1,), generator=generator))
             step, demo = state or (0, drawn)
             last = min(step, self.demos.lengths[demo] - 1)
-            for key in self.agent.policy.spec.images:
-                camera = camera_of(key)
-                frames = self.demos.read_frames(self.demos.episodes[demo], camera)
+            for name, camera in self.agent.policy.spec.cameras.items():
+                frames = self.demos.read_frames(self.demos.episodes[demo], name)
                 seen = np.clip(np.arange(last - self.obs_steps + 1, last + 1), 0, None)
-                shown[key][row] = frames[seen]
+                shown[camera.key][row] = frames[seen]
             after.append((step + self.action_steps, demo))
         actions, _ = self.agent.act(shown, [None] * len(after), generators)
         return actions, after

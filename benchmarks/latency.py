@@ -18,22 +18,19 @@ import torch
 
 from s2robot.device import torch_threads
 from s2robot.policies import POLICIES, Policy, make_policy
-from s2robot.policies.denoisers import ConditionalUNet1d
+from s2robot.policies.denoisers.unet import ConditionalUNet1d
 from s2robot.policies.processes import Diffusion
-from s2robot.types import Spec
+from s2robot.types import CameraSpec, Features, Observation, Spec, image_key
 
 GRID = (14, 14)
 CHANNELS = 2 * 112  # of Lite0 at stride 16, two scales side by side
-CAMERAS = ("agentview_image", "robot0_eye_in_hand_image")
+CAMERAS = ("agentview", "robot0_eye_in_hand")
 SPEC = Spec(
     env_id="s2robot/PickCube-v0",
     env_kwargs={},
     action_dim=7,
     proprio={"robot0_eef_pos": 3, "robot0_eef_quat": 4, "robot0_gripper_qpos": 2},
-    images=dict.fromkeys(CAMERAS, (448, 448)),
-    features=dict.fromkeys(CAMERAS, (CHANNELS, *GRID)),
-    scales=dict.fromkeys(CAMERAS, 2),
-    prefix={},
+    cameras={name: CameraSpec(image_key(name), (448, 448), (CHANNELS, *GRID), 2) for name in CAMERAS},
 )
 MEASURED: dict[str, tuple[str, dict[str, object]]] = {
     "bc": ("bc", {}),
@@ -52,8 +49,10 @@ def acting(policy: Policy) -> Callable[[], object]:
     """One decision of a policy whose observation is there."""
     policy.eval()
     steps = policy.config.read_steps
-    obs = {key: torch.rand(1, steps, *shape).half() for key, shape in SPEC.features.items()}
-    obs |= {key: torch.rand(1, steps, dim) for key, dim in SPEC.proprio.items()}
+    obs = Observation(
+        {name: Features(torch.rand(1, steps, *c.features).half()) for name, c in SPEC.cameras.items()},
+        {key: torch.rand(1, steps, dim) for key, dim in SPEC.proprio.items()},
+    )
     generator = torch.Generator().manual_seed(0)
     return lambda: policy.predict(obs, [None], [generator])
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from inputs import stacked
 
 from envs.robosuite import TASKS, to_env_args
 from s2robot.device import torch_threads
@@ -29,7 +30,7 @@ from s2robot.rollouts.agent import Agent
 from s2robot.rollouts.episodes import run_episodes
 from s2robot.rollouts.sizes import default_workers
 from s2robot.runs import checkpoint
-from s2robot.types import camera_of
+from s2robot.types import Observation
 
 CPU = torch.device("cpu")
 
@@ -53,14 +54,17 @@ def robomimic_rollout(agent: Agent, episodes: int) -> tuple[float, float, float]
 
     spec = agent.policy.spec
     env_args = to_env_args(spec.env_id, spec.env_kwargs)
-    modalities = {"rgb": list(spec.images), "low_dim": [*spec.proprio, "object"]}
+    modalities = {
+        "rgb": [camera.key for camera in spec.cameras.values()],
+        "low_dim": [*spec.proprio, "object"],
+    }
     obs_utils.initialize_obs_utils_with_obs_specs({"obs": modalities})
 
     class Asked(RolloutPolicy):
         """The agent as robomimic asks it: one observation, one action."""
 
         def __init__(self) -> None:
-            self.history: deque[dict[str, torch.Tensor]] = deque(maxlen=agent.obs_steps)
+            self.history: deque[Observation] = deque(maxlen=agent.obs_steps)
             self.actions: deque[np.ndarray] = deque()
             self.state: Any = None
 
@@ -70,14 +74,15 @@ def robomimic_rollout(agent: Agent, episodes: int) -> tuple[float, float, float]
             self.state, self.generator = None, torch.Generator().manual_seed(0)
 
         def __call__(self, ob: dict[str, np.ndarray], goal: Any = None) -> np.ndarray:
-            seen = {key: torch.as_tensor(ob[key], dtype=torch.float32)[None] for key in spec.proprio}
-            for key in spec.images:
-                seen[key] = agent.encoders.encode(camera_of(key), np.ascontiguousarray(ob[key])[None]).map
+            frames = {name: np.ascontiguousarray(ob[camera.key]) for name, camera in spec.cameras.items()}
+            seen = Observation(
+                {name: agent.encoders.encode(name, frame[None]) for name, frame in frames.items()},
+                {key: torch.as_tensor(ob[key], dtype=torch.float32)[None] for key in spec.proprio},
+            )
             self.history.extend([seen] * (1 if self.history else agent.obs_steps))
             if not self.actions:
-                stacked = {key: torch.stack([one[key] for one in self.history], 1) for key in seen}
                 with torch_threads(1):  # as `Agent` does
-                    chunk, after = agent.policy.predict(stacked, [self.state], [self.generator])
+                    chunk, after = agent.policy.predict(stacked(self.history), [self.state], [self.generator])
                 self.state = after[0] if after is not None else None
                 self.actions.extend(chunk[0, : agent.action_steps].numpy())
             return np.clip(self.actions.popleft(), -1.0, 1.0)
@@ -124,7 +129,7 @@ def main() -> None:
     rates = 60 * count / theirs_s, 60 * len(ours) / ours_s
     steps = np.mean([result.steps for result in ours])
     success = np.mean([result.success for result in ours])
-    print(f"{spec.env_id}, {loaded.policy.config.name}, {loaded.encoders['name']}, {dict(spec.images)}")
+    print(f"{spec.env_id}, {loaded.policy.config.name}, {loaded.encoders['name']}, {spec.cameras}")
     print("                        episodes/min  steps/s  success  steps an episode")
     told = [("rollout_with_stats", rates[0], theirs_success, theirs_steps)]
     told.append((f"run_episodes, {arguments.workers} workers", rates[1], success, steps))

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import psutil
 import torch
+from inputs import stacked
 
 import envs
 from s2robot.device import torch_threads
@@ -43,7 +44,7 @@ from s2robot.rollouts.results import EpisodeResult
 from s2robot.rollouts.sizes import default_workers
 from s2robot.rollouts.worker import THREADS
 from s2robot.runs import checkpoint
-from s2robot.types import Spec, camera_of, image_key
+from s2robot.types import CameraSpec, Observation, Spec
 
 ENV_ID = "s2robot/PickCube-v0"
 TURNS = 3
@@ -91,14 +92,15 @@ def simulation(seconds: float) -> None:
 def plain_episode(agent: Agent, env: Any, seed: int) -> EpisodeResult:
     """One episode as a simple loop has it: every frame is rendered and encoded, in a batch of one."""
     policy, obs_steps = agent.policy, agent.obs_steps
-    history: deque[dict[str, torch.Tensor]] = deque(maxlen=obs_steps)
+    history: deque[Observation] = deque(maxlen=obs_steps)
     actions: deque[np.ndarray] = deque()
 
-    def see(obs: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
-        seen = {key: torch.as_tensor(obs[key], dtype=torch.float32)[None] for key in policy.spec.proprio}
-        for key in policy.spec.images:
-            seen[key] = agent.encoders.encode(camera_of(key), obs[key][None]).map
-        return seen
+    def see(obs: dict[str, np.ndarray]) -> Observation:
+        cameras = policy.spec.cameras.items()
+        return Observation(
+            {name: agent.encoders.encode(name, obs[camera.key][None]) for name, camera in cameras},
+            {key: torch.as_tensor(obs[key], dtype=torch.float32)[None] for key in policy.spec.proprio},
+        )
 
     start, state, generator = time.monotonic(), None, torch.Generator().manual_seed(seed)
     obs, _ = env.reset(seed=seed)
@@ -106,9 +108,8 @@ def plain_episode(agent: Agent, env: Any, seed: int) -> EpisodeResult:
     steps, return_, success, done = 0, 0.0, False, False
     while not done:
         if not actions:
-            stacked = {key: torch.stack([seen[key] for seen in history], 1) for key in history[0]}
             with torch_threads(1):  # as `Agent` does: the numbers depend on it
-                chunk, after = policy.predict(stacked, [state], [generator])
+                chunk, after = policy.predict(stacked(history), [state], [generator])
             state = after[0] if after is not None else None
             actions.extend(chunk[0, : agent.action_steps].numpy())
         obs, reward, terminated, truncated, info = env.step(np.clip(actions.popleft(), -1.0, 1.0))
@@ -132,7 +133,7 @@ def policy(run_dir: Path, episodes: int, plain_episodes: int, workers: int) -> N
     ours, ours_s = timed(lambda: run_episodes(agent, spec.env_id, seeds, spec.env_kwargs, workers=workers))
 
     print(
-        f"{spec.env_id}, {loaded.policy.config.name}, {loaded.encoders['name']}, cameras {len(spec.images)}"
+        f"{spec.env_id}, {loaded.policy.config.name}, {loaded.encoders['name']}, cameras {len(spec.cameras)}"
     )
     ours_rate, plain_rate = 60 * len(ours) / ours_s, 60 * len(plain) / plain_s
     print(f"  plain loop    {plain_rate:6.1f} episodes a minute, {solved(plain)}")
@@ -188,9 +189,8 @@ class Held:
 def memory(episodes: int, workers: int) -> None:
     kwargs = {"image_size": 64, "cameras": ["agentview"]}
     encoders = CameraEncoders("lite0", [64], device=CPU, backend="torch")
-    key = image_key("agentview")
-    shape = encoders.feature_shape("agentview", (64, 64))
-    spec = Spec(ENV_ID, kwargs, 7, {"robot0_eef_pos": 3}, {key: (64, 64)}, {key: shape})
+    camera = CameraSpec("agentview_image", (64, 64), encoders.feature_shape("agentview", (64, 64)))
+    spec = Spec(ENV_ID, kwargs, 7, {"robot0_eef_pos": 3}, {"agentview": camera})
     agent = Agent(make_policy(spec, BCConfig(horizon=16, action_steps=16)), encoders, CPU)
 
     print(f"{episodes} episodes, untrained bc, one camera of 64 pixels, {workers} workers", flush=True)

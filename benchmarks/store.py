@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from inputs import Made
 
 from s2robot.datasets.windows import Windows
 from s2robot.encoders.allocator import keep_freed_memory
@@ -29,7 +30,7 @@ from s2robot.policies.options.bc import BCConfig
 from s2robot.training.batches import batches
 from s2robot.training.options import OptimConfig
 from s2robot.training.trainer import Trainer
-from s2robot.types import Spec, image_key
+from s2robot.types import CameraSpec, Spec
 
 GRID, LENGTH = (3, 3), 100  # cells of a frame's features; frames of an episode
 TURNS, BATCHES, STEPS = 9, 50, 200
@@ -118,14 +119,14 @@ def gather(table: FeatureTable, file: Path, batch: int) -> None:
 
 
 def train(table: FeatureTable) -> None:
-    key, actions = image_key("cam"), np.random.default_rng(0).uniform(-1, 1, (len(table), 7))
-    actions = actions.astype(np.float32)
-    spec = Spec("", {}, 7, {}, {key: (32, 32)}, {key: table.shape})
+    actions = np.random.default_rng(0).uniform(-1, 1, (len(table), 7)).astype(np.float32)
+    spec = Spec("", {}, 7, {}, {"cam": CameraSpec("cam_image", (32, 32), table.shape)})
     policy = make_policy(spec, BCConfig())
-    policy.fit(Statistics({key: table.channel_stats(table.frames)}, {}, actions[:1000]))
+    policy.fit(Statistics({"cam": table.channel_stats(table.frames)}, {}, actions[:1000]))
     optim = OptimConfig()
     trainer = Trainer(policy.train(), optim, Path(), {})
-    windows = Windows({key: table}, {}, actions, table.offsets, range(len(table.offsets) - 1), 1, 8)
+    episodes = range(len(table.offsets) - 1)
+    windows = Windows(Made(table.offsets, actions), {"cam": table}, policy.config, episodes)
     start = time.perf_counter()
     for batch in batches(windows, optim.batch_size, 0, range(STEPS), torch.device("cpu")):
         trainer.update(policy.loss(batch)[0])

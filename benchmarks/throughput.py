@@ -28,7 +28,6 @@ from torch.nn.functional import interpolate
 from s2robot.collecting.collect import Collection, collect
 from s2robot.datasets import open_dataset
 from s2robot.datasets.dataset import Dataset
-from s2robot.datasets.options import DataConfig
 from s2robot.datasets.windows import FeatureGather, Windows
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
@@ -36,11 +35,11 @@ from s2robot.features import build, place
 from s2robot.policies import POLICIES, Policy, make_policy
 from s2robot.policies import robomimic_nets as _quiet_robomimic  # noqa: F401 (it prints when imported otherwise)
 from s2robot.policies.heads import CameraShape, Head
-from s2robot.policies.observation import Statistics
 from s2robot.training.batches import batches
 from s2robot.training.options import OptimConfig
+from s2robot.training.statistics import statistics_of
 from s2robot.training.trainer import Trainer
-from s2robot.types import Features, Spec, image_key
+from s2robot.types import Features, Spec
 
 SIZES, CAMERA_SIZES = (224, 448), {"robot0_eye_in_hand": (224,)}  # as `make demo` does
 ROBOMIMIC_SIZE = 84
@@ -89,18 +88,7 @@ class Contender:
     def __init__(
         self, policy: Policy, seen: Mapping[str, FeatureGather], demos: Dataset, batch_size: int, steps: int
     ) -> None:
-        config, episodes = policy.config, range(len(demos.episodes))
-        proprio, actions = demos.proprioception(DataConfig().proprio), demos.actions()
-        self.windows = Windows(
-            seen,
-            proprio,
-            actions,
-            demos.offsets,
-            episodes,
-            config.obs_steps,
-            config.horizon,
-            obs_stride=config.obs_stride,
-        )
+        self.windows = Windows(demos, seen, policy.config, range(len(demos.episodes)))
         self.trainer = Trainer(policy.train(), OptimConfig(batch_size=batch_size), Path(), {})
         self.batch_size, self.steps = batch_size, steps
         self.parameters = sum(p.numel() for p in self.trainer.parameters.values())
@@ -128,20 +116,10 @@ def frames_of(demos: Dataset, camera: str, size: int | None) -> Frames:
 def stored_policy(name: str, demos: Dataset) -> tuple[Policy, dict[str, FeatureGather]]:
     """A policy that reads cached features, and the features."""
     encoders = CameraEncoders("lite0", SIZES, CAMERA_SIZES)
-    tables = {image_key(c): place(build(demos, c, encoders), CPU) for c in demos.cameras}
-    proprio, actions = demos.proprioception(DataConfig().proprio), demos.actions()
-    spec = Spec(
-        env_id=demos.env_args["env_name"],
-        env_kwargs={},
-        action_dim=actions.shape[1],
-        proprio={key: values.shape[1] for key, values in proprio.items()},
-        images={image_key(c): demos.image_size(c) for c in demos.cameras},
-        features={key: table.shape for key, table in tables.items()},
-        scales={image_key(c): encoders.scales(c) for c in demos.cameras},
-    )
+    tables = {c: place(build(demos, c, encoders), CPU) for c in demos.cameras}
+    spec = Spec.read(demos, encoders, list(demos.cameras))
     policy = make_policy(spec, POLICIES[name].options())
-    statistics = {key: table.channel_stats(table.frames) for key, table in tables.items()}
-    policy.fit(Statistics(statistics, proprio, actions))
+    policy.fit(statistics_of(demos, tables, range(len(demos.episodes))))
     return policy, dict(tables)
 
 
@@ -149,11 +127,11 @@ def seeing_pixels(
     policy: Policy, demos: Dataset, size: int | None
 ) -> tuple[Policy, dict[str, FeatureGather]]:
     """The same policy with a ResNet-18 for each camera, and the frames."""
-    frames = {image_key(c): frames_of(demos, c, size) for c in demos.cameras}
+    frames = {c: frames_of(demos, c, size) for c in demos.cameras}
     policy = copy.deepcopy(policy)
-    for key, seen in frames.items():
-        h, w = seen.pixels.shape[2:]
-        policy.observe.heads[key] = ResNetHead((h, w), policy.observe.heads[key].dim)
+    for camera, seen in frames.items():
+        (h, w), name = seen.pixels.shape[2:], policy.observe.module_of[camera]
+        policy.observe.heads[name] = ResNetHead((h, w), policy.observe.heads[name].dim)
     return policy, dict(frames)
 
 

@@ -1,4 +1,4 @@
-"""The words that every room shares.
+"""The words that every package shares.
 
 Axis legend, used in all shape strings:
 
@@ -6,13 +6,13 @@ Axis legend, used in all shape strings:
     t  time             gh gw  cells of a feature grid  d   any other vector
     to observation steps (history, the last one is now)
     ta action steps      (chunk, the first one is now)
-    c  channels          n     tokens
+    tp action steps before now
+    c  channels          n     tokens                   p   prefix tokens
 
-Images outside an encoder are uint8 "h w 3", top row first. A camera `agentview` is observed under the
-key `agentview_image`; in a batch that key holds the camera's *features*, never its pixels.
+Images outside an encoder are uint8 "h w 3", top row first.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -22,76 +22,166 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 IMAGE_SUFFIX = "_image"
-PREFIX_SUFFIX = "_prefix"
 
 
 def image_key(camera: str) -> str:
-    """Observation key of a camera: `agentview` -> `agentview_image`."""
+    """robosuite's observation key of a camera: `agentview` -> `agentview_image`."""
     return camera + IMAGE_SUFFIX
 
 
-def prefix_key(camera: str) -> str:
-    """Key of a camera's prefix tokens in a batch: `agentview` -> `agentview_prefix`."""
-    return camera + PREFIX_SUFFIX
-
-
-def camera_of(image_key: str) -> str:
-    """The camera that is observed under a key: `agentview_image` -> `agentview`."""
-    return image_key.removesuffix(IMAGE_SUFFIX)
-
-
 class Features(NamedTuple):
-    """What an encoder sees: a grid of features and, where it has them, prefix tokens (class, registers).
+    """What an encoder gives: a grid of features and, where it has them, prefix tokens (class, registers)."""
 
-    Gathered for training windows, "b" is "b to".
-    """
+    map: Float[Tensor, "*b c gh gw"]  # "b" of frames, "b to" of training windows and observations
+    prefix: Float[Tensor, "*b p c2"] | None = None
 
-    map: Float[Tensor, "b c gh gw"]
-    prefix: Float[Tensor, "b p c"] | None = None
+
+@dataclass(frozen=True)
+class CameraSpec:
+    """A camera: where its frames are observed, and the shapes of frames and features."""
+
+    key: str  # observation key of its frames in an environment
+    size: tuple[int, int]  # (h, w) of the frames
+    features: tuple[int, int, int]  # (c, gh, gw)
+    scales: int = 1  # concatenated in c
+    prefix: tuple[int, int] | None = None  # (p, c) of the prefix tokens, if there are any
+    flips: tuple[int, ...] = ()  # axes of (h, w, 3) along which recorded frames were flipped to be upright
 
 
 @dataclass(frozen=True)
 class Spec:
-    """What flows in and out of a policy, read off a dataset and its features, kept in the checkpoint."""
+    """What flows in and out of a policy, read off a dataset and its encoders, kept in the checkpoint."""
 
-    env_id: str
+    env_id: str  # empty if the dataset names no environment
     env_kwargs: dict[str, Any]  # with these `gymnasium.make` observes what the dataset observed
     action_dim: int
     proprio: dict[str, int]  # observation key -> dimension
-    images: dict[str, tuple[int, int]]  # image key -> (h, w) of the frames
-    features: dict[str, tuple[int, int, int]]  # image key -> (c, gh, gw)
-    scales: dict[str, int] = field(
-        default_factory=dict
-    )  # image key -> scales concatenated in c, 1 if not here
-    prefix: dict[str, tuple[int, int]] = field(default_factory=dict)  # prefix key -> (p, c), if there are any
-    # image key -> axes of (h, w, 3) along which recorded frames were flipped to be upright, if any were
-    flips: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    cameras: dict[str, CameraSpec] = field(default_factory=dict)  # by name
+
+    @property
+    def observed(self) -> dict[str, tuple[int, ...]]:
+        """Shape of everything that an environment must observe, by observation key."""
+        images = {camera.key: (*camera.size, 3) for camera in self.cameras.values()}
+        return {**images, **{key: (dim,) for key, dim in self.proprio.items()}}
+
+    @staticmethod
+    def read(
+        dataset: "SpecSource",
+        encoders: "SpecEncoders",
+        cameras: Sequence[str],
+        env_id: str = "",
+        env_kwargs: Mapping[str, Any] | None = None,
+    ) -> "Spec":
+        """The spec of a policy that reads these cameras of a dataset through these encoders."""
+        sizes = {camera: dataset.image_size(camera) for camera in cameras}
+        return Spec(
+            env_id=env_id,
+            env_kwargs=dict(env_kwargs or {}),
+            action_dim=dataset.actions().shape[1],
+            proprio={key: values.shape[1] for key, values in dataset.proprioception().items()},
+            cameras={
+                camera: CameraSpec(
+                    key=dataset.observation_key(camera),
+                    size=size,
+                    features=encoders.feature_shape(camera, size),
+                    scales=encoders.scales(camera),
+                    prefix=encoders.prefix_shape(camera),
+                    flips=dataset.flips(camera),
+                )
+                for camera, size in sizes.items()
+            },
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data; `flips` only where there are any, so that checkpoints are as they were before it."""
-        return {key: value for key, value in asdict(self).items() if value or key != "flips"}
+        """As plain data."""
+        return asdict(self)
 
     @staticmethod
     def from_dict(plain: Mapping[str, Any]) -> "Spec":
-        """Inverse of `to_dict`, from what JSON gives back (lists for tuples)."""
-        values = dict(plain)
-        values["images"] = {k: tuple(v) for k, v in plain["images"].items()}
-        values["features"] = {k: tuple(v) for k, v in plain["features"].items()}
-        values["prefix"] = {k: tuple(v) for k, v in plain.get("prefix", {}).items()}
-        values["flips"] = {k: tuple(v) for k, v in plain.get("flips", {}).items()}
+        """Inverse of `to_dict`, from what JSON gives back (lists for tuples), or from 0.1's layout."""
+        values = dict(plain) if "cameras" in plain else _upgraded(plain)
+        values["cameras"] = {name: _camera(camera) for name, camera in values["cameras"].items()}
         return Spec(**values)
+
+
+class SpecSource(Protocol):
+    """The part of a dataset that a spec is read off."""
+
+    def image_size(self, camera: str) -> tuple[int, int]: ...
+
+    def observation_key(self, camera: str) -> str: ...
+
+    def flips(self, camera: str) -> tuple[int, ...]: ...
+
+    def proprioception(self) -> Mapping[str, Float[np.ndarray, "n d"]]: ...
+
+    def actions(self) -> Float[np.ndarray, "n da"]: ...
+
+
+class SpecEncoders(Protocol):
+    """The part of the cameras' encoders that a spec is read off."""
+
+    def feature_shape(self, camera: str, image_size: tuple[int, int]) -> tuple[int, int, int]: ...
+
+    def prefix_shape(self, camera: str) -> tuple[int, int] | None: ...
+
+    def scales(self, camera: str) -> int: ...
+
+
+def _camera(plain: Mapping[str, Any]) -> CameraSpec:
+    tuples: dict[str, Any] = {k: tuple(v) if isinstance(v, list | tuple) else v for k, v in plain.items()}
+    return CameraSpec(**tuples)
+
+
+def _upgraded(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Today's layout of a spec of version 0.1, which had the shapes by observation key."""
+    values = {key: plain[key] for key in ("env_id", "env_kwargs", "action_dim", "proprio")}
+    values["cameras"] = {
+        (name := key.removesuffix(IMAGE_SUFFIX)): {
+            "key": key,
+            "size": plain["images"][key],
+            "features": features,
+            "scales": plain.get("scales", {}).get(key, 1),
+            "prefix": plain.get("prefix", {}).get(f"{name}_prefix"),
+        }
+        for key, features in plain["features"].items()
+    }
+    return values
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a policy reads: the features of each camera, and proprioception."""
+
+    features: Mapping[str, Features]  # camera -> map "b to c gh gw", prefix "b to p c" for heads that read it
+    proprio: Mapping[str, Float[Tensor, "b to d"]]  # by observation key
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> "Observation":
+        """The same of each tensor changed."""
+        return Observation(
+            {
+                camera: Features(change(map), None if prefix is None else change(prefix))
+                for camera, (map, prefix) in self.features.items()
+            },
+            {key: change(values) for key, values in self.proprio.items()},
+        )
+
+    def tensors(self) -> Iterator[Tensor]:
+        """All of them."""
+        for map, prefix in self.features.values():
+            yield from (map,) if prefix is None else (map, prefix)
+        yield from self.proprio.values()
 
 
 @dataclass
 class Batch:
-    """Training windows: what was seen up to now and what the expert did from now on."""
+    """Training windows: what was observed up to now and what the expert did from now on."""
 
-    # image key -> "b to c gh gw", proprioception -> "b to d", prefix key -> "b to p c" for heads that read it
-    obs: dict[str, Float[Tensor, "b to ..."]]
+    obs: Observation
     actions: Float[Tensor, "b ta da"]
     mask: Bool[Tensor, "b ta"]  # False beyond the end of the episode
     windows: Int[Tensor, "b"]  # which windows of the dataset these are, for messages
-    # What was done since before the first observation; zeros and False before the start of the episode:
+    # The expert's since before the first observation; zeros and False before the start of the episode:
     past_actions: Float[Tensor, "b tp da"]  # tp = to * (environment steps between observations)
     past_mask: Bool[Tensor, "b tp"]
 
@@ -105,7 +195,7 @@ class Batch:
 
     def _each(self, move: Callable[[Tensor], Tensor]) -> "Batch":
         return Batch(
-            obs={key: move(values) for key, values in self.obs.items()},
+            obs=self.obs.map(move),
             actions=move(self.actions),
             mask=move(self.mask),
             windows=self.windows,

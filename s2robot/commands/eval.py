@@ -28,7 +28,8 @@ def main(config: EvalConfig) -> None:
     check_rendering()
     keep_freed_memory()
     loaded = checkpoint.load(config.checkpoint)
-    set_acting_options(loaded.policy, config.policy)
+    each_step = {} if config.temporal_ensemble is None else {"action_steps": 1}
+    set_acting_options(loaded.policy, config.policy | each_step)
     spec = loaded.policy.spec
     env_id, env_kwargs = config.env.id or spec.env_id, {**spec.env_kwargs, **config.env.kwargs}
     if config.env.id:
@@ -41,14 +42,10 @@ def main(config: EvalConfig) -> None:
         )
         verify(encoders, loaded.samples)  # does it still see what it was trained on?
     seeds = evaluation_seeds(config.episodes, loaded.training_seeds | loaded.selection_seeds, config.seed)
-    action_steps = config.action_steps if config.temporal_ensemble is None else 1
-    agent: Actor = Agent(loaded.policy, encoders, device, action_steps)
+    agent: Actor = Agent(loaded.policy, encoders, device)
     if config.temporal_ensemble is not None:
         agent = TemporalEnsemble(agent, config.temporal_ensemble)
-    acting = acting_options(loaded.policy) | {
-        "action_steps": agent.action_steps,
-        "temporal_ensemble": config.temporal_ensemble,
-    }
+    acting = acting_options(loaded.policy) | {"temporal_ensemble": config.temporal_ensemble}
 
     run_dir = checkpoint.run_dir(loaded.path)
     out_dir = run_dir / "eval" / config.name

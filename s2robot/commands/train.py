@@ -23,14 +23,14 @@ from s2robot.evaluation.selection import selection_seeds, success_rate
 from s2robot.features import build, place, sample
 from s2robot.policies import make_policy
 from s2robot.policies.heads import check_head
-from s2robot.policies.observation import Statistics
 from s2robot.rollouts.environment import check_environment, environment_of, problem
 from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
 from s2robot.runs.metrics import check_wandb, open_log
 from s2robot.training.loop import train
+from s2robot.training.statistics import statistics_of
 from s2robot.training.trainer import Trainer
-from s2robot.types import Spec, image_key, prefix_key
+from s2robot.types import Spec
 
 # options that a resumed training may change
 NOT_DECISIVE = (
@@ -55,28 +55,15 @@ def main(config: TrainConfig) -> None:
     demos = open_dataset(config.data)
     for warning in demos.warnings if parallel.is_main() else ():
         print(f"warning: {warning}")
-    cameras = list(demos.cameras)
     train_episodes, valid_episodes = demos.splits(config.data.train, config.data.valid)
     if not train_episodes:
         raise UserError(f"{config.data.path} has no demonstrations under data.train={config.data.train}")
-    proprio, actions = demos.proprioception(), demos.actions()
 
     encoders = CameraEncoders.from_config(config.encoder, device)
     config = replace(config, encoder=encoders.options)  # with sizes as numbers
     encoders.check_cameras(demos.cameras)
     check_head(config.policy.head, encoders.name, encoders.base.spec.prefix_tokens)
-    env_id, env_kwargs = environment_of(demos.env_args)
-    spec = Spec(
-        env_id=env_id,
-        env_kwargs=env_kwargs,
-        action_dim=actions.shape[1],
-        proprio={key: values.shape[1] for key, values in proprio.items()},
-        images={image_key(camera): demos.image_size(camera) for camera in cameras},
-        features={image_key(c): encoders.feature_shape(c, demos.image_size(c)) for c in cameras},
-        scales={image_key(c): encoders.scales(c) for c in cameras},
-        prefix={prefix_key(c): shape for c in cameras if (shape := encoders.prefix_shape(c))},
-        flips={image_key(c): flips for c in cameras if (flips := demos.flips(c))},
-    )
+    spec = Spec.read(demos, encoders, list(demos.cameras), *environment_of(demos.env_args))
     if reason := problem(spec.env_id):  # demonstrations may come from elsewhere
         if parallel.is_main():
             print(f"no rollouts with this dataset: {reason}")
@@ -89,7 +76,7 @@ def main(config: TrainConfig) -> None:
         "spec": spec.to_dict(),
         "config": plain(config, without=NOT_DECISIVE),
         "encoders": encoders.spec_dict(),
-        "actions_sha256": hashlib.sha256(actions.tobytes()).hexdigest(),  # the same demonstrations to resume
+        "actions_sha256": hashlib.sha256(demos.actions().tobytes()).hexdigest(),  # the same to resume
         "training_seeds": sorted(demos.seeds),
         "selection_seeds": seeds,
     }
@@ -99,33 +86,14 @@ def main(config: TrainConfig) -> None:
 
     with run_folder.stage(run_dir, "features"), parallel.main_first():
         used, shown = [*train_episodes, *valid_episodes], parallel.is_main()
-        tables = {c: build(demos, c, encoders, config.features, shown, used) for c in cameras}
-        features = {image_key(c): place(table, device, config.features.tier) for c, table in tables.items()}
-    trainer.samples = sample(demos, {camera: features[image_key(camera)] for camera in cameras})
+        stored = {c: build(demos, c, encoders, config.features, shown, used) for c in demos.cameras}
+        features = {c: place(table, device, config.features.tier) for c, table in stored.items()}
+    trainer.samples = sample(demos, features)
     run_folder.start(run_dir, plain(config), config.resume)
-    frames = demos.frames_of(train_episodes)
-    policy.fit(
-        Statistics(
-            features={key: table.channel_stats(frames) for key, table in features.items()},
-            proprio={key: values[frames] for key, values in proprio.items()},
-            actions=actions[frames],
-        )
-    )
+    policy.fit(statistics_of(demos, features, train_episodes))
     weights = demos.frame_weights(train_episodes)
     windows, valid = (
-        Windows(
-            features,
-            proprio,
-            actions,
-            demos.offsets,
-            episodes,
-            config.policy.obs_steps,
-            config.policy.horizon,
-            device,
-            config.policy.obs_stride,
-            config.policy.reads_prefix,
-            weights,
-        )
+        Windows(demos, features, config.policy, episodes, device, weights)
         for episodes in (train_episodes, valid_episodes)
     )
     evaluate = success_rate(policy, encoders, device, seeds) if seeds else None

@@ -137,6 +137,16 @@ class Dataset:
         """Height and width of a camera's frames, in pixels."""
         return self._camera(camera).size
 
+    def observation_key(self, camera: str) -> str:
+        """The key under which an environment observes a camera: the dataset's own where it follows robosuite.
+
+        `obs/agentview_image` -> `agentview_image`, `obs/pixels` -> `pixels`, `obs/agentview_rgb` and
+        `observation.images.agentview` -> `agentview_image`.
+        """
+        short = self.keys.short(self._camera(camera).key)
+        robosuite = f"{camera}_image"
+        return short if short in (camera, robosuite) else robosuite
+
     def read_frames(
         self, episode: str, camera: str, start: int = 0, stop: int | None = None
     ) -> UInt8[np.ndarray, "t h w 3"]:

@@ -1,4 +1,4 @@
-"""Training windows over cached features: what was seen up to now, what the expert did from now on.
+"""Training windows over cached features: what was observed up to now, what the expert did from now on.
 
 Everything a window needs is an index into arrays that are already in memory (or mapped, or on the
 GPU), so a batch is a handful of gathers: no worker processes, no pixels, no decoding.
@@ -15,10 +15,20 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from s2robot.types import Batch, Features, camera_of, prefix_key
+from s2robot.types import Batch, Features, Observation
+
+
+class Demonstrations(Protocol):
+    """The part of a dataset that windows read; frames are numbered through all episodes."""
+
+    offsets: Int[np.ndarray, "m"]  # first frame of each episode, and the end
+
+    def proprioception(self) -> Mapping[str, Float[np.ndarray, "n d"]]: ...
+
+    def actions(self) -> Float[np.ndarray, "n da"]: ...
 
 
 class FeatureGather(Protocol):
@@ -32,29 +42,41 @@ class FeatureGather(Protocol):
     def read_ahead(self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None) -> None: ...
 
 
+class WindowOptions(Protocol):
+    """The part of a policy's options that shapes its windows."""
+
+    obs_steps: int
+    horizon: int
+
+    @property
+    def obs_stride(self) -> int:
+        """Environment steps from one observation to the next."""
+
+    @property
+    def reads_prefix(self) -> bool:
+        """Whether batches hold the prefix tokens, too."""
+
+
 class Windows:
     """All windows of the given episodes: one for each frame that can be "now"."""
 
     def __init__(
         self,
-        features: Mapping[str, FeatureGather],  # image key -> table over all frames
-        proprio: Mapping[str, np.ndarray],  # key -> "n d" over all frames
-        actions: np.ndarray,  # "n da" over all frames
-        offsets: np.ndarray,  # first frame of each episode, and the end: "episodes + 1"
+        dataset: Demonstrations,
+        features: Mapping[str, FeatureGather],  # of each camera, a table over all frames
+        config: WindowOptions,
         episodes: Sequence[int],
-        obs_steps: int,
-        horizon: int,
         device: torch.device | str = "cpu",
-        obs_stride: int = 1,  # environment steps from one observation to the next
-        prefix: bool = False,  # whether batches hold the prefix tokens, too
         weights: np.ndarray | None = None,  # "n" over all frames: how often each is drawn; None: alike
     ) -> None:
-        self.features, self.prefix = dict(features), prefix
-        self.proprio = {key: torch.as_tensor(values, device=device) for key, values in proprio.items()}
-        self.actions = torch.as_tensor(actions, device=device)
+        self.features, self.prefix = dict(features), config.reads_prefix
+        self.proprio = {
+            key: torch.as_tensor(values, device=device) for key, values in dataset.proprioception().items()
+        }
+        self.actions = torch.as_tensor(dataset.actions(), device=device)
         now, start, end = [], [], []
         for episode in episodes:
-            first, stop = int(offsets[episode]), int(offsets[episode + 1])
+            first, stop = int(dataset.offsets[episode]), int(dataset.offsets[episode + 1])
             now.append(torch.arange(first, stop))
             start.append(torch.full((stop - first,), first))
             end.append(torch.full((stop - first,), stop))
@@ -66,9 +88,10 @@ class Windows:
             self.cumulative = torch.from_numpy(weights).double()[self._now.cpu()].cumsum(0)
         self._start = torch.cat(start or empty).to(device)  # w
         self._end = torch.cat(end or empty).to(device)  # w
-        self._back = torch.arange(1 - obs_steps, 1, device=device) * obs_stride  # to
-        self._past = torch.arange(-obs_steps * obs_stride, 0, device=device)  # tp
-        self._ahead = torch.arange(horizon, device=device)  # ta
+        back = config.obs_steps * config.obs_stride
+        self._back = torch.arange(config.obs_stride - back, 1, config.obs_stride, device=device)  # to
+        self._past = torch.arange(-back, 0, device=device)  # tp
+        self._ahead = torch.arange(config.horizon, device=device)  # ta
 
     def __len__(self) -> int:
         return len(self._now)
@@ -95,22 +118,27 @@ class Windows:
         now, start, end = self._now[windows], self._start[windows], self._end[windows]
         seen = self._seen(windows)  # b to
         ahead = now[:, None] + self._ahead  # b ta
-        obs = {key: values[seen] for key, values in self.proprio.items()}
-        for key, table in self.features.items():
-            features = table.gather(seen, views)
-            obs[key] = features.map
-            if self.prefix and features.prefix is not None:
-                obs[prefix_key(camera_of(key))] = features.prefix
         past = now[:, None] + self._past  # b tp
         past_mask = past >= start[:, None]
         return Batch(
-            obs=obs,
+            obs=Observation(
+                features={
+                    camera: self._gather(table, seen, views) for camera, table in self.features.items()
+                },
+                proprio={key: values[seen] for key, values in self.proprio.items()},
+            ),
             actions=self.actions[torch.minimum(ahead, end[:, None] - 1)],
             mask=ahead < end[:, None],
             windows=windows,
             past_actions=self.actions[torch.maximum(past, start[:, None])] * past_mask[..., None],
             past_mask=past_mask,
         )
+
+    def _gather(
+        self, table: FeatureGather, seen: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None
+    ) -> Features:
+        features = table.gather(seen, views)
+        return features if self.prefix else Features(features.map)
 
     def _seen(self, windows: Int[Tensor, "b"]) -> Int[Tensor, "b to"]:
         """The frames that are observed; at the start of an episode its first one is repeated."""

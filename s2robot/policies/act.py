@@ -4,7 +4,7 @@
 ensembling is an option of the rollout and works with every policy.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from s2robot.parallel import mean_size
 from s2robot.policies.base import Policy, masked_mean
 from s2robot.policies.options.act import ACTConfig
-from s2robot.types import Batch, Spec
+from s2robot.types import Batch, Observation, Spec
 
 
 class ACT(Policy):
@@ -56,7 +56,7 @@ class ACT(Policy):
     @torch.no_grad()
     def predict(
         self,
-        obs: Mapping[str, Float[Tensor, "b to ..."]],
+        obs: Observation,
         state: Sequence[Any] | None = None,
         generators: Sequence[torch.Generator] | None = None,
     ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:
@@ -76,9 +76,7 @@ class ACT(Policy):
         mean, log_variance = self.style_out(read).chunk(2, dim=-1)
         return mean, log_variance
 
-    def _chunk(
-        self, obs: Mapping[str, Float[Tensor, "b to ..."]], z: Float[Tensor, "b z"] | None
-    ) -> Float[Tensor, "b ta da"]:
+    def _chunk(self, obs: Observation, z: Float[Tensor, "b z"] | None) -> Float[Tensor, "b ta da"]:
         """Normalised actions; z is 0 if None."""
         seen = self.observe.tokens(obs)  # b n d
         if z is None:

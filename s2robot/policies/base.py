@@ -22,7 +22,7 @@ A policy keeps nothing between calls: what must be remembered goes in and out as
 random comes from one generator an episode, and the queue of actions belongs to the rollout.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -33,7 +33,7 @@ from s2robot.parallel import mean_size
 from s2robot.policies.actions import Actions
 from s2robot.policies.observation import ObservationEncoder, Statistics
 from s2robot.policies.options.base import PolicyConfig
-from s2robot.types import Batch, Spec
+from s2robot.types import Batch, Observation, Spec
 
 
 class Policy(nn.Module):
@@ -63,7 +63,7 @@ class Policy(nn.Module):
 
     def predict(
         self,
-        obs: Mapping[str, Float[Tensor, "b to ..."]],  # to = config.read_steps
+        obs: Observation,  # to = config.read_steps
         state: Sequence[Any] | None = None,
         generators: Sequence[torch.Generator] | None = None,
     ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:

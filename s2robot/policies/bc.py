@@ -4,7 +4,7 @@
 the chunk is that of ACT, arXiv 2304.13705 (`horizon=1` for robomimic's single action).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from s2robot.policies.base import Policy, masked_mean
 from s2robot.policies.options.base import LOSSES
 from s2robot.policies.options.bc import BCConfig
 from s2robot.policies.robomimic_nets import KEY, build
-from s2robot.types import Batch, Spec
+from s2robot.types import Batch, Observation, Spec
 
 
 class BC(Policy):
@@ -40,13 +40,13 @@ class BC(Policy):
     @torch.no_grad()
     def predict(
         self,
-        obs: Mapping[str, Float[Tensor, "b to ..."]],
+        obs: Observation,
         state: Sequence[Any] | None = None,
         generators: Sequence[torch.Generator] | None = None,
     ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:
         return self.actions.denormalize(self._chunk(obs)), state
 
-    def _chunk(self, obs: Mapping[str, Float[Tensor, "b to ..."]]) -> Float[Tensor, "b ta da"]:
+    def _chunk(self, obs: Observation) -> Float[Tensor, "b ta da"]:
         """Normalised actions."""
         flat = self.net({KEY: self.observe(obs).flatten(1)})
         return flat.unflatten(-1, (self.config.horizon, self.actions.dim))

@@ -1,6 +1,6 @@
 """Behaviour cloning with robomimic's Gaussian mixture over chunks of actions, arXiv 2108.03298."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 from s2robot.policies.mixture import Mixture, MixturePolicy, mixture_nll
 from s2robot.policies.options.bc import BCGMMConfig
 from s2robot.policies.robomimic_nets import build, raw_outputs
-from s2robot.types import Batch, Spec
+from s2robot.types import Batch, Observation, Spec
 
 
 class BCGMM(MixturePolicy):
@@ -35,11 +35,11 @@ class BCGMM(MixturePolicy):
     @torch.no_grad()
     def predict(
         self,
-        obs: Mapping[str, Float[Tensor, "b to ..."]],
+        obs: Observation,
         state: Sequence[Any] | None = None,
         generators: Sequence[torch.Generator] | None = None,
     ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:
         return self.chunk(self._mixture(obs)), state
 
-    def _mixture(self, obs: Mapping[str, Float[Tensor, "b to ..."]]) -> Mixture:
+    def _mixture(self, obs: Observation) -> Mixture:
         return self.mixture(raw_outputs(self.net, self.observe(obs).flatten(1)))

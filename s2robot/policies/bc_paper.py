@@ -4,7 +4,7 @@
 features, proprioception and actions, the next 16 actions.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from s2robot.policies.base import Policy, masked_mean
 from s2robot.policies.options.base import LOSSES
 from s2robot.policies.options.bc_paper import BCPaperConfig
 from s2robot.policies.sequence import check_stride, chunks, read_once, remembered
-from s2robot.types import Batch, Spec
+from s2robot.types import Batch, Observation, Spec
 
 
 class BCPaper(Policy):
@@ -65,7 +65,7 @@ class BCPaper(Policy):
     @torch.no_grad()
     def predict(
         self,
-        obs: Mapping[str, Float[Tensor, "b to ..."]],
+        obs: Observation,
         state: Sequence[Any] | None = None,
         generators: Sequence[torch.Generator] | None = None,
     ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:

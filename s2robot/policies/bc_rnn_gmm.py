@@ -1,6 +1,6 @@
 """Behaviour cloning with robomimic's recurrent network and Gaussian mixture, arXiv 2108.03298."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from s2robot.policies.mixture import MixturePolicy, mixture_nll
 from s2robot.policies.options.bc import BCRNNGMMConfig
 from s2robot.policies.robomimic_nets import build, raw_outputs
 from s2robot.policies.sequence import check_stride, chunks, read_once, without_repeats
-from s2robot.types import Batch, Spec
+from s2robot.types import Batch, Observation, Spec
 
 
 class BCRNNGMM(MixturePolicy):
@@ -49,7 +49,7 @@ class BCRNNGMM(MixturePolicy):
     @torch.no_grad()
     def predict(
         self,
-        obs: Mapping[str, Float[Tensor, "b to ..."]],
+        obs: Observation,
         state: Sequence[Any] | None = None,
         generators: Sequence[torch.Generator] | None = None,
     ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:

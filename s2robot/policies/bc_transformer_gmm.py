@@ -1,6 +1,6 @@
 """Behaviour cloning with robomimic's transformer and Gaussian mixture, arXiv 2108.03298."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from s2robot.policies.mixture import Mixture, MixturePolicy, mixture_nll
 from s2robot.policies.options.bc import BCTransformerGMMConfig
 from s2robot.policies.robomimic_nets import build, raw_outputs
 from s2robot.policies.sequence import check_stride, chunks, read_once, remembered
-from s2robot.types import Batch, Spec
+from s2robot.types import Batch, Observation, Spec
 
 
 class BCTransformerGMM(MixturePolicy):
@@ -47,7 +47,7 @@ class BCTransformerGMM(MixturePolicy):
     @torch.no_grad()
     def predict(
         self,
-        obs: Mapping[str, Float[Tensor, "b to ..."]],
+        obs: Observation,
         state: Sequence[Any] | None = None,
         generators: Sequence[torch.Generator] | None = None,
     ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:

@@ -1,6 +1,6 @@
 """Policies that draw the chunk from noise: a process, a denoiser that it calls, and what was observed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from s2robot.policies.denoisers.unet import ConditionalUNet1d
 from s2robot.policies.options.base import LOSSES
 from s2robot.policies.options.generative import GenerativeConfig
 from s2robot.policies.processes import Process
-from s2robot.types import Batch, Spec
+from s2robot.types import Batch, Observation, Spec
 
 
 class GenerativePolicy(Policy):
@@ -41,12 +41,12 @@ class GenerativePolicy(Policy):
     @torch.no_grad()
     def predict(
         self,
-        obs: Mapping[str, Float[Tensor, "b to ..."]],
+        obs: Observation,
         state: Sequence[Any] | None = None,
         generators: Sequence[torch.Generator] | None = None,
     ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:
         process, seen = self.process(), self._read(obs)
-        first = next(iter(obs.values()))
+        first = next(obs.tensors())
         levels = self.net.embed(process.times.to(first.device, non_blocking=True))
         chunk = self.config.temperature * self._noise(len(first), generators).to(levels)
         for step in range(len(levels)):
@@ -54,7 +54,7 @@ class GenerativePolicy(Policy):
             chunk = process.step(predicted, step, chunk, generators)
         return self.actions.denormalize(chunk), state
 
-    def _read(self, obs: Mapping[str, Float[Tensor, "b to ..."]]) -> Any:
+    def _read(self, obs: Observation) -> Any:
         return self.net.read(
             self.observe.tokens(obs) if self.net.reads_tokens else self.observe(obs).flatten(1)
         )

@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from s2robot.errors import UserError, unknown_name
 from s2robot.policies.heads import HEADS, CameraShape, Head
 from s2robot.policies.normalizer import Normalizer
-from s2robot.types import Spec, camera_of, prefix_key
+from s2robot.types import CameraSpec, Observation, Spec
 
 
 @dataclass
 class Statistics:
     """What the normalisation of a policy is fitted to. Only training needs it."""
 
-    features: dict[str, tuple[Tensor, Tensor]]  # image key -> (mean, deviation), each "c"
+    features: dict[str, tuple[Tensor, Tensor]]  # camera -> (mean, deviation), each "c"
     proprio: dict[str, np.ndarray]  # key -> "n d"
     actions: np.ndarray  # "n da"
 
@@ -54,9 +54,14 @@ class ObservationEncoder(nn.Module):
             if name not in known:
                 raise unknown_name(f"option in policy.head_args of {head}", name, known)
         self.proprio_dim = proprio_dim = sum(spec.proprio.values())
-        heads = {key: HEADS[head](_camera_shape(spec, key), **head_args) for key in spec.features}
+        self.module_of = {camera: module_name(shapes.key) for camera, shapes in spec.cameras.items()}
+        heads = {
+            self.module_of[camera]: HEADS[head](_camera_shape(shapes, proprio_dim), **head_args)
+            for camera, shapes in spec.cameras.items()
+        }
         self.heads = nn.ModuleDict(heads)
-        self.proprio = nn.ModuleDict({key: Normalizer(dim) for key, dim in spec.proprio.items()})
+        self.proprio_keys = list(spec.proprio)
+        self.proprio = nn.ModuleDict({module_name(key): Normalizer(dim) for key, dim in spec.proprio.items()})
         self.dim = sum(head.dim for head in heads.values()) + proprio_dim
         self.tokens_a_step = sum(head.tokens for head in heads.values()) + bool(proprio_dim)
         if width is not None:
@@ -67,67 +72,70 @@ class ObservationEncoder(nn.Module):
 
     def fit(self, statistics: Statistics, proprio_norm: str = "limits") -> None:
         """Take the normalisation from the training data; `proprio_norm` is `Normalizer.fit`'s mode."""
-        for key, (mean, deviation) in statistics.features.items():
-            self._head(key).fit(mean, deviation)
+        for camera, (mean, deviation) in statistics.features.items():
+            self._head(camera).fit(mean, deviation)
         for key, values in statistics.proprio.items():
-            normalizer = self.proprio[key]
-            assert isinstance(normalizer, Normalizer)
-            normalizer.fit(torch.from_numpy(values), proprio_norm)
+            self._normalizer(key).fit(torch.from_numpy(values), proprio_norm)
 
-    def forward(self, obs: Mapping[str, Float[Tensor, "b to ..."]]) -> Float[Tensor, "b to d"]:
+    def forward(self, obs: Observation) -> Float[Tensor, "b to d"]:
         proprio = self._proprio(obs)
-        parts = [self._see(key, obs, proprio) for key in self.heads]  # b to d
+        parts = [self._see(camera, obs, proprio) for camera in self.module_of]  # b to d
         return torch.cat([*parts, *proprio], dim=-1)
 
-    def tokens(self, obs: Mapping[str, Float[Tensor, "b to ..."]]) -> Float[Tensor, "b n d"]:
+    def tokens(self, obs: Observation) -> Float[Tensor, "b n d"]:
         """Tokens of all steps, the oldest first; they carry embeddings of step, camera, and cell."""
         proprio = self._proprio(obs)
-        inputs = {key: self._see(key, obs, proprio) for key in self.heads}  # b to d, or b to n d
-        inputs |= {PROPRIO: torch.cat(proprio, dim=-1)} if proprio else {}
+        inputs = {name: self._see(camera, obs, proprio) for camera, name in self.module_of.items()}
+        inputs |= {PROPRIO: torch.cat(proprio, dim=-1)} if proprio else {}  # each b to d, or b to n d
         parts = []
-        for key, values in inputs.items():
-            tokens = self.project[key](values)
+        for name, values in inputs.items():
+            tokens = self.project[name](values)
             parts.append(tokens if tokens.ndim == 4 else tokens[:, :, None])  # b to n d
         tokens = torch.cat(parts, dim=2)
         if self.step is not None:
             tokens = tokens + self.step
         return tokens.flatten(1, 2)
 
-    def proprioception(self, obs: Mapping[str, Float[Tensor, "b to ..."]]) -> Float[Tensor, "b to d"]:
+    def proprioception(self, obs: Observation) -> Float[Tensor, "b to d"]:
         """All proprioception of each step, normalised, side by side: `proprio_dim` numbers."""
         return torch.cat(self._proprio(obs), dim=-1)
 
     def _see(
-        self, key: str, obs: Mapping[str, Float[Tensor, "b to ..."]], proprio: list[Tensor]
-    ) -> Float[Tensor, "b to ..."]:
+        self, camera: str, obs: Observation, proprio: list[Float[Tensor, "b to d"]]
+    ) -> Float[Tensor, "b to *n d"]:
         """What a camera's head makes of each step."""
-        head, maps = self._head(key), obs[key]
-        prefix = obs[_prefix_key(key)].flatten(0, 1) if head.reads_prefix else None
+        head, (maps, prefix) = self._head(camera), obs.features[camera]
+        if not head.reads_prefix:
+            prefix = None
+        elif prefix is None:
+            raise ValueError(f"the head of {camera} reads prefix tokens, and the observation has none")
         state = torch.cat(proprio, dim=-1).flatten(0, 1) if head.reads_proprio else None
-        return head(maps.flatten(0, 1), prefix, state).unflatten(0, maps.shape[:2])
+        seen = head(maps.flatten(0, 1), None if prefix is None else prefix.flatten(0, 1), state)
+        return seen.unflatten(0, maps.shape[:2])
 
-    def _proprio(self, obs: Mapping[str, Float[Tensor, "b to ..."]]) -> list[Float[Tensor, "b to d"]]:
-        return [normalizer(obs[key]) for key, normalizer in self.proprio.items()]
+    def _proprio(self, obs: Observation) -> list[Float[Tensor, "b to d"]]:
+        return [self._normalizer(key)(obs.proprio[key]) for key in self.proprio_keys]
 
-    def _head(self, key: str) -> Head:
-        head = self.heads[key]
+    def _head(self, camera: str) -> Head:
+        head = self.heads[self.module_of[camera]]
         assert isinstance(head, Head)
         return head
 
-
-PROPRIO = "proprio"
-
-
-def _prefix_key(image_key: str) -> str:
-    return prefix_key(camera_of(image_key))
+    def _normalizer(self, key: str) -> Normalizer:
+        normalizer = self.proprio[module_name(key)]
+        assert isinstance(normalizer, Normalizer)
+        return normalizer
 
 
-def _camera_shape(spec: Spec, key: str) -> CameraShape:
-    channels, *grid = spec.features[key]
-    return CameraShape(
-        channels=channels,
-        grid=(grid[0], grid[1]),
-        scales=spec.scales.get(key, 1),
-        prefix=spec.prefix.get(_prefix_key(key)),
-        proprio=sum(spec.proprio.values()),
-    )
+PROPRIO = "proprio"  # name of the module that makes tokens of proprioception
+
+
+def module_name(key: str) -> str:
+    """The key as a module may be called: without dots, and no attribute or module that is there already."""
+    name = key.replace("%", "%25").replace(".", "%2E")
+    return f"%{name}" if name == PROPRIO or hasattr(nn.ModuleDict, name) else name
+
+
+def _camera_shape(camera: CameraSpec, proprio: int) -> CameraShape:
+    channels, *grid = camera.features
+    return CameraShape(channels, (grid[0], grid[1]), camera.scales, camera.prefix, proprio)

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from s2robot.errors import UserError
-from s2robot.types import Batch
+from s2robot.types import Batch, Observation
 
 
 def chunks(batch: Batch, stride: int) -> tuple[Float[Tensor, "b to ta da"], Bool[Tensor, "b to ta"]]:
@@ -39,7 +39,7 @@ def without_repeats(batch: Batch, stride: int) -> tuple[Int[Tensor, "b to"], Boo
 
 
 def read_once(
-    read: Callable[[dict[str, Float[Tensor, "n 1 ..."]]], Float[Tensor, "n ..."]], batch: Batch, stride: int
+    read: Callable[[Observation], Float[Tensor, "n ..."]], batch: Batch, stride: int
 ) -> Float[Tensor, "b to ..."]:
     """What `read` makes of each observation of the windows; on a CPU the repeats of a row are read once.
 
@@ -47,13 +47,13 @@ def read_once(
     PickCube's observations are repeats. A GPU would have to wait for their number.
     """
     real = _real(batch, stride)
-    flat = {key: values.flatten(0, 1)[:, None] for key, values in batch.obs.items()}  # (b to) 1 ...
+    flat = batch.obs.map(lambda values: values.flatten(0, 1)[:, None])  # (b to) 1 ...
     if real.device.type != "cpu":
         return read(flat).unflatten(0, real.shape)
     last = real.roll(-1, dims=1) & ~real  # of a row's repeats, the one that is read
     rows = (real | last).flatten()
     place = (rows.cumsum(0) - rows.int()).view_as(real)  # the others stand for the next that is
-    return read({key: values[rows] for key, values in flat.items()})[place]
+    return read(flat.map(lambda values: values[rows]))[place]
 
 
 def _real(batch: Batch, stride: int) -> Bool[Tensor, "b to"]:

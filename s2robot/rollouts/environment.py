@@ -46,9 +46,7 @@ def check_environment(spec: Spec, env_id: str, env_kwargs: Mapping[str, Any]) ->
         raise UserError(
             f"{env_id} takes actions of shape {acted.shape}, the demonstrations' have {spec.action_dim}"
         )
-    wanted: dict[str, tuple[int, ...]] = {key: (*size, 3) for key, size in spec.images.items()}
-    wanted |= {key: (dim,) for key, dim in spec.proprio.items()}
-    for key, shape in wanted.items():
+    for key, shape in spec.observed.items():
         if key not in observed.spaces:
             raise UserError(f"{env_id} does not observe {key!r}; it observes {', '.join(observed.spaces)}")
         found = observed[key].shape

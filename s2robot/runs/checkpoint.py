@@ -30,7 +30,7 @@ from s2robot.policies import POLICIES, Policy, PolicyConfig, make_policy
 from s2robot.policies.options.earlier import upgraded
 from s2robot.types import Spec
 
-FORMAT = 1
+FORMAT = 2  # 1, of version 0.1, had the shapes in another layout and `bc` for four policies
 LINKS = ("last", "best")
 FOLDER = "checkpoints"  # of a run folder
 
@@ -152,8 +152,8 @@ def read_description(path: Path) -> dict[str, Any]:
         raise UserError(f"{file} is not JSON: {error}") from error
     if not isinstance(description, dict):
         raise UserError(f"{file} holds no JSON object")
-    if description.get("format") != FORMAT:
-        raise UserError(f"{file} is in format {description.get('format')!r}, this version reads {FORMAT}")
+    if description.get("format") not in (1, FORMAT):
+        raise UserError(f"{file} is in format {description.get('format')!r}, this version reads 1 and {FORMAT}")
     return description
 
 

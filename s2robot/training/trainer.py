@@ -145,6 +145,10 @@ class Trainer:
         if not last.exists():
             return False
         found = checkpoint.read_description(last)
+        if found["format"] != checkpoint.FORMAT:
+            raise UserError(
+                f"{last} was written by an earlier version: it can be evaluated, and not be trained further"
+            )
         if lines := _differences({key: found.get(key) for key in self.description}, self.description):
             raise UserError(f"{last} cannot be resumed: {'; '.join(lines)}")
         checkpoint.restore_training_state(last, state := self.state())

@@ -50,7 +50,7 @@ def test_evaluation_folder(evaluated: Path) -> None:
 
 def test_acting_options_are_kept_with_the_evaluation(evaluated: Path, monkeypatch, capsys) -> None:
     last = f"checkpoint={evaluated}/checkpoints/last"
-    for name, option in (("often", "action_steps=8"), ("smooth", "temporal_ensemble=0.01")):
+    for name, option in (("often", "policy.action_steps=8"), ("smooth", "temporal_ensemble=0.01")):
         words = ("eval.py", last, "episodes=1", f"name={name}", option, "workers=1", "backend=torch")
         assert status_here(monkeypatch, *words) == 0
         identity = json.loads((evaluated / "eval" / name / "seeds.json").read_text())["identity"]
@@ -147,7 +147,7 @@ def test_new_keys_of_free_dictionaries_need_no_plus(demos_path: Path, tmp_path: 
     assert loaded.encoders["camera_sizes"] == {"agentview": [48]}
     eyes = CameraEncoders.from_dict(loaded.encoders, "cpu", "torch")
     assert verify(eyes, loaded.samples).keys() == {"agentview", "robot0_eye_in_hand"}
-    assert [shape[1:] for shape in loaded.policy.spec.features.values()] == [(3, 3), (4, 2)]
+    assert [camera.features[1:] for camera in loaded.policy.spec.cameras.values()] == [(3, 3), (4, 2)]
 
 
 def test_doctor_finds_nothing_missing(tmp_path: Path) -> None:

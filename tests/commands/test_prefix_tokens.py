@@ -14,6 +14,7 @@ from s2robot.encoders.cameras import CameraEncoders
 from s2robot.features import build
 from s2robot.rollouts.agent import Agent
 from s2robot.runs import checkpoint
+from s2robot.types import Features
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,11 @@ def eyes(weights: Path) -> list[str]:
 def test_its_checkpoint_knows_their_shape_and_some_of_them(trained_on_prefix: Path) -> None:
     loaded = checkpoint.load(trained_on_prefix)
     shape = (1, 2 * CHANNELS)
-    assert loaded.policy.spec.prefix == {"agentview_prefix": shape, "robot0_eye_in_hand_prefix": shape}
+    cameras = loaded.policy.spec.cameras
+    assert {name: camera.prefix for name, camera in cameras.items()} == {
+        "agentview": shape,
+        "robot0_eye_in_hand": shape,
+    }
     assert loaded.samples["prefix.agentview"].shape == (4, *shape)
 
 
@@ -53,11 +58,11 @@ def test_a_rollout_gives_what_was_trained_on(
     weights = loaded.config["encoder"]["weights"]
     encoders = CameraEncoders.from_dict(loaded.encoders, "cpu", "torch", weights)
     agent = Agent(loaded.policy, encoders, torch.device("cpu"))
-    seen: dict[str, torch.Tensor] = {}
+    seen: dict[str, Features] = {}
     predict = loaded.policy.predict
 
     def noting(obs, state, generators):
-        seen.update(obs)
+        seen.update(obs.features)
         return predict(obs, state, generators)
 
     monkeypatch.setattr(loaded.policy, "predict", noting)
@@ -66,7 +71,7 @@ def test_a_rollout_gives_what_was_trained_on(
     agent.act(obs, [None], [torch.Generator()])
     for camera in demos.cameras:
         stored = build(demos, camera, encoders, progress=False).gather(torch.tensor([[4, 5]])).prefix
-        torch.testing.assert_close(seen[f"{camera}_prefix"], stored.float(), rtol=2e-3, atol=2e-3)
+        torch.testing.assert_close(seen[camera].prefix, stored.float(), rtol=2e-3, atol=2e-3)
 
 
 def test_it_is_evaluated(trained_on_prefix: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
@@ -82,7 +87,8 @@ def test_other_heads_with_the_same_eyes_get_no_prefix(
 ) -> None:
     run_training(demos_path, tmp_path / "run", "bc", *eyes(weights), "optim.steps=0")
     loaded = checkpoint.load(tmp_path / "run" / "checkpoints" / "last")
-    assert loaded.policy.spec.prefix and not loaded.policy.config.reads_prefix
+    assert all(camera.prefix for camera in loaded.policy.spec.cameras.values())
+    assert not loaded.policy.config.reads_prefix
 
 
 def test_an_encoder_without_them_is_refused(

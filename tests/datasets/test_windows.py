@@ -1,5 +1,7 @@
 """Windows hold the right frames and actions, at the ends of episodes too, in an order that needs no state."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -27,43 +29,51 @@ class FrameNumbers:
         """Nothing is on a disk."""
 
 
-def make_windows(episodes: list[int], obs_steps: int = 2, horizon: int = 3, stride: int = 1) -> Windows:
+class Numbered:
     """Two episodes of four and five frames; the action of frame i is i."""
-    actions = np.arange(9, dtype=np.float32)[:, None]
-    proprio = {"eef": 10 * actions}
-    return Windows(
-        {"a_image": FrameNumbers()},
-        proprio,
-        actions,
-        np.array([0, 4, 9]),
-        episodes,
-        obs_steps,
-        horizon,
-        obs_stride=stride,
-    )
+
+    offsets = np.array([0, 4, 9])
+
+    def proprioception(self) -> dict[str, np.ndarray]:
+        return {"eef": 10 * self.actions()}
+
+    def actions(self) -> np.ndarray:
+        return np.arange(9, dtype=np.float32)[:, None]
+
+
+@dataclass
+class Options:
+    obs_steps: int = 2
+    horizon: int = 3
+    obs_stride: int = 1
+    reads_prefix: bool = False
+
+
+def make_windows(episodes: list[int], stride: int = 1, prefix: bool = False, views: int = 1) -> Windows:
+    options = Options(obs_stride=stride, reads_prefix=prefix)
+    return Windows(Numbered(), {"a": FrameNumbers(views)}, options, episodes)
 
 
 def test_first_and_last_window_of_an_episode() -> None:
     windows = make_windows([1])
     batch = windows.batch(torch.tensor([0, 4]))
-    assert batch.obs["a_image"].flatten(1).tolist() == [[4, 4], [7, 8]]
-    assert batch.obs["eef"].flatten(1).tolist() == [[40, 40], [70, 80]]
+    assert batch.obs.features["a"].map.flatten(1).tolist() == [[4, 4], [7, 8]]
+    assert batch.obs.proprio["eef"].flatten(1).tolist() == [[40, 40], [70, 80]]
     assert batch.actions.flatten(1).tolist() == [[4, 5, 6], [8, 8, 8]]
     assert batch.mask.tolist() == [[True, True, True], [True, False, False]]
 
 
-def test_prefix_tokens_are_in_the_batch_if_they_are_asked_for() -> None:
-    windows = make_windows([1])
-    assert windows.batch(torch.tensor([0])).obs.keys() == {"a_image", "eef"}
-    windows.prefix = True
-    batch = windows.batch(torch.tensor([0, 4]))
-    assert batch.obs.keys() == {"a_image", "a_prefix", "eef"}
-    assert torch.equal(batch.obs["a_prefix"], torch.tensor([[-4.0, -4], [-7, -8]])[..., None, None])
+def test_prefix_tokens_are_in_the_batch_if_the_policy_reads_them() -> None:
+    assert make_windows([1]).batch(torch.tensor([0])).obs.features["a"].prefix is None
+    batch = make_windows([1], prefix=True).batch(torch.tensor([0, 4]))
+    prefix = batch.obs.features["a"].prefix
+    assert prefix is not None
+    assert torch.equal(prefix, torch.tensor([[-4.0, -4], [-7, -8]])[..., None, None])
 
 
 def test_observations_are_a_stride_apart_with_the_actions_between_them() -> None:
     batch = make_windows([1], stride=2).batch(torch.tensor([0, 3, 4]))
-    assert batch.obs["eef"].flatten(1).tolist() == [[40, 40], [50, 70], [60, 80]]
+    assert batch.obs.proprio["eef"].flatten(1).tolist() == [[40, 40], [50, 70], [60, 80]]
     assert batch.past_actions.flatten(1).tolist() == [[0, 0, 0, 0], [0, 4, 5, 6], [4, 5, 6, 7]]
     assert batch.past_mask.tolist() == [[False] * 4, [False, True, True, True], [True] * 4]
 
@@ -89,17 +99,19 @@ def test_gathering_ahead_changes_nothing() -> None:
     for step, batch in zip(range(2, 5), ahead, strict=True):
         expected = windows.batch(windows_of_step(9, 4, 0, step))
         assert torch.equal(batch.actions, expected.actions)
-        assert torch.equal(batch.obs["a_image"], expected.obs["a_image"])
+        assert torch.equal(batch.obs.features["a"].map, expected.obs.features["a"].map)
 
 
 def test_a_view_for_each_sample_is_decided_by_seed_and_step() -> None:
-    windows = make_windows([0, 1])
-    windows.features = {"a_image": FrameNumbers(views=3)}
+    windows = make_windows([0, 1], views=3)
     device = torch.device("cpu")
 
     def views(steps: range, seed: int = 0) -> list[list[int]]:
         """Of each batch's samples; the same in all steps of a sample."""
-        seen = [batch.obs["a_image"].flatten(1) // 100 for batch in batches(windows, 8, seed, steps, device)]
+        seen = [
+            batch.obs.features["a"].map.flatten(1) // 100
+            for batch in batches(windows, 8, seed, steps, device)
+        ]
         assert all((view == view[:, :1]).all() for view in seen)
         return [view[:, 0].int().tolist() for view in seen]
 
@@ -107,4 +119,4 @@ def test_a_view_for_each_sample_is_decided_by_seed_and_step() -> None:
     assert {view for batch in every for view in batch} == {0, 1, 2}
     assert views(range(5, 12)) == every[5:]  # resumed
     assert views(range(12), seed=1) != every and every[0] != every[1]
-    assert windows.batch(torch.arange(9)).obs["a_image"].max() < 100  # validation
+    assert windows.batch(torch.arange(9)).obs.features["a"].map.max() < 100  # validation

@@ -4,17 +4,17 @@ import torch
 
 from s2robot.policies import POLICIES, Policy, PolicyConfig, make_policy
 from s2robot.policies.observation import Statistics
-from s2robot.types import Batch, Spec
+from s2robot.types import Batch, CameraSpec, Features, Observation, Spec
 
 SPEC = Spec(
     env_id="s2robot/PickCube-v0",
     env_kwargs={},
     action_dim=7,
     proprio={"robot0_eef_pos": 3, "robot0_gripper_qpos": 2},
-    images={"agentview_image": (448, 448), "robot0_eye_in_hand_image": (448, 448)},
-    features={"agentview_image": (24, 7, 5), "robot0_eye_in_hand_image": (12, 4, 4)},
-    scales={"agentview_image": 2, "robot0_eye_in_hand_image": 1},
-    prefix={"agentview_prefix": (3, 16), "robot0_eye_in_hand_prefix": (1, 8)},
+    cameras={
+        "agentview": CameraSpec("agentview_image", (448, 448), (24, 7, 5), scales=2, prefix=(3, 16)),
+        "robot0_eye_in_hand": CameraSpec("robot0_eye_in_hand_image", (448, 448), (12, 4, 4), prefix=(1, 8)),
+    },
 )
 OBS_STEPS = 2
 
@@ -46,14 +46,22 @@ def make_batch(config: PolicyConfig, b: int = 3, seed: int = 0) -> Batch:
     def random(*shape: int) -> torch.Tensor:
         return torch.rand(*shape, generator=generator)
 
-    obs = {key: random(b, config.obs_steps, *shape).half() for key, shape in SPEC.features.items()}
-    obs |= {key: random(b, config.obs_steps, *shape).half() for key, shape in SPEC.prefix.items()}
-    obs |= {key: random(b, config.obs_steps, dim) for key, dim in SPEC.proprio.items()}
+    steps = config.obs_steps
+    maps = {name: random(b, steps, *camera.features).half() for name, camera in SPEC.cameras.items()}
+    prefixes = {
+        name: random(b, steps, *camera.prefix).half()
+        for name, camera in SPEC.cameras.items()
+        if camera.prefix
+    }
+    obs = Observation(
+        {name: Features(maps[name], prefixes.get(name)) for name in maps},
+        {key: random(b, steps, dim) for key, dim in SPEC.proprio.items()},
+    )
     mask = torch.ones(b, config.horizon, dtype=torch.bool)
     mask[-1, 1:] = False
     past_mask = torch.ones(b, config.obs_steps * config.obs_stride, dtype=torch.bool)
     past_mask[-1] = False
-    for values in obs.values():
+    for values in obs.tensors():
         values[-1] = values[-1, -1]  # the first observation is repeated
     return Batch(
         obs=obs,
@@ -65,9 +73,9 @@ def make_batch(config: PolicyConfig, b: int = 3, seed: int = 0) -> Batch:
     )
 
 
-def observed(batch: Batch, config: PolicyConfig) -> dict[str, torch.Tensor]:
+def observed(batch: Batch, config: PolicyConfig) -> Observation:
     """Of a window what a rollout would give to `predict`."""
-    return {key: values[:, -config.read_steps :] for key, values in batch.obs.items()}
+    return batch.obs.map(lambda values: values[:, -config.read_steps :])
 
 
 def fitted(name: str, seed: int = 0, **options: object) -> Policy:
@@ -77,10 +85,10 @@ def fitted(name: str, seed: int = 0, **options: object) -> Policy:
     policy.fit(
         Statistics(
             features={
-                key: (torch.full((shape[0],), 0.5), torch.full((shape[0],), 0.3))
-                for key, shape in SPEC.features.items()
+                name: (torch.full(camera.features[:1], 0.5), torch.full(camera.features[:1], 0.3))
+                for name, camera in SPEC.cameras.items()
             },
-            proprio={key: batch.obs[key].flatten(0, 1).numpy() for key in SPEC.proprio},
+            proprio={key: batch.obs.proprio[key].flatten(0, 1).numpy() for key in SPEC.proprio},
             actions=batch.actions.flatten(0, 1).numpy(),
         )
     )

@@ -17,6 +17,7 @@ from torch import Tensor
 from s2robot.errors import UserError
 from s2robot.policies.options.earlier import NETWORKS, upgraded
 from s2robot.runs import checkpoint
+from s2robot.types import CameraSpec, Features, Observation, Spec
 
 RECORDED = json.loads((Path(__file__).parent / "checkpoints_0_1.json").read_text())
 
@@ -46,11 +47,16 @@ def write(folder: Path, policy: Mapping[str, Any]) -> None:
     (folder / "checkpoint.json").write_text(json.dumps(description))
 
 
-def observation(steps: int) -> dict[str, Tensor]:
+def observation(steps: int) -> Observation:
+    """What the chunks were recorded for."""
     spec = RECORDED["spec"]
-    obs = {key: numbers((1, steps, *s), 100 + i) for i, (key, s) in enumerate(spec["features"].items())}
-    obs |= {key: numbers((1, steps, *s), 200 + i) for i, (key, s) in enumerate(spec["prefix"].items())}
-    return obs | {"robot0_eef_pos": numbers((1, steps, 3), 300)}
+    maps = [numbers((1, steps, *shape), 100 + i) for i, shape in enumerate(spec["features"].values())]
+    prefixes = [numbers((1, steps, *shape), 200 + i) for i, shape in enumerate(spec["prefix"].values())]
+    cameras = ("agentview", "robot0_eye_in_hand")
+    features = {
+        name: Features(*pair) for name, pair in zip(cameras, zip(maps, prefixes, strict=True), strict=True)
+    }
+    return Observation(features, {"robot0_eef_pos": numbers((1, steps, 3), 300)})
 
 
 @pytest.mark.parametrize(
@@ -61,6 +67,20 @@ def test_checkpoint_of_0_1_predicts_what_it_did(policy: Mapping[str, Any], tmp_p
     loaded = checkpoint.load(tmp_path).policy
     actions, _ = loaded.predict(observation(loaded.config.read_steps))
     torch.testing.assert_close(actions[0], torch.tensor(policy["actions"]), atol=1e-5, rtol=1e-5)
+
+
+def test_spec_of_0_1_is_read_by_camera() -> None:
+    spec = Spec.from_dict(RECORDED["spec"])
+    assert spec.cameras == {
+        "agentview": CameraSpec("agentview_image", (64, 64), (8, 3, 2), 2, (3, 4)),
+        "robot0_eye_in_hand": CameraSpec("robot0_eye_in_hand_image", (32, 48), (4, 2, 2), 1, (1, 2)),
+    }
+    assert spec.observed == {
+        "agentview_image": (64, 64, 3),
+        "robot0_eye_in_hand_image": (32, 48, 3),
+        "robot0_eef_pos": (3,),
+    }
+    assert Spec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
 
 def test_networks_of_0_1_are_policies() -> None:

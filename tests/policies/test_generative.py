@@ -178,7 +178,7 @@ def test_transformers_read_the_grid(name: str) -> None:
     policy = fitted(name, head="tokens", head_args={}, width=32, **options).eval()
     obs = make_batch(policy.config).obs
     before, _ = policy.predict(obs, None, generators(0, 1, 2))
-    obs["agentview_image"][:, -1, :, 3, 2] += 3
+    obs.features["agentview"].map[:, -1, :, 3, 2] += 3
     after, _ = policy.predict(obs, None, generators(0, 1, 2))
     assert not torch.allclose(before, after, atol=1e-5)
 

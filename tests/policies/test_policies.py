@@ -74,7 +74,8 @@ def test_loss_changes_no_batch(policy: Policy) -> None:
     policy.eval().predict(observed(batch, policy.config), None, generators(0, 1, 2))
     for name in ("actions", "mask", "past_actions", "past_mask"):
         assert torch.equal(getattr(batch, name), getattr(before, name))
-    assert all(torch.equal(batch.obs[key], before.obs[key]) for key in before.obs)
+    pairs = zip(batch.obs.tensors(), before.obs.tensors(), strict=True)
+    assert all(torch.equal(now, then) for now, then in pairs)
 
 
 def test_gradients_reach_every_parameter(policy: Policy) -> None:
@@ -114,7 +115,7 @@ def test_row_of_a_padded_batch_is_the_row_alone_in_that_padding(policy: Policy) 
     policy.eval()
     together, _ = policy.predict(obs, None, generators(0, 1, 2, 3))
     for row in range(4):
-        repeated = {key: value[[row] * 4] for key, value in obs.items()}
+        repeated = obs.map(lambda values, row=row: values[[row] * 4])
         alone, _ = policy.predict(repeated, None, generators(row, row, row, row))
         torch.testing.assert_close(alone[0], together[row], atol=1e-5, rtol=0)
 
@@ -143,7 +144,7 @@ def test_overfits_one_demonstration(case: str) -> None:
     seen = (steps + torch.arange(1 - config.obs_steps, 1) * config.obs_stride).clamp(min=0)
     past = steps + torch.arange(-back, 0)
     batch = Batch(
-        obs={key: values[:, -1][seen] for key, values in frames.obs.items()},
+        obs=frames.obs.map(lambda values: values[:, -1][seen]),
         actions=actions[steps + torch.arange(config.horizon)],
         mask=torch.ones(LENGTH, config.horizon, dtype=torch.bool),
         windows=torch.arange(LENGTH),

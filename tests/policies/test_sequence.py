@@ -11,7 +11,7 @@ from policy_cases import SPEC, fitted, make_batch
 from s2robot.errors import UserError
 from s2robot.policies import POLICIES, Policy
 from s2robot.policies.sequence import chunks, read_once, without_repeats
-from s2robot.types import Batch
+from s2robot.types import Batch, Features, Observation
 
 STRIDE, HORIZON, LENGTH = 2, 3, 5
 REMEMBERING = [name for name, entry in POLICIES.items() if entry.options().remembers]
@@ -23,23 +23,32 @@ def policy(request: pytest.FixtureRequest) -> Policy:
     return fitted(request.param, obs_steps=3, horizon=HORIZON, action_steps=STRIDE).eval()
 
 
-def episode(policy: Policy, b: int = 2) -> dict[str, torch.Tensor]:
+def episode(policy: Policy, b: int = 2) -> Observation:
     """Observations of five decisions: "b 5 ..."."""
     generator = torch.Generator().manual_seed(5)
-    shapes = {**SPEC.features, **{key: (dim,) for key, dim in SPEC.proprio.items()}}
-    return {key: torch.rand(b, LENGTH, *shape, generator=generator) for key, shape in shapes.items()}
+
+    def random(*shape: int) -> torch.Tensor:
+        return torch.rand(b, LENGTH, *shape, generator=generator)
+
+    maps = {name: Features(random(*camera.features)) for name, camera in SPEC.cameras.items()}
+    return Observation(maps, {key: random(dim) for key, dim in SPEC.proprio.items()})
 
 
-def window(policy: Policy, seen: dict[str, torch.Tensor], done: Sequence[torch.Tensor], now: int) -> Batch:
+def at(obs: Observation, step: int) -> Observation:
+    """One observation of an episode: "b 1 ..."."""
+    return obs.map(lambda values: values[:, [step]])
+
+
+def window(policy: Policy, seen: Observation, done: Sequence[torch.Tensor], now: int) -> Batch:
     """The training window of decision `now`, when the chunks of `done` were executed before."""
-    b, steps = len(seen["robot0_eef_pos"]), policy.config.obs_steps
+    b, steps = len(seen.proprio["robot0_eef_pos"]), policy.config.obs_steps
     places = [max(0, now - back) for back in reversed(range(steps))]
     empty = torch.zeros(b, STRIDE, SPEC.action_dim)
     past = [chunk[:, :STRIDE] for chunk in done[max(0, now - steps) : now]]
     filled = [empty] * (steps - len(past)) + past
     mask = torch.arange(steps * STRIDE) >= (steps - len(past)) * STRIDE
     return Batch(
-        obs={key: values[:, places] for key, values in seen.items()},
+        obs=seen.map(lambda values: values[:, places]),
         actions=torch.zeros(b, HORIZON, SPEC.action_dim),
         mask=torch.ones(b, HORIZON, dtype=torch.bool),
         windows=torch.arange(b),
@@ -53,8 +62,7 @@ def test_acting_with_state_is_the_window_in_one_pass(policy: Policy) -> None:
     state: Sequence[Any] | None = None
     done: list[torch.Tensor] = []
     for now in range(3):  # as many decisions as a window holds: an RNN starts anew behind them
-        obs = {key: values[:, now : now + 1] for key, values in seen.items()}
-        actions, state = policy.predict(obs, state)
+        actions, state = policy.predict(at(seen, now), state)
         expected = policy.predict_windows(window(policy, seen, done, now))
         torch.testing.assert_close(actions, expected, atol=1e-5, rtol=1e-5)
         done.append(actions)
@@ -65,16 +73,12 @@ def test_window_slides_or_starts_anew_when_it_is_full(policy: Policy) -> None:
     state: Sequence[Any] | None = None
     done: list[torch.Tensor] = []
     for now in range(LENGTH):
-        obs = {key: values[:, now : now + 1] for key, values in seen.items()}
-        actions, state = policy.predict(obs, state)
+        actions, state = policy.predict(at(seen, now), state)
         done.append(actions)
-    first = {
-        key: values[:, LENGTH - 2 :] for key, values in seen.items()
-    }  # decision 3 is the RNN's first again
-    if policy.config.name == "bc_rnn_gmm":
-        again, begun = policy.predict({key: values[:, :1] for key, values in first.items()})
+    if policy.config.name == "bc_rnn_gmm":  # decision 3 is its first again
+        again, begun = policy.predict(at(seen, LENGTH - 2))
         torch.testing.assert_close(done[3], again)
-        torch.testing.assert_close(done[4], policy.predict({k: v[:, 1:] for k, v in first.items()}, begun)[0])
+        torch.testing.assert_close(done[4], policy.predict(at(seen, LENGTH - 1), begun)[0])
     else:
         expected = policy.predict_windows(window(policy, seen, done, LENGTH - 1))
         torch.testing.assert_close(done[-1], expected, atol=1e-5, rtol=1e-5)
@@ -83,14 +87,15 @@ def test_window_slides_or_starts_anew_when_it_is_full(policy: Policy) -> None:
 def test_rows_come_and_go(policy: Policy) -> None:
     """An episode begins while another one is in its third step: each acts as it would alone."""
     seen = episode(policy)
-    old, new = ({key: values[[row]] for key, values in seen.items()} for row in range(2))
+    old, new = seen.map(lambda values: values[[0]]), seen.map(lambda values: values[[1]])
     state: Sequence[Any] | None = None
     for now in range(2):
-        _, state = policy.predict({key: values[:, now : now + 1] for key, values in old.items()}, state)
+        _, state = policy.predict(at(old, now), state)
     assert state is not None
-    alone, _ = policy.predict({key: values[:, 2:3] for key, values in old.items()}, state)
-    fresh, _ = policy.predict({key: values[:, :1] for key, values in new.items()})
-    both = {key: torch.cat([new[key][:, :1], old[key][:, 2:3]]) for key in old}
+    alone, _ = policy.predict(at(old, 2), state)
+    fresh, _ = policy.predict(at(new, 0))
+    steps = torch.tensor([0, 2])  # of the new one, of the old one
+    both = seen.map(lambda values: values[[1, 0], steps][:, None])
     together, after = policy.predict(both, [None, state[0]])
     torch.testing.assert_close(together, torch.cat([fresh, alone]), atol=1e-5, rtol=1e-5)
     assert after is not None
@@ -100,14 +105,14 @@ def test_rows_come_and_go(policy: Policy) -> None:
 def test_other_intervals_than_those_learned_are_refused(policy: Policy) -> None:
     policy.config.action_steps = 1
     with pytest.raises(UserError, match="one observation every 2 actions: action_steps must be that"):
-        policy.predict({key: values[:, :1] for key, values in episode(policy).items()})
+        policy.predict(at(episode(policy), 0))
 
 
 def test_every_observation_of_a_window_has_its_chunk() -> None:
     """Actions are their own time, now is 0, the episode began at -3; observations at -4 (a repeat), -2, 0."""
     times = torch.arange(-6, 3)
     batch = Batch(
-        obs={},
+        obs=Observation({}, {}),
         actions=times[None, 6:, None],
         mask=torch.tensor([[True, True, False]]),
         windows=torch.arange(1),
@@ -126,7 +131,7 @@ def test_recurrent_loss_does_not_read_the_repeats_before_an_episode() -> None:
     policy = fitted("bc_rnn_gmm", obs_steps=3)
     batch = make_batch(policy.config)  # the last row is at an episode's start
     before = policy.loss(batch)[0]
-    for values in batch.obs.values():
+    for values in batch.obs.tensors():
         values[-1, :-1] = 0.123
     assert torch.equal(policy.loss(batch)[0], before)
 
@@ -136,12 +141,13 @@ def test_repeats_are_read_once_and_give_the_same() -> None:
     past = torch.tensor([[1] * 6, [0] * 4 + [1] * 2, [0] * 6, [0] * 3 + [1] * 3], dtype=torch.bool)
     frames = torch.tensor([[10, 12, 14], [20, 20, 22], [30, 30, 30], [40, 41, 43]])
     empty = torch.zeros(4, 0)
-    batch = Batch({"frame": frames[..., None]}, empty, empty, empty, past_actions=empty, past_mask=past)
+    obs = Observation({}, {"frame": frames[..., None]})
+    batch = Batch(obs, empty, empty, empty, past_actions=empty, past_mask=past)
     seen: list[int] = []
 
-    def read(obs: dict[str, torch.Tensor]) -> torch.Tensor:
-        seen.extend(obs["frame"].flatten().tolist())
-        return obs["frame"][:, 0]
+    def read(obs: Observation) -> torch.Tensor:
+        seen.extend(obs.proprio["frame"].flatten().tolist())
+        return obs.proprio["frame"][:, 0]
 
     assert torch.equal(read_once(read, batch, STRIDE)[..., 0], frames)
     assert seen == [10, 12, 14, 20, 20, 22, 30, 30, 40, 41, 43]  # one of the three 30 is not
@@ -151,8 +157,8 @@ def test_history_dropout_hides_the_past_in_training_alone() -> None:
     """With all of it hidden, earlier observations and what was done change no chunk of the last step."""
     policy = fitted("bc_paper", obs_steps=3, dropout=0.0)
     batch = make_batch(policy.config)
-    other = replace(batch, obs={key: values.clone() for key, values in batch.obs.items()})
-    for values in other.obs.values():
+    other = replace(batch, obs=batch.obs.map(torch.clone))
+    for values in other.obs.tensors():
         values[:, :-1] = 0.123
     other.past_actions[:] = 0.123
 

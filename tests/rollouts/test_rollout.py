@@ -16,7 +16,7 @@ from s2robot.policies import POLICIES, make_policy
 from s2robot.rollouts.agent import Agent
 from s2robot.rollouts.episodes import iter_episodes, run_episodes
 from s2robot.rollouts.worker import Worker
-from s2robot.types import Spec, image_key
+from s2robot.types import CameraSpec, Spec, image_key
 
 PICK, AGENTVIEW = "s2robot/PickCube-v0", image_key("agentview")
 
@@ -36,8 +36,8 @@ def test_numbers_do_not_depend_on_workers(batch):
 def test_a_real_policy_does_the_same_with_any_number_of_workers():
     kwargs = {"image_size": 32, "cameras": ["agentview"], "reward_type": "dense"}
     encoders = CameraEncoders("lite0", [32], device="cpu", backend="torch")
-    features = {AGENTVIEW: encoders.feature_shape("agentview", (32, 32))}
-    spec = Spec(PICK, kwargs, 7, {"robot0_eef_pos": 3}, {AGENTVIEW: (32, 32)}, features)
+    camera = CameraSpec(AGENTVIEW, (32, 32), encoders.feature_shape("agentview", (32, 32)))
+    spec = Spec(PICK, kwargs, 7, {"robot0_eef_pos": 3}, {"agentview": camera})
     _, config = POLICIES["diffusion_unet"]
     policy = make_policy(spec, config(obs_steps=2, action_steps=8, channels=[8, 16], inference_steps=2))
     agent = Agent(policy, encoders, torch.device("cpu"))

@@ -47,7 +47,7 @@ def joint_gradients(case: str) -> dict[str, torch.Tensor]:
 
 def rows_of(batch: Batch, rows: torch.Tensor) -> Batch:
     parts = {key: value[rows] for key, value in vars(batch).items() if key != "obs"}
-    return replace(batch, obs={key: value[rows] for key, value in batch.obs.items()}, **parts)
+    return replace(batch, obs=batch.obs.map(lambda values: values[rows]), **parts)
 
 
 def main() -> None:

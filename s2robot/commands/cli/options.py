@@ -74,11 +74,12 @@ class EvalConfig:
     episodes: int = option(100, "episodes, one a seed")
     seed: int = option(100_000, "reset seed of the first episode")
     video: int = option(0, "record the first so many episodes")
-    action_steps: int | None = option(None, "to execute of each chunk; null: as the policy was trained with")
     temporal_ensemble: float | None = option(
         None, "ACT's m, such as 0.01: decide after every step, average the chunks"
     )
-    policy: dict[str, Any] = option({}, "how the policy acts, e.g. policy.inference_steps=100")
+    policy: dict[str, Any] = option(
+        {}, "how the policy acts, e.g. policy.action_steps=2, policy.inference_steps=100"
+    )
     name: str = option("default", "of the folder under RUN/eval/")
     workers: int | None = option(None, "processes that simulate; null: one more than the CPUs, or two a row")
     batch: int | None = option(None, "rows of each decision; null: 1 on a CPU, 8 on a GPU")
@@ -94,9 +95,10 @@ class EvalConfig:
         at_least(0, self, "seed", "video")
         given = [name for name in ("workers", "batch") if getattr(self, name) is not None]
         at_least(1, self, "episodes", *given)
-        if self.temporal_ensemble is not None and self.action_steps not in (None, 1):
+        steps = self.policy.get("action_steps", 1)
+        if self.temporal_ensemble is not None and steps != 1:
             raise UserError(
-                f"temporal_ensemble asks after every step; action_steps={self.action_steps} cannot be as well"
+                f"temporal_ensemble decides after every step: policy.action_steps={steps} must be 1"
             )
         if self.name in ("", "..") or Path(self.name).name != self.name:
             raise UserError(f"name={self.name!r} names one folder under <run>/eval/, without slashes")

@@ -15,6 +15,11 @@ from omegaconf.errors import OmegaConfBaseException
 from s2robot.commands.cli.composition import Configurations
 from s2robot.errors import UserError, unknown_name
 
+MOVED = {  # options of version 0.1, and what is said instead
+    "action_steps": "policy.action_steps=N",
+    "policy.network": "policy=bc_gmm, policy=bc_rnn_gmm or policy=bc_transformer_gmm",
+}
+
 
 def check_overrides(
     configurations: Configurations,
@@ -79,6 +84,8 @@ def _mark(override: Override, groups: Collection[str], known: DictConfig) -> str
     node = OmegaConf.select(known, parent) if parent else known
     free = isinstance(node, DictConfig) and OmegaConf.get_type(node) is dict  # any key may be set
     if not isinstance(node, DictConfig) or not (free or last in list(node.keys())):
+        if key in MOVED:
+            raise UserError(f"{key} is no option any more; say {MOVED[key]}")
         near = difflib.get_close_matches(key, [*groups, *_paths(known)], n=1, cutoff=0)[0]
         raise UserError(f"unknown option {key!r}; did you mean {near!r}? --help shows all")
     return "++" if free and not (override.is_add() or override.is_force_add()) else ""
