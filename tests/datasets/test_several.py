@@ -10,6 +10,7 @@ from small_files import GYM, demo, picture, write
 from s2robot.datasets import open_dataset
 from s2robot.datasets.windows import Windows
 from s2robot.errors import UserError
+from s2robot.policies import PolicyConfig
 from s2robot.training.batches import windows_of_step
 
 
@@ -72,7 +73,7 @@ def test_another_environment_is_said(tmp_path: Path) -> None:
 
 def windows(dataset, episodes: list[int]) -> Windows:
     weights = dataset.frame_weights(episodes)
-    return Windows({}, {}, dataset.actions(), dataset.offsets, episodes, 1, 2, weights=weights)
+    return Windows(dataset, {}, PolicyConfig(horizon=2), episodes, weights=weights)
 
 
 def test_weights_are_shares_of_the_training_windows(pair: list[Path]) -> None:
