@@ -153,7 +153,9 @@ def read_description(path: Path) -> dict[str, Any]:
     if not isinstance(description, dict):
         raise UserError(f"{file} holds no JSON object")
     if description.get("format") not in (1, FORMAT):
-        raise UserError(f"{file} is in format {description.get('format')!r}, this version reads 1 and {FORMAT}")
+        raise UserError(
+            f"{file} is in format {description.get('format')!r}, this version reads 1 and {FORMAT}"
+        )
     return description
 
 
