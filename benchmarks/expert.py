@@ -18,7 +18,8 @@ import gymnasium
 import numpy as np
 
 import envs
-from s2robot.collecting.collect import Collection, disturb, resolve
+from s2robot.collecting.attempt import disturb
+from s2robot.collecting.collection import Collection, resolve
 from s2robot.evaluation.success_rate import wilson_interval
 
 

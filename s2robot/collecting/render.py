@@ -17,13 +17,13 @@ import h5py
 import numpy as np
 
 import envs
-from envs.robosuite import ROBOSUITE_TYPE, environment_of, to_env_args
+from envs.robosuite import ROBOSUITE_TYPE, to_env_args
 from envs.robosuite.frames import StoredScene
 from s2robot.collecting.writer import claim_parts, copy_parts, part_path, write_obs
 from s2robot.errors import UserError, unknown_name
 from s2robot.files import replacing
 from s2robot.progress import progress
-from s2robot.rollouts.resolving import resolve
+from s2robot.rollouts.resolving import environment_of, resolve
 from s2robot.types import IMAGE_SUFFIX, image_key
 
 OBSERVATIONS = ("obs", "next_obs")
@@ -99,11 +99,23 @@ def _read(source: h5py.File, path: Path) -> tuple[dict[str, Any], list[str]]:
     """The file's `env_args` and the names of its demonstrations."""
     if "data" not in source or "env_args" not in source["data"].attrs:
         raise UserError(f"{path} does not name its environment (attribute data.env_args)")
-    demos = sorted(source["data"], key=lambda name: int(name.rpartition("_")[2]))
+    try:
+        env_args = json.loads(source["data"].attrs["env_args"])
+    except ValueError as error:
+        raise UserError(f"{path}: attribute data.env_args is not JSON: {error}") from error
+    if not isinstance(env_args, dict) or not environment_of(env_args)[0]:
+        raise UserError(f"{path}: attribute data.env_args has no env_name and env_kwargs: {env_args}")
+    demos = sorted(source["data"], key=_in_order)
     for name in demos:
         if "states" not in source["data"][name]:
             raise UserError(f"{path}: {name} has no states, so there is nothing to render from")
-    return json.loads(source["data"].attrs["env_args"]), demos
+    return env_args, demos
+
+
+def _in_order(name: str) -> tuple[int, str]:
+    """`demo_2` comes before `demo_10`; names without a number come first."""
+    digits = name.rpartition("_")[2]
+    return int(digits) if digits.isdecimal() else -1, name
 
 
 def _render_parts(

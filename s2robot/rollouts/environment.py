@@ -7,7 +7,7 @@ from typing import Any
 import gymnasium
 
 from s2robot.errors import UserError
-from s2robot.rollouts.resolving import is_installed, make_env, own_envs, problem
+from s2robot.rollouts.resolving import environment_of, is_installed, make_env, own_envs, problem
 from s2robot.types import Spec
 
 __all__ = ["check_environment", "check_rendering", "environment_of", "is_installed", "problem"]
@@ -18,21 +18,6 @@ def check_rendering() -> None:
     opengl = own_envs().opengl
     if opengl.configure() == opengl.DISABLED:
         raise UserError(opengl.MISSING)
-
-
-def environment_of(env_args: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
-    """Id and arguments for `gymnasium.make` from a dataset's `env_args` (robomimic's).
-
-    The id is empty and there are no arguments where `env_args` name no environment.
-    """
-    env_args = env_args or {}
-    name, kwargs = env_args.get("env_name"), env_args.get("env_kwargs", {})
-    if not isinstance(name, str) or not isinstance(kwargs, Mapping):
-        return "", {}
-    own_envs()
-    from envs import robosuite
-
-    return robosuite.environment_of({**env_args, "env_kwargs": kwargs})
 
 
 def check_environment(spec: Spec, env_id: str, env_kwargs: Mapping[str, Any]) -> None:

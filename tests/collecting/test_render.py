@@ -106,6 +106,14 @@ def of_another_task(data: h5py.Group) -> None:
     data.attrs["env_args"] = json.dumps({"env_name": "Door", "type": 1, "env_kwargs": {}})
 
 
+def of_no_json(data: h5py.Group) -> None:
+    data.attrs["env_args"] = "{"
+
+
+def of_no_environment(data: h5py.Group) -> None:
+    data.attrs["env_args"] = json.dumps({"env_name": None})
+
+
 def of_robosuite(data: h5py.Group) -> None:
     data.attrs["env_args"] = json.dumps({"env_name": "Lift", "type": 1, "env_kwargs": {}})
 
@@ -115,6 +123,8 @@ def of_robosuite(data: h5py.Group) -> None:
     [
         (without_states, None, "demo_1 has no states"),
         (of_another_task, None, "unknown environment .*robosuite-Door-v0"),
+        (of_no_json, None, r"data\.env_args is not JSON"),
+        (of_no_environment, None, "has no env_name"),
         (of_robosuite, None, r"pip install 's2robot\[robosuite\]'"),
         (lambda data: None, ["agentvue"], "did you mean 'agentview'"),
     ],
@@ -124,6 +134,13 @@ def test_mistakes_leave_nothing(change, cameras, message: str, demos_path: Path,
     with pytest.raises(UserError, match=message):
         render(data, tmp_path / "out.hdf5", (32, 32), cameras)
     assert [path.name for path in tmp_path.iterdir()] == ["data.hdf5"]
+
+
+def test_demonstrations_of_any_name_are_rendered(demos_path: Path, tmp_path: Path) -> None:
+    data = changed(demos_path, tmp_path / "data.hdf5", lambda data: data.move("demo_1", "a morning's try"))
+    render(data, tmp_path / "out.hdf5", (32, 32), ["agentview"])
+    with h5py.File(tmp_path / "out.hdf5") as file:
+        assert set(file["data"]) == {"demo_0", "a morning's try", "demo_2"}
 
 
 def test_nothing_is_overwritten(demos_path: Path, tmp_path: Path) -> None:

@@ -211,6 +211,19 @@ def test_damaged_weights_are_refused_in_one_line(
     assert_refused(folder)
 
 
+@pytest.mark.parametrize("failure", [MemoryError("no memory"), OSError(5, "Input/output error")], ids=repr)
+def test_failures_of_the_machine_are_not_the_checkpoints(
+    failure: Exception, trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(checkpoint, "make_policy", fails)
+    with pytest.raises(type(failure)) as raised:
+        checkpoint.load(trained / "checkpoints" / "last")
+    assert raised.value is failure
+
+
 @pytest.mark.parametrize("text", [b"[1, 2]", b"{", b"\x80\x04K\x01.", b"[" * 100_000, b"null"])
 def test_description_that_is_no_object_is_refused(text: bytes, trained: Path, tmp_path: Path) -> None:
     folder = copy_of(trained, tmp_path)
