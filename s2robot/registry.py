@@ -62,7 +62,7 @@ class Registry(MutableMapping[str, T], Generic[T]):
 
     def missing(self, name: str) -> T:
         """What an unregistered name stands for; raises `UserError` unless a subclass knows."""
-        raise unknown_name(self.kind, name, self)
+        raise UserError(f"{unknown_name(self.kind, name, self)}; plugins=[module] registers a plugin's")
 
     def __delitem__(self, name: str) -> None:
         del self._members[name]

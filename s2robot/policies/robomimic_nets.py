@@ -12,9 +12,19 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
-with contextlib.redirect_stdout(io.StringIO()):  # the banner about a private macro file
-    import robomimic.utils.obs_utils as obs_utils
-    from robomimic.models import obs_nets, policy_nets
+from s2robot.errors import UserError
+
+try:
+    with contextlib.redirect_stdout(io.StringIO()):  # the banner about a private macro file
+        import robomimic.utils.obs_utils as obs_utils
+        from robomimic.models import obs_nets, policy_nets
+except ModuleNotFoundError as error:
+    if error.name != "robomimic":
+        raise
+    raise UserError(
+        "this policy is built from robomimic's networks, and robomimic is not installed: "
+        "pip install --no-deps robomimic==0.3.0 (its requirement egl_probe needs a compiler and is not used)"
+    ) from error
 
 KEY = "s2robot_observation"
 # A low-dimensional input is taken as it is: no core network, no randomisation.

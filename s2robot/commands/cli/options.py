@@ -11,7 +11,7 @@ from s2robot.config import MISSING, at_least, option, same_option
 from s2robot.datasets.options import DataConfig
 from s2robot.encoders import ENCODERS
 from s2robot.encoders.options import EncoderConfig
-from s2robot.errors import UserError, unknown_name
+from s2robot.errors import UserError
 from s2robot.evaluation.options import RolloutConfig
 from s2robot.features.options import FeaturesConfig
 from s2robot.policies import POLICIES, PolicyConfig
@@ -53,7 +53,7 @@ class TrainConfig:
                 f"policy.name={self.policy.name} has other options; say policy={self.policy.name}"
             )
         if self.policy.head not in HEADS:  # its options are checked when the policy is built
-            raise unknown_name("policy head", self.policy.head, HEADS)
+            HEADS.missing(self.policy.head)
 
 
 @dataclass
