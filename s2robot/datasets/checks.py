@@ -8,7 +8,7 @@ from s2robot.datasets.chosen import chosen
 from s2robot.datasets.dataset import Dataset, Episode
 from s2robot.datasets.masks import masks
 from s2robot.datasets.numbers import numbers
-from s2robot.datasets.problem import Problem
+from s2robot.datasets.problem import Problem, counted
 from s2robot.datasets.source import Recorded
 
 
@@ -68,13 +68,7 @@ def _once(problems: list[Problem]) -> list[Problem]:
     by_key: dict[str, list[Problem]] = {}
     for problem in problems:
         by_key.setdefault(problem.key, []).append(problem)
-    return [_with_count(same) for same in by_key.values()]
-
-
-def _with_count(same: list[Problem]) -> Problem:
-    first = same[0]
-    more = f" (and {len(same) - 1} more episodes)" if len(same) > 1 else ""
-    return Problem(first.problem + more, first.file, first.episode, first.key)
+    return [counted(same) for same in by_key.values()]
 
 
 # Each gives errors and warnings; later ones rely on what the earlier ones found right.

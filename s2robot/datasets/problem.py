@@ -20,6 +20,13 @@ class Problem:
         return f"{self.file}: {where + ': ' if where else ''}{self.problem}"
 
 
+def counted(same: Sequence[Problem]) -> Problem:
+    """Of the same fault of several episodes the first, with the number of the others."""
+    first = same[0]
+    more = f" (and {len(same) - 1} more episodes)" if len(same) > 1 else ""
+    return Problem(first.problem + more, first.file, first.episode, first.key)
+
+
 def refuse(errors: Sequence[Problem]) -> None:
     """Raise `UserError` with the first of the errors and the number of the others, if there are any."""
     if errors:

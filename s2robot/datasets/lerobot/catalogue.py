@@ -8,11 +8,12 @@ from typing import Any
 import pyarrow as pa
 
 from s2robot.datasets.lerobot import v2, v3
+from s2robot.datasets.lerobot.contradictions import contradictions
 from s2robot.datasets.lerobot.extras import EXTRA, Extras
 from s2robot.datasets.lerobot.files import Folder, check_mp4
 from s2robot.datasets.lerobot.images import BUFFER_BYTES, is_deep, is_image_column, open_image
 from s2robot.datasets.lerobot.info import INDEX_COLUMNS, INFO, Feature, Info
-from s2robot.datasets.lerobot.rows import READERS, TIMESTAMP_TOLERANCE_S, DataFile, Rows, scan
+from s2robot.datasets.lerobot.rows import READERS, DataFile, Rows, scan
 from s2robot.datasets.lerobot.stated import Stated
 from s2robot.datasets.lerobot.tables import Table, width
 from s2robot.datasets.lerobot.video import Video
@@ -21,6 +22,7 @@ from s2robot.datasets.source import Recorded, SourceEpisode
 from s2robot.errors import UserError
 
 DEPTH = "depth, no colours"
+RATE_TOLERANCE = 5e-4  # of frames a second; 29.97 for 30 is 1e-3
 
 
 class Catalogue:
@@ -41,7 +43,7 @@ class Catalogue:
             self.begins_s[clip.file] = min(clip.start_s, self.begins_s.get(clip.file, clip.start_s))
         self._known: dict[Any, Mapping[str, Recorded]] = {}
         self.episodes = [self._episode(*each, files) for each in zip(self.stated, self.rows, strict=True)]
-        self._compare(files)
+        self.warnings += contradictions(folder.root, info, self._tasks, self.stated, self.rows, files)
 
     def masks(self) -> dict[str, list[str]]:
         """Names of episodes by filter key: those of `extras`, else the splits of the metadata.
@@ -110,71 +112,46 @@ class Catalogue:
 
     def _probe(self, key: str, feature: Feature, files: Mapping[Path, DataFile]) -> Recorded:
         """What a camera's first frame is: the metadata may be wrong, the file is not."""
-        stated, declared = self.stated[0], feature.frame_shape
-        if feature.depth:
-            return Recorded("other", 0, declared, feature.dtype, DEPTH)
-        if feature.dtype == "video":
-            file = stated.clips[key].file
-            if self._broken[file]:
-                return Recorded("frames", 0, declared, "uint8")
-            video = Video(file, self._info.fps)
-            shape, note, deep = video.shape, video.codec, video.pixels.startswith(("gray1", "gray9"))
-            video.close()
-        elif feature.dtype == "image":
-            schema = files[stated.data].schema
-            if key not in schema.names or not is_image_column(schema.field(key).type):
-                return Recorded("other", 0, declared, feature.dtype, "no column of the data holds its images")
-            table, first = Table(stated.data, BUFFER_BYTES), self.rows[0].first
-            cell = next(table.stream(key, first, 1)).as_py()
-            table.close()
-            with open_image(self._folder, cell, f"{stated.data}, {stated.name}: {key}") as image:
-                shape, note, deep = (image.height, image.width, 3), str(image.format).lower(), is_deep(image)
-        else:
-            return Recorded("other", 0, declared, feature.dtype)
-        if deep:
-            return Recorded("other", 0, shape[:2], feature.dtype, DEPTH)
-        if shape[:2] != declared[:2]:
-            self._warn(f"declared as {list(feature.shape)}, its frames are {list(shape)}", key)
-        return Recorded("frames", 0, shape, "uint8", note)
+        declared = feature.frame_shape
+        if feature.depth or not feature.is_camera:
+            return Recorded("other", 0, declared, feature.dtype, DEPTH if feature.depth else "")
+        try:
+            probed = self._probe_video(key) if feature.dtype == "video" else self._probe_image(key, files)
+        except UserError as error:  # of a camera that may not be used
+            return Recorded("other", 0, declared, feature.dtype, str(error))
+        if probed.kind == "frames" and probed.shape[:2] != declared[:2]:
+            self._warn(f"declared as {list(feature.shape)}, its frames are {list(probed.shape)}", key)
+        return probed
 
-    def _compare(self, files: Mapping[Path, DataFile]) -> None:
-        """Warn of what the metadata state and the files contradict."""
-        counted = {
-            "total_episodes": len(self.stated),
-            "total_frames": sum(rows.count for rows in self.rows),
-            "total_tasks": len(self._tasks),
-        }
-        for key, found in counted.items():
-            if self._info.totals.get(key, found) != found:
-                self._warn(f"{key} is {self._info.totals[key]!r}; counted {found}")
-        if [one.index for one in self.stated] != list(range(len(self.stated))):
-            self._warn(f"episodes are not numbered 0 to {len(self.stated) - 1}; some may be missing")
-        total = 0
-        for one, rows in zip(self.stated, self.rows, strict=True):
-            if one.length != rows.count:
-                self._warn(f"length is {one.length}; counted {rows.count} rows", episode=one)
-            if rows.off_s > TIMESTAMP_TOLERANCE_S:
-                self._warn(
-                    f"timestamp differs from frame_index / {self._info.fps:g} by up to {rows.off_s:.4g} s",
-                    "timestamp",
-                    one,
-                )
-            if rows.first_index not in (None, total):
-                self._warn(f"index begins at {rows.first_index}; expected {total}", "index", one)
-            total += rows.count
-            if unknown := [task for task in rows.tasks if task not in self._tasks]:
-                self._warn(f"task_index {unknown[0]} has no text among the tasks", "task_index", one)
-        known = {one.index for one in self.stated}
-        for path, file in files.items():
-            if unlisted := sorted(set(file.episodes) - known):
-                which = f"rows of episode {unlisted[0]} (and of {len(unlisted) - 1} others)"
-                self.warnings.append(Problem(f"{which} are left out: the metadata do not list it", str(path)))
-            for key in sorted(set(file.schema.names) - set(self._info.features) - set(INDEX_COLUMNS)):
-                self.warnings.append(Problem(f"left out: it is not declared in {INFO}", str(path), key=key))
+    def _probe_video(self, key: str) -> Recorded:
+        """By the header of the first file that can be read."""
+        files = [one.clips[key].file for one in self.stated]
+        video = Video(next((file for file in files if not self._broken[file]), files[0]), self._info.fps)
+        video.close()
+        if video.pixels.startswith(("gray9", "gray1")):  # gray9le to gray16be
+            return Recorded("other", 0, video.shape[:2], "video", DEPTH)
+        if video.rate and abs(video.rate / self._info.fps - 1) > RATE_TOLERANCE:
+            rates = f"its video has {video.rate:.6g} frames a second, the rows have {self._info.fps:g}"
+            self._warn(f"{rates}: each row gets the frame nearest in time", key)
+        return Recorded("frames", 0, video.shape, "uint8", video.codec)
 
-    def _warn(self, problem: str, key: str = "", episode: Stated | None = None) -> None:
-        file = episode.data if episode else self._folder.root / INFO
-        self.warnings.append(Problem(problem, str(file), episode.name if episode else "", key))
+    def _probe_image(self, key: str, files: Mapping[Path, DataFile]) -> Recorded:
+        """By the first image."""
+        file, first = self.stated[0].data, self.rows[0].first
+        schema = files[file].schema
+        if key not in schema.names or not is_image_column(schema.field(key).type):
+            raise UserError(f"{file}: no column holds the images of {key}")
+        table = Table(file, BUFFER_BYTES)
+        cell = next(table.stream(key, first, 1)).as_py()
+        table.close()
+        with open_image(self._folder, cell, f"{file}: {key}, row {first}") as image:
+            size = image.height, image.width
+            if is_deep(image):
+                return Recorded("other", 0, size, "image", DEPTH)
+            return Recorded("frames", 0, (*size, 3), "uint8", str(image.format).lower())
+
+    def _warn(self, problem: str, key: str = "") -> None:
+        self.warnings.append(Problem(problem, str(self._folder.root / INFO), key=key))
 
 
 def _broken_videos(episodes: Sequence[Stated]) -> dict[Path, str]:

@@ -53,6 +53,11 @@ class Video:
         return self._stream.height, self._stream.width, 3
 
     @property
+    def rate(self) -> float:
+        """Frames a second, on average; 0 where the file does not say."""
+        return float(self._stream.average_rate or 0)
+
+    @property
     def codec(self) -> str:
         return self._stream.codec.canonical_name
 

@@ -46,11 +46,14 @@ def encode(
     start: int = 0,
     container: Mapping[str, str] | None = None,
     pix_fmt: str = "yuv420p",
+    rate: int = FPS,
 ) -> None:
-    """One MP4 of frames at FPS; `start`: number of the first frame's time stamp."""
+    """One MP4 of frames; `start`: number of the first frame's time stamp."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options=dict(container or {})) as file:
-        stream = file.add_stream(codec, rate=FPS, options=dict(options or {"g": "2", "crf": "20", "bf": "0"}))
+        stream = file.add_stream(
+            codec, rate=rate, options=dict(options or {"g": "2", "crf": "20", "bf": "0"})
+        )
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pix_fmt
         for i, frame in enumerate(frames):

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import av
 import layouts
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from layouts import FPS, FRONT, WRIST, Recording, opened
 
 from s2robot.datasets.lerobot.source import LeRobot
@@ -82,6 +84,29 @@ def test_any_frame_alone_is_the_one_of_a_whole_read(tmp_path: Path, codec: str) 
         frames, off_s = backwards.read(np.array([i / FPS]))
         assert off_s[0] < 1e-6 and (frames[0] == whole[i]).all(), i
         np.testing.assert_array_equal(Video(path, FPS).read(np.array([i / FPS]))[0], frames)
+
+
+@pytest.mark.parametrize("matrix", ["ITU601", "ITU709"])
+@pytest.mark.parametrize("levels", ["MPEG", "JPEG"])
+def test_colours_are_read_as_the_file_says(tmp_path: Path, matrix: str, levels: str) -> None:
+    colours, path = np.array([(200, 30, 30), (30, 200, 30), (30, 30, 200)], np.uint8), tmp_path / "video.mp4"
+    frame = np.repeat(np.repeat(colours[None], 32, axis=0), 32, axis=1)  # h w 3, three stripes
+    picture = VideoReformatter().reformat(
+        av.VideoFrame.from_ndarray(frame, format="rgb24"),
+        format="yuv420p",
+        dst_colorspace=Colorspace[matrix],
+        dst_color_range=ColorRange[levels],
+    )
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=FPS, options={"crf": "1", "bf": "0"})
+        stream.height, stream.width = frame.shape[:2]
+        stream.codec_context.color_range = ColorRange[levels].value
+        stream.codec_context.colorspace = Colorspace[matrix].value
+        file.mux(stream.encode(picture))
+        file.mux(stream.encode())
+    found, _ = Video(path, FPS).read(np.zeros(1))
+    middles = found[0, 16, 16::32].astype(int)
+    assert np.abs(middles - colours).max() < 8  # with another matrix or range 12 or more
 
 
 def test_reading_on_decodes_each_frame_once(tmp_path: Path) -> None:

@@ -179,6 +179,36 @@ def test_images_by_path_stay_inside(tmp_path: Path) -> None:
         opened(root).read(0, FRONT)
 
 
+def test_a_video_of_another_rate_is_said(tmp_path: Path) -> None:
+    recording = Recording(version="v2.1", lengths=(5,))
+    root = recording.write(tmp_path / "set")
+    twice = np.repeat(recording.frames(0, WRIST), 2, axis=0)
+    layouts.encode(root / f"videos/chunk-000/{WRIST}/episode_000000.mp4", twice, rate=2 * FPS)
+    source = opened(root)
+    said = [(warning.key, "20 frames a second" in str(warning)) for warning in source.warnings]
+    assert said == [(WRIST, True)]
+    errors = np.abs(source.read(0, WRIST).astype(float) - recording.frames(0, WRIST))
+    assert errors.mean((1, 2, 3)).max() < 5
+
+
+def test_what_many_episodes_have_in_common_is_said_once(tmp_path: Path) -> None:
+    root = Recording(version="v2.1", images="png").write(tmp_path / "set")
+    layouts.write_lines(root / "meta/tasks.jsonl", [])
+    layouts.change_info(root, total_tasks=0)
+    assert [warning.problem for warning in opened(root).warnings] == [
+        "task_index 0 has no text among the tasks (and 2 more episodes)"
+    ]
+
+
+def test_a_video_without_a_readable_header_blocks_only_itself(tmp_path: Path) -> None:
+    root = Recording(version="v2.1", lengths=(5,)).write(tmp_path / "set")
+    video = root / f"videos/chunk-000/{WRIST}/episode_000000.mp4"
+    replace(video, video.read_bytes()[:40])
+    source = opened(root)
+    assert "cannot be opened as a video" in source.episodes[0].arrays[WRIST].note
+    assert len(source.read(0, FRONT)) == 5
+
+
 def test_a_broken_camera_blocks_only_itself(tmp_path: Path) -> None:
     root = Recording().write(tmp_path / "set")
     replace(root / f"videos/{WRIST}/chunk-000/file-001.mp4", LFS)

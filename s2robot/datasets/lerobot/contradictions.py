@@ -1,0 +1,80 @@
+"""Where a set's metadata and its files contradict each other: warnings, as the files are what counts."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from s2robot.datasets.lerobot.info import INDEX_COLUMNS, INFO, Info
+from s2robot.datasets.lerobot.rows import TIMESTAMP_TOLERANCE_S, DataFile, Rows
+from s2robot.datasets.lerobot.stated import Stated
+from s2robot.datasets.problem import Problem, counted
+
+
+def contradictions(
+    root: Path,
+    info: Info,
+    tasks: Mapping[int, str],
+    stated: Sequence[Stated],
+    rows: Sequence[Rows],
+    files: Mapping[Path, DataFile],
+) -> list[Problem]:
+    """All of a set; what many episodes have in common is said once, with their number."""
+    by_kind: dict[str, list[Problem]] = {}
+    for kind, problem in _of_episodes(info, tasks, stated, rows):
+        by_kind.setdefault(kind, []).append(problem)
+    return [
+        *_of_totals(root, info, tasks, stated, rows),
+        *map(counted, by_kind.values()),
+        *_of_files(info, stated, files),
+    ]
+
+
+def _of_totals(
+    root: Path, info: Info, tasks: Mapping[int, str], stated: Sequence[Stated], rows: Sequence[Rows]
+) -> Iterator[Problem]:
+    found = {
+        "total_episodes": len(stated),
+        "total_frames": sum(one.count for one in rows),
+        "total_tasks": len(tasks),
+    }
+    for key, count in found.items():
+        if info.totals.get(key, count) != count:
+            yield Problem(f"{key} is {info.totals[key]!r}; counted {count}", str(root / INFO))
+    if [one.index for one in stated] != list(range(len(stated))):
+        numbers = f"0 to {len(stated) - 1}"
+        yield Problem(f"episodes are not numbered {numbers}; some may be missing", str(root / INFO))
+
+
+def _of_episodes(
+    info: Info, tasks: Mapping[int, str], stated: Sequence[Stated], rows: Sequence[Rows]
+) -> Iterator[tuple[str, Problem]]:
+    """Kind of a problem, and the problem."""
+    total = 0
+    for one, own in zip(stated, rows, strict=True):
+
+        def problem(text: str, key: str = "", one: Stated = one) -> tuple[str, Problem]:
+            return text.split(" ", 1)[0], Problem(text, str(one.data), one.name, key)
+
+        if one.length != own.count:
+            yield problem(f"length is {one.length}; counted {own.count} rows")
+        if own.off_s > TIMESTAMP_TOLERANCE_S:
+            text = f"timestamp differs from frame_index / {info.fps:g} by up to {own.off_s:.4g} s"
+            yield problem(text, "timestamp")
+        if own.first_index not in (None, total):
+            yield problem(f"index begins at {own.first_index}; expected {total}", "index")
+        total += own.count
+        if unknown := [task for task in own.tasks if task not in tasks]:
+            yield problem(f"task_index {unknown[0]} has no text among the tasks", "task_index")
+
+
+def _of_files(info: Info, stated: Sequence[Stated], files: Mapping[Path, DataFile]) -> Iterator[Problem]:
+    known = {one.index for one in stated}
+    undeclared: dict[str, list[Problem]] = {}
+    for path, file in files.items():
+        if unlisted := sorted(set(file.episodes) - known):
+            which = f"rows of episode {unlisted[0]} (and of {len(unlisted) - 1} others)"
+            yield Problem(f"{which} are left out: the metadata do not list it", str(path))
+        for key in set(file.schema.names) - set(info.features) - set(INDEX_COLUMNS):
+            problem = Problem(f"left out: it is not declared in {INFO}", str(path), key=key)
+            undeclared.setdefault(key, []).append(problem)
+    for key in sorted(undeclared):
+        yield undeclared[key][0]
