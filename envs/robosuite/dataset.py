@@ -57,6 +57,24 @@ def to_env_args(env_id: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def with_absolute_actions(env_args: Mapping[str, Any]) -> dict[str, Any] | None:
+    """`env_args` of the same environment that executes absolute poses; None where no controller is named.
+
+    `control_delta` is the switch before robosuite 1.5, which ignores it; `input_type` of each part since.
+    """
+    changed = deepcopy(dict(env_args))
+    controllers = changed["env_kwargs"].get("controller_configs")
+    if not controllers:
+        return None
+    for one in controllers if isinstance(controllers, list) else [controllers]:
+        if one.get("type") in FLAT_TYPES:
+            one["control_delta"] = False
+        for part in one.get("body_parts", {}).values():
+            if part.get("type") in FLAT_TYPES:
+                part["input_type"] = "absolute"
+    return changed
+
+
 def current_controller(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """A controller configuration as robosuite 1.5 takes it, from one of 1.5 or a flat one of before.
 

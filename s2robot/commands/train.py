@@ -19,11 +19,12 @@ from s2robot.datasets.windows import Windows
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
+from s2robot.evaluation.recorded import check_recorded_environment, recorded_environment
 from s2robot.evaluation.selection import selection_seeds, success_rate
 from s2robot.features import build, place, sample
 from s2robot.policies import make_policy
 from s2robot.policies.heads import check_head
-from s2robot.rollouts.environment import check_environment, environment_of, problem
+from s2robot.rollouts.environment import problem
 from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
 from s2robot.runs.metrics import check_wandb, open_log
@@ -63,12 +64,12 @@ def main(config: TrainConfig) -> None:
     config = replace(config, encoder=encoders.options)  # with sizes as numbers
     encoders.check_cameras(demos.cameras)
     check_head(config.policy.head, encoders.name, encoders.base.spec.prefix_tokens)
-    spec = Spec.read(demos, encoders, list(demos.cameras), *environment_of(demos.env_args))
+    spec = Spec.read(demos, encoders, list(demos.cameras), *recorded_environment(demos))
     if reason := problem(spec.env_id):  # demonstrations may come from elsewhere
         if parallel.is_main():
             print(f"no rollouts with this dataset: {reason}")
     else:
-        check_environment(spec, spec.env_id, spec.env_kwargs)
+        spec = check_recorded_environment(demos, spec)
     seeds = selection_seeds(config.rollout, spec, demos.seeds)  # of the rollouts that choose a checkpoint
 
     policy = make_policy(spec, config.policy, config.seed).to(device)

@@ -179,6 +179,12 @@ class Dataset:
             return True
         return self.options.actions is None and is_absolute(self.env_args)
 
+    @property
+    def has_known_box(self) -> bool:
+        """Whether the family says that actions are in [-1, 1]: the format's usual ones, where deltas."""
+        bounded = self.preset is not None and self.preset.bounded
+        return bounded and self.options.actions is None and not self.absolute
+
     def executed_actions(self) -> Float[np.ndarray, "n da"] | None:
         """What was executed where the format keeps it beside what is to be imitated."""
         key = self.source.executed_actions

@@ -14,6 +14,18 @@ def fault(env_args: Mapping[str, Any]) -> str:
         return "env_args has no env_kwargs"
     if env_args.get("type", TYPES[-1]) not in TYPES:
         return f"env_args is of type {env_args['type']!r}, and only 1 (robosuite) and 2 (gym) can be made"
+    if problem := _cameras_fault(env_args["env_kwargs"]):
+        return f"env_args.env_kwargs.{problem}"
+    return ""
+
+
+def _cameras_fault(kwargs: Mapping[str, Any]) -> str:
+    """What is wrong with robosuite's arguments for cameras, "" if nothing is."""
+    for name, of in (("camera_heights", int), ("camera_widths", int), ("camera_names", str)):
+        value = kwargs.get(name, [of()])
+        several = value if isinstance(value, list) else [value]
+        if not several or not all(isinstance(one, of) for one in several):
+            return f"{name} is {value!r}"
     return ""
 
 

@@ -35,6 +35,9 @@ def numbers(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
             warnings.append(dataset.problem(first, key, problem))
     if not errors:
         errors += _unclear(dataset)
+        width = dataset.actions().shape[1]
+        if dataset.has_known_box and (beyond := outside(dataset, -np.ones(width), np.ones(width))):
+            warnings.append(beyond)
     return errors, warnings
 
 
@@ -97,9 +100,8 @@ def _unclear(dataset: Dataset) -> list[Problem]:
     """
     key = dataset.source.actions
     width = dataset.actions().shape[1]
-    usual = dataset.options.actions is None and key is not None and width in (ARM, 2 * ARM)
-    bounded = dataset.preset is not None and dataset.preset.bounded
-    if not (usual and bounded) or dataset.options.absolute is not None or dataset.absolute:
+    usual = key is not None and width in (ARM, 2 * ARM)
+    if not usual or not dataset.has_known_box or dataset.options.absolute is not None:
         return []
     arms = np.abs(dataset.actions().reshape(-1, width // ARM, ARM))
     position, rotation = arms[..., :3].max(), arms[..., 3:6].max()

@@ -81,6 +81,7 @@ class Robomimic(Hdf5Source):
         return float(frequency) if isinstance(frequency, int | float) and frequency > 0 else None
 
     def close(self) -> None:
+        self._demos.clear()  # links keep the files open in which they end
         self._file.close()
 
     def _array(self, episode: int, key: str) -> h5py.Dataset:

@@ -20,8 +20,11 @@ def check_rendering() -> None:
         raise UserError(opengl.MISSING)
 
 
-def check_environment(spec: Spec, env_id: str, env_kwargs: Mapping[str, Any]) -> None:
-    """Build the environment once and compare its spaces with `spec`. Raises `UserError` in one line."""
+def check_environment(spec: Spec, env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Space:
+    """Build the environment once and compare its spaces with `spec`; returns that of its actions.
+
+    Raises `UserError` in one line.
+    """
     env = make_env(env_id, env_kwargs)
     observed, acted = env.observation_space, env.action_space
     env.close()
@@ -41,3 +44,4 @@ def check_environment(spec: Spec, env_id: str, env_kwargs: Mapping[str, Any]) ->
             raise UserError(
                 f"{env_id} observes {key} of shape {observed[key].shape}, the policy needs {shape}"
             )
+    return acted

@@ -170,8 +170,8 @@ class Simulator:
 
     def _share(self) -> Observed:
         for key, array in self.shared.items():
-            for row, obs in zip(array, self.history, strict=True):
-                row[...] = obs[key]
+            for row, obs in enumerate(self.history):
+                array[row] = obs[key]  # also of observations that are single numbers
         return Observed()
 
     def _drop_video(self) -> None:

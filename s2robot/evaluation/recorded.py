@@ -1,0 +1,55 @@
+"""The environment in which a dataset was recorded: what a policy trained on it is rolled out in."""
+
+from dataclasses import replace
+from typing import Any
+
+import gymnasium
+
+from s2robot import parallel
+from s2robot.datasets.dataset import Dataset
+from s2robot.datasets.numbers import outside
+from s2robot.errors import UserError
+from s2robot.rollouts.environment import check_environment, environment_of, own_envs
+from s2robot.types import Spec
+
+ROBOSUITE_TYPE = 1  # of env_args
+
+
+def recorded_environment(dataset: Dataset) -> tuple[str, dict[str, Any]]:
+    """Id and arguments for `gymnasium.make`; an empty id where the dataset says none that is of use.
+
+    An environment of robosuite executes absolute poses where the actions are such.
+    """
+    env_args = dataset.env_args
+    if env_args is not None and dataset.absolute and env_args.get("type") == ROBOSUITE_TYPE:
+        own_envs()
+        from envs.robosuite.dataset import with_absolute_actions
+
+        env_args = with_absolute_actions(env_args)
+        if env_args is None:
+            _say("env_args names no controller that could execute absolute actions")
+    return environment_of(env_args)
+
+
+def check_recorded_environment(dataset: Dataset, spec: Spec) -> Spec:
+    """Build the environment once and compare it with what was recorded in it; returns what rollouts will use.
+
+    Actions outside of its box are said. Raises `UserError` where it observes or takes something else; where
+    the user chose the actions, that is said and the environment is left out.
+    """
+    try:
+        acted = check_environment(spec, spec.env_id, spec.env_kwargs)
+    except UserError as error:
+        if dataset.options.actions is None:
+            raise
+        _say(f"no rollouts with these actions: {error}")
+        return replace(spec, env_id="", env_kwargs={})
+    if isinstance(acted, gymnasium.spaces.Box) and not dataset.has_known_box:  # else it was said before
+        _say(outside(dataset, acted.low, acted.high))
+    return spec
+
+
+def _say(line: object) -> None:
+    """Print a warning, from one process; nothing for None."""
+    if line is not None and parallel.is_main():
+        print(f"warning: {line}")

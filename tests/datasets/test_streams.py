@@ -1,0 +1,94 @@
+"""Frames that are kept as JPEG or PNG streams, and files of one episode each."""
+
+import io
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+from small_files import demo, picture, without, write
+
+from s2robot.datasets import open_dataset
+from s2robot.errors import UserError
+
+FRAMES = picture(6, 32, 24)
+
+
+def encoded(kind: str) -> list[bytes]:
+    streams = []
+    for frame in FRAMES:
+        out = io.BytesIO()
+        Image.fromarray(frame).save(out, kind, **({"quality": 95} if kind == "JPEG" else {}))
+        streams.append(out.getvalue())
+    return streams
+
+
+def store(group: h5py.Group, key: str, streams: list[bytes], layout: str) -> None:
+    rows = [np.frombuffer(stream, np.uint8) for stream in streams]
+    longest = max(map(len, rows)) + 5
+    if layout == "varying":
+        array = group.create_dataset(key, (len(rows),), h5py.vlen_dtype(np.uint8))
+        for i, row in enumerate(rows):
+            array[i] = row
+    elif layout == "padded":
+        group[key] = np.stack([np.pad(row, (0, longest - len(row))) for row in rows])
+    else:
+        group[key] = np.array(streams, dtype="V" if layout == "opaque" else "S")
+
+
+@pytest.mark.parametrize("layout", ["varying", "padded", "bytes", "opaque"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_streams_are_decoded(kind: str, layout: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "d.hdf5", [without(demo(), "obs/agentview_image")])
+    streams = encoded(kind)
+    if layout == "opaque":
+        longest = max(map(len, streams))
+        streams = [stream.ljust(longest, b"\0") for stream in streams]
+    with h5py.File(path, "a") as file:
+        store(file["data/demo_0/obs"], "top", streams, layout)
+    dataset = open_dataset(path)
+    assert dataset.image_size("top") == (32, 24)
+    frames = dataset.read_frames("demo_0", "top", 2, 5)
+    assert frames.shape == (3, 32, 24, 3) and frames.dtype == np.uint8
+    expected = [np.asarray(Image.open(io.BytesIO(stream))) for stream in encoded(kind)[2:5]]
+    np.testing.assert_array_equal(frames, expected)
+    assert np.abs(frames.astype(int) - FRAMES[2:5]).mean() < (5 if kind == "JPEG" else 1e-9)
+
+
+def test_a_damaged_stream_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "d.hdf5", [without(demo(), "obs/agentview_image")])
+    streams = encoded("PNG")
+    streams[3] = streams[3][:40]
+    with h5py.File(path, "a") as file:
+        store(file["data/demo_0/obs"], "top", streams, "varying")
+    with pytest.raises(UserError, match="demo_0, obs/top: it cannot be read: row 3 is no JPEG or PNG"):
+        open_dataset(path).read_frames("demo_0", "top")
+
+
+def test_a_folder_of_alohas_episodes(tmp_path: Path) -> None:
+    for i in (10, 9):
+        with h5py.File(tmp_path / f"episode_{i}.hdf5", "w") as file:
+            file.attrs["sim"] = True
+            file["action"] = np.full((6, 14), i / 10)
+            file["observations/qpos"] = np.ones((6, 14))
+            store(file.create_group("observations/images"), "cam_high", encoded("PNG"), "padded")
+    dataset = open_dataset(tmp_path)
+    assert dataset.format == "aloha"
+    assert list(dataset.episodes) == ["episode_9", "episode_10"]
+    assert list(dataset.cameras) == ["cam_high"]
+    assert list(dataset.proprio_keys) == ["qpos"]
+    assert dataset.actions()[:, 0].tolist() == pytest.approx([0.9] * 6 + [1.0] * 6)
+    np.testing.assert_array_equal(dataset.read_frames("episode_10", "cam_high"), FRAMES)
+    assert list(open_dataset(tmp_path / "episode_9.hdf5").episodes) == ["episode_9"]
+
+
+def test_droids_episodes_have_their_actions_in_parts(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "trajectory.h5", "w") as file:
+        file["action/cartesian_position"], file["action/gripper_position"] = np.ones((6, 6)), np.zeros(6)
+        state = file.create_group("observation/robot_state")
+        state["cartesian_position"], state["gripper_position"] = np.ones((6, 6)), np.zeros(6)
+        file["observation/camera/image/hand_camera_left_image"] = picture(6)
+    dataset = open_dataset(tmp_path / "trajectory.h5")
+    assert dataset.actions().tolist() == [[1] * 6 + [0]] * 6
+    assert list(dataset.cameras) == ["hand_camera_left"]
