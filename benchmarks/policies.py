@@ -1,6 +1,6 @@
 """Every policy on PickCube: trained as it comes, 100 episodes on seeds that none was trained on.
 
-    python benchmarks/policies.py                              # all of configs/policy
+    python benchmarks/policies.py                              # all registered policies
     python benchmarks/policies.py bc flow --out runs/policies
     python benchmarks/policies.py --steps-ablation             # few sampling steps beside 100, 400 seeds
     python benchmarks/policies.py --speed                      # what training takes, from 200 steps of each
@@ -18,12 +18,12 @@ from shutil import rmtree
 import common
 import yaml
 
+from s2robot.commands.cli.composition import Composition
 from s2robot.evaluation.comparison import compare_folders, table
+from s2robot.policies import POLICIES
 from s2robot.runs import checkpoint, metrics
-from s2robot.training.options import OptimConfig
 
 ENV_ID = "s2robot/PickCube-v0"
-PRESETS = sorted(file.stem for file in (common.ROOT / "configs" / "policy").glob("*.yaml"))
 ABLATED = {"flow": 4, "diffusion_unet": 10, "diffusion_transformer": 10}  # steps that they act with
 MANY_STEPS = 100
 TIMED_STEPS = 200
@@ -75,8 +75,7 @@ def speed_table(arguments: argparse.Namespace) -> list[str]:
         ]
         batch = yaml.safe_load((run_dir / "config.yaml").read_text())["optim"]["batch_size"]
         step_ms = 1000 * batch / statistics.median(rates[1:])  # the first ones warm up
-        preset = yaml.safe_load((common.ROOT / "configs" / "policy" / f"{name}.yaml").read_text())
-        steps = preset.get("optim", {}).get("steps", OptimConfig.steps)
+        steps = Composition("train").compose([f"policy={name}"]).optim.steps
         seconds = steps * step_ms / 1000
         late = "!" if seconds > LIMIT_S else " "
         rows.append(f"{name:24}{batch:6}{step_ms:11.1f}{steps:7}{seconds:8.0f}{late}")
@@ -86,7 +85,7 @@ def speed_table(arguments: argparse.Namespace) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("policies", nargs="*", default=PRESETS, help="of configs/policy (default: all)")
+    parser.add_argument("policies", nargs="*", default=sorted(POLICIES), help="default: all registered")
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--steps-ablation", action="store_true")
     instead.add_argument("--speed", action="store_true")
@@ -96,8 +95,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/policies"))
     parser.add_argument("--options", nargs="+", default=[], help="more for train.py, e.g. optim.steps=500")
     arguments = parser.parse_args()
-    if unknown := set(arguments.policies) - set(PRESETS):
-        parser.error(f"unknown policy {', '.join(unknown)}; known: {', '.join(PRESETS)}")
+    if unknown := set(arguments.policies) - set(POLICIES):
+        parser.error(f"unknown policy {', '.join(unknown)}; known: {', '.join(sorted(POLICIES))}")
     arguments.episodes = arguments.episodes or (400 if arguments.steps_ablation else 100)
     arguments.data, arguments.out = (path.resolve() for path in (arguments.data, arguments.out))
     common.demonstrations(arguments.data, ENV_ID)
