@@ -22,6 +22,9 @@ class Made:
     def actions(self) -> np.ndarray:
         return self.values
 
+    def executed_actions(self) -> None:
+        return None
+
 
 def stacked(history: Sequence[Observation]) -> Observation:
     """Observations of one step each, "1 ...", as one of all steps, "1 to ..."; without prefix tokens."""

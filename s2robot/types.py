@@ -184,6 +184,8 @@ class Batch:
     # The expert's since before the first observation; zeros and False before the start of the episode:
     past_actions: Float[Tensor, "b tp da"]  # tp = to * (environment steps between observations)
     past_mask: Bool[Tensor, "b tp"]
+    # What was executed in these steps; the expert's actions where the dataset records nothing else:
+    executed: Float[Tensor, "b tp da"]
 
     def pin_memory(self) -> "Batch":
         """The batch in page-locked memory, from where copies to a GPU do not block."""
@@ -201,6 +203,7 @@ class Batch:
             windows=self.windows,
             past_actions=move(self.past_actions),
             past_mask=move(self.past_mask),
+            executed=move(self.executed),
         )
 
 
@@ -210,10 +213,12 @@ def _pinned(values: Tensor) -> Tensor:
 
 
 class Actor(Protocol):
-    """Whatever rollouts can act with: a trained policy with its eyes, or anything a test makes up.
+    """Whatever rollouts can act with: a trained policy with its encoders, or anything a test makes up.
 
     `act` is given the last `obs_steps` raw observations of each episode and returns a chunk of which
-    the first `action_steps` are executed before it is asked again (receding horizon).
+    the first `action_steps` are executed before the next decision (receding horizon). An actor that has a
+    method `executed(state, actions)` is given these as they were executed, "k da" within the action space,
+    and returns the episode's state to carry on.
     """
 
     obs_keys: tuple[str, ...]

@@ -30,6 +30,9 @@ class Demonstrations(Protocol):
 
     def actions(self) -> Float[np.ndarray, "n da"]: ...
 
+    def executed_actions(self) -> Float[np.ndarray, "n da"] | None:
+        """What was executed, where it was recorded beside the actions to imitate."""
+
 
 class FeatureGather(Protocol):
     """The part of a feature table that windows read."""
@@ -56,6 +59,10 @@ class WindowOptions(Protocol):
     def reads_prefix(self) -> bool:
         """Whether batches hold the prefix tokens, too."""
 
+    @property
+    def reads_executed(self) -> bool:
+        """Whether what was executed is read."""
+
 
 class Windows:
     """All windows of the given episodes: one for each frame that can be "now"."""
@@ -74,6 +81,8 @@ class Windows:
             key: torch.as_tensor(values, device=device) for key, values in dataset.proprioception().items()
         }
         self.actions = torch.as_tensor(dataset.actions(), device=device)
+        executed = dataset.executed_actions() if config.reads_executed else None
+        self.executed = None if executed is None else torch.as_tensor(executed, device=device)
         now, start, end = [], [], []
         for episode in episodes:
             first, stop = int(dataset.offsets[episode]), int(dataset.offsets[episode + 1])
@@ -120,6 +129,8 @@ class Windows:
         ahead = now[:, None] + self._ahead  # b ta
         past = now[:, None] + self._past  # b tp
         past_mask = past >= start[:, None]
+        past_frames = torch.maximum(past, start[:, None])
+        past_actions = self.actions[past_frames] * past_mask[..., None]
         return Batch(
             obs=Observation(
                 features={
@@ -130,8 +141,11 @@ class Windows:
             actions=self.actions[torch.minimum(ahead, end[:, None] - 1)],
             mask=ahead < end[:, None],
             windows=windows,
-            past_actions=self.actions[torch.maximum(past, start[:, None])] * past_mask[..., None],
+            past_actions=past_actions,
             past_mask=past_mask,
+            executed=past_actions
+            if self.executed is None
+            else self.executed[past_frames] * past_mask[..., None],
         )
 
     def _gather(

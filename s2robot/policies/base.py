@@ -74,6 +74,14 @@ class Policy(nn.Module):
         """
         raise NotImplementedError
 
+    def executed(self, state: Any, actions: Float[Tensor, "k da"]) -> Any:
+        """A row's state when these actions were executed since its last decision (environment's units).
+
+        They are what the environment did: within its action space, and maybe a mean of several predictions. A
+        policy that reads its past learns so what was done with its last chunk; others keep their state.
+        """
+        return state
+
     def predict_windows(
         self, batch: Batch, generators: Sequence[torch.Generator] | None = None
     ) -> Float[Tensor, "b ta da"]:

@@ -25,6 +25,9 @@ class BCPaper(Policy):
     made of all actions since the decision before, the transformer looks back as many times further, and a
     rollout renders and encodes one frame a decision. Every step of a training window learns the chunk
     that followed it. Earlier steps travel in the state as tokens, so that only the new frame is encoded.
+    Past actions are those that were executed: in training as the dataset recorded them (demonstrations that
+    were disturbed keep the expert's actions as labels), in a rollout as it reports them to `executed`. Where
+    nothing is reported they are those that were predicted.
 
     A policy that sees its past learns to repeat it, or an episode by heart ("Fighting Copycat Agents in
     Behavioral Cloning from Observation Histories", arXiv 2010.14876). So each training window draws a share,
@@ -81,6 +84,11 @@ class BCPaper(Policy):
         return self.actions.denormalize(chunk), list(zip(after, chunk[:, : self.stride], strict=True))
 
     @torch.no_grad()
+    def executed(self, state: Any, actions: Float[Tensor, "k da"]) -> Any:
+        tokens, _ = state
+        return tokens, self.actions(actions)
+
+    @torch.no_grad()
     def predict_windows(
         self, batch: Batch, generators: Sequence[torch.Generator] | None = None
     ) -> Float[Tensor, "b ta da"]:
@@ -96,7 +104,7 @@ class BCPaper(Policy):
 
     def _window(self, batch: Batch, undone: Bool[Tensor, "b to"] | None = None) -> Float[Tensor, "b to m d"]:
         """The tokens of training windows; past actions are left out where `undone`."""
-        past = self.actions(batch.past_actions) * batch.past_mask[..., None]  # b tp da
+        past = self.actions(batch.executed) * batch.past_mask[..., None]  # b tp da
         past = past.unflatten(1, (-1, self.stride)).flatten(2)  # b to k*da
         if undone is not None:
             past = past * ~undone[..., None]

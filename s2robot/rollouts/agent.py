@@ -47,6 +47,11 @@ class Agent:
             actions, after = self.policy.predict(seen, states, generators)
         return actions.cpu().numpy(), list(after if after is not None else states)
 
+    def executed(self, state: Any, actions: Float[np.ndarray, "k da"]) -> Any:
+        """An episode's state when these actions were executed since its last decision; see `Actor`."""
+        values = torch.as_tensor(np.asarray(actions, dtype=np.float32), device=self.device)
+        return self.policy.executed(state, values)
+
     def _encode(self, camera: str, frames: UInt8[np.ndarray, "b to h w 3"]) -> Features:
         """Features "b to ..." of a camera's frames, with prefix tokens if the policy reads them."""
         b, to = frames.shape[:2]

@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float
 
 from s2robot.errors import UserError
+from s2robot.rollouts.executed import after_executing
 from s2robot.types import Actor
 
 
@@ -50,6 +51,11 @@ class TemporalEnsemble:
         actions = np.stack([self._average(row) for row in predicted])
         left = [[chunk[1:] for chunk in row if len(chunk) > 1] for row in predicted]
         return actions[:, None], list(zip(inner, left, strict=True))
+
+    def executed(self, state: Any, actions: Float[np.ndarray, "k da"]) -> Any:
+        """An episode's state when this average was executed; see `Actor`."""
+        inner, left = state
+        return after_executing(self.actor, inner, actions), left
 
     def _average(self, predicted: Sequence[Float[np.ndarray, "ta da"]]) -> Float[np.ndarray, "da"]:
         weights = np.exp(-self.m * np.arange(len(predicted)))

@@ -44,6 +44,8 @@ class Ready:
 class Observed:
     """The last `obs_steps` observations are in the shared memory."""
 
+    executed: np.ndarray | None = None  # actions "k da" since the last one, within the action space
+
 
 @dataclass(frozen=True)
 class Finished:

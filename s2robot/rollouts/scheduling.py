@@ -23,6 +23,7 @@ import torch
 
 from s2robot.errors import UserError
 from s2robot.files import leftovers
+from s2robot.rollouts.executed import after_executing
 from s2robot.rollouts.messages import Failed, Finished, Observed, Ready, Setup, Start
 from s2robot.rollouts.results import EpisodeResult
 from s2robot.rollouts.worker import Died, Worker
@@ -106,6 +107,9 @@ class Schedule:
                 worker.connect(answer)
                 self._next_episode(worker)
             case Observed():
+                if answer.executed is not None:
+                    episode = self.playing[worker]
+                    episode.state = after_executing(self.actor, episode.state, answer.executed)
                 self.waiting.append(worker)
             case Finished():
                 episode = self.playing.pop(worker)

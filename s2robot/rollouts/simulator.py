@@ -137,8 +137,8 @@ class Simulator:
 
     def advance(self, chunk: Float[np.ndarray, "ta da"]) -> Observed | Finished:
         """Execute the actions of `chunk` in turn, clipped to the action space, until the episode ends."""
-        for left, action in zip(reversed(range(len(chunk))), chunk, strict=True):
-            action = np.clip(action.astype(self.actions.dtype), self.actions.low, self.actions.high)
+        executed = np.clip(chunk.astype(self.actions.dtype), self.actions.low, self.actions.high)
+        for left, action in zip(reversed(range(len(executed))), executed, strict=True):
             obs, reward, terminated, truncated, info = self.env.step(action)
             self.steps += 1
             self.return_ += float(reward)
@@ -151,7 +151,7 @@ class Simulator:
                     self.video.finish(success)
                     self.video = None
                 return Finished(success, self.steps, self.return_)
-        return self._share()
+        return self._share(executed)
 
     def close(self) -> None:
         self._drop_video()
@@ -168,11 +168,11 @@ class Simulator:
         if self.video is not None:
             self.video.add([obs[key] for key in self.images])
 
-    def _share(self) -> Observed:
+    def _share(self, executed: Float[np.ndarray, "k da"] | None = None) -> Observed:
         for key, array in self.shared.items():
             for row, obs in enumerate(self.history):
                 array[row] = obs[key]  # also of observations that are single numbers
-        return Observed()
+        return Observed(executed)
 
     def _drop_video(self) -> None:
         if self.video is not None:

@@ -40,6 +40,9 @@ class Numbered:
     def actions(self) -> np.ndarray:
         return np.arange(9, dtype=np.float32)[:, None]
 
+    def executed_actions(self) -> np.ndarray:
+        return -self.actions()
+
 
 @dataclass
 class Options:
@@ -47,6 +50,7 @@ class Options:
     horizon: int = 3
     obs_stride: int = 1
     reads_prefix: bool = False
+    reads_executed: bool = False
 
 
 def make_windows(episodes: list[int], stride: int = 1, prefix: bool = False, views: int = 1) -> Windows:
@@ -76,6 +80,16 @@ def test_observations_are_a_stride_apart_with_the_actions_between_them() -> None
     assert batch.obs.proprio["eef"].flatten(1).tolist() == [[40, 40], [50, 70], [60, 80]]
     assert batch.past_actions.flatten(1).tolist() == [[0, 0, 0, 0], [0, 4, 5, 6], [4, 5, 6, 7]]
     assert batch.past_mask.tolist() == [[False] * 4, [False, True, True, True], [True] * 4]
+
+
+def test_what_was_executed_is_in_the_batch_of_a_policy_that_reads_it() -> None:
+    """Labels stay the expert's; a policy that does not read it costs no gather."""
+    options, windows = Options(obs_stride=2, reads_executed=True), torch.tensor([0, 3, 4])
+    batch = Windows(Numbered(), {}, options, [1]).batch(windows)
+    assert batch.past_actions.flatten(1).tolist() == [[0, 0, 0, 0], [0, 4, 5, 6], [4, 5, 6, 7]]
+    assert torch.equal(batch.executed, -batch.past_actions)
+    without = Windows(Numbered(), {}, Options(obs_stride=2), [1]).batch(windows)
+    assert without.executed is without.past_actions
 
 
 def test_every_frame_of_the_episodes_is_now_once() -> None:

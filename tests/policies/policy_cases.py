@@ -63,13 +63,16 @@ def make_batch(config: PolicyConfig, b: int = 3, seed: int = 0) -> Batch:
     past_mask[-1] = False
     for values in obs.tensors():
         values[-1] = values[-1, -1]  # the first observation is repeated
+    actions = random(b, config.horizon, 7) * 2 - 1
+    past_actions = (random(*past_mask.shape, 7) * 2 - 1) * past_mask[..., None]
     return Batch(
         obs=obs,
-        actions=random(b, config.horizon, 7) * 2 - 1,
+        actions=actions,
         mask=mask,
         windows=torch.arange(b),
-        past_actions=(random(*past_mask.shape, 7) * 2 - 1) * past_mask[..., None],
+        past_actions=past_actions,
         past_mask=past_mask,
+        executed=past_actions,
     )
 
 

@@ -143,13 +143,15 @@ def test_overfits_one_demonstration(case: str) -> None:
     frames = make_batch(config, b=LENGTH)
     seen = (steps + torch.arange(1 - config.obs_steps, 1) * config.obs_stride).clamp(min=0)
     past = steps + torch.arange(-back, 0)
+    before_now = actions[past.clamp(min=0)] * (past >= 0)[..., None]
     batch = Batch(
         obs=frames.obs.map(lambda values: values[:, -1][seen]),
         actions=actions[steps + torch.arange(config.horizon)],
         mask=torch.ones(LENGTH, config.horizon, dtype=torch.bool),
         windows=torch.arange(LENGTH),
-        past_actions=actions[past.clamp(min=0)] * (past >= 0)[..., None],
+        past_actions=before_now,
         past_mask=past >= 0,
+        executed=before_now,
     )
     policy.actions.fit(actions)
     optimizer = torch.optim.AdamW(policy.parameters(), lr=learning.rate, weight_decay=0)

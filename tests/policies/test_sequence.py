@@ -10,6 +10,7 @@ from policy_cases import SPEC, fitted, make_batch
 
 from s2robot.errors import UserError
 from s2robot.policies import POLICIES, Policy
+from s2robot.policies.base import masked_mean
 from s2robot.policies.sequence import chunks, read_once, without_repeats
 from s2robot.types import Batch, Features, Observation
 
@@ -52,8 +53,9 @@ def window(policy: Policy, seen: Observation, done: Sequence[torch.Tensor], now:
         actions=torch.zeros(b, HORIZON, SPEC.action_dim),
         mask=torch.ones(b, HORIZON, dtype=torch.bool),
         windows=torch.arange(b),
-        past_actions=torch.cat(filled, dim=1),
+        past_actions=torch.full((b, steps * STRIDE, SPEC.action_dim), torch.nan),  # labels, not read
         past_mask=mask.expand(b, -1),
+        executed=torch.cat(filled, dim=1),
     )
 
 
@@ -118,6 +120,7 @@ def test_every_observation_of_a_window_has_its_chunk() -> None:
         windows=torch.arange(1),
         past_actions=times[None, :6, None],
         past_mask=times[None, :6] >= -3,
+        executed=torch.empty(0),
     )
     actions, mask = chunks(batch, STRIDE)
     assert actions[0, :, :, 0].tolist() == [[-4, -3, -2], [-2, -1, 0], [0, 1, 2]]
@@ -142,7 +145,7 @@ def test_repeats_are_read_once_and_give_the_same() -> None:
     frames = torch.tensor([[10, 12, 14], [20, 20, 22], [30, 30, 30], [40, 41, 43]])
     empty = torch.zeros(4, 0)
     obs = Observation({}, {"frame": frames[..., None]})
-    batch = Batch(obs, empty, empty, empty, past_actions=empty, past_mask=past)
+    batch = Batch(obs, empty, empty, empty, empty, past, empty)
     seen: list[int] = []
 
     def read(obs: Observation) -> torch.Tensor:
@@ -157,10 +160,10 @@ def test_history_dropout_hides_the_past_in_training_alone() -> None:
     """With all of it hidden, earlier observations and what was done change no chunk of the last step."""
     policy = fitted("bc_paper", obs_steps=3, dropout=0.0)
     batch = make_batch(policy.config)
-    other = replace(batch, obs=batch.obs.map(torch.clone))
+    other = replace(batch, obs=batch.obs.map(torch.clone), executed=batch.executed.clone())
     for values in other.obs.tensors():
         values[:, :-1] = 0.123
-    other.past_actions[:] = 0.123
+    other.executed[:] = 0.123
 
     def last_chunk(of: Batch, hidden: torch.Tensor | None) -> torch.Tensor:
         return policy._chunks(policy._window(of, hidden), hidden)[:, -1]
@@ -173,3 +176,34 @@ def test_history_dropout_hides_the_past_in_training_alone() -> None:
     assert 0.7 < hidden.float().mean() < 0.8
     shares = hidden[0].float().mean(1)  # of windows: some see everything, some nothing
     assert (shares == 0).any() and (shares == 1).any()
+
+
+def test_bc_paper_reads_what_was_executed_and_learns_the_labels() -> None:
+    """Demonstrations that were disturbed executed other actions than those to imitate."""
+    policy = fitted("bc_paper", obs_steps=3, dropout=0.0, history_dropout=0.0)
+    batch = make_batch(policy.config)
+    undisturbed = policy.loss(batch)[0]
+    batch.executed = 0.5 * batch.executed
+    read = policy.loss(batch)[0]
+    assert read != undisturbed
+    with torch.no_grad():
+        predicted = policy._chunks(policy._window(batch))
+        labels, mask = chunks(batch, policy.stride)
+    expected = masked_mean((predicted - policy.actions(labels)).abs(), mask)
+    torch.testing.assert_close(read.detach(), expected)
+
+
+def test_bc_paper_carries_on_with_what_was_executed() -> None:
+    """An environment clips; the window in one pass holds what it did."""
+    policy = fitted("bc_paper", obs_steps=3, horizon=HORIZON, action_steps=STRIDE).eval()
+    seen = episode(policy)
+    state: Sequence[Any] | None = None
+    done: list[torch.Tensor] = []
+    for now in range(3):
+        actions, state = policy.predict(at(seen, now), state)
+        expected = policy.predict_windows(window(policy, seen, done, now))
+        torch.testing.assert_close(actions, expected, atol=1e-5, rtol=1e-5)
+        done.append(actions.clamp(-0.1, 0.1))
+        assert not torch.equal(done[-1], actions)
+        assert state is not None
+        state = [policy.executed(row, clipped[:STRIDE]) for row, clipped in zip(state, done[-1], strict=True)]

@@ -228,3 +228,20 @@ def test_learning_rate_follows_the_schedule(trained: Path) -> None:
     for step, rate in rates.items():  # two warm-up steps, then half a cosine over the other ten
         done = (step - 1 - 2) / (STEPS - 2)
         assert rate == pytest.approx(1e-3 * 0.5 * (1 + np.cos(np.pi * done)))
+
+
+def test_bc_paper_is_trained_on_what_was_executed(demos_path: Path, tmp_path: Path) -> None:
+    """The same demonstrations without what was executed beside the labels: another loss."""
+    unrecorded = tmp_path / "unrecorded.hdf5"
+    unrecorded.write_bytes(demos_path.read_bytes())
+    with h5py.File(unrecorded, "r+") as file:
+        for demo in file["data"].values():
+            del demo["actions_executed"]
+    small = ("policy.width=16", "policy.layers=1", "policy.history_dropout=0", "optim.steps=3")
+    for path, run in ((demos_path, "executed"), (unrecorded, "labels")):
+        run_training(path, tmp_path / run, "bc_paper", *small)
+    executed, labels = (
+        [line["train/loss"] for line in metrics.read(tmp_path / run) if "train/loss" in line]
+        for run in ("executed", "labels")
+    )
+    assert executed != labels

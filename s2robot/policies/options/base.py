@@ -51,6 +51,11 @@ class PolicyConfig:
         """Whether it must be given the encoder's prefix tokens, too. Imports the head."""
         return HEADS[self.head].reads_prefix
 
+    @property
+    def reads_executed(self) -> bool:
+        """Whether it reads what was executed before."""
+        return False
+
     def check(self) -> None:
         """Raise `UserError` for values that cannot be or do not fit together."""
         at_least(1, self, "obs_steps", "horizon", group="policy.")

@@ -25,6 +25,10 @@ class BCPaperConfig(PolicyConfig):
     def remembers(self) -> bool:
         return True
 
+    @property
+    def reads_executed(self) -> bool:
+        return True
+
     def check(self) -> None:
         super().check()
         self.check_choice("loss", LOSSES)
