@@ -81,3 +81,10 @@ def test_training_options_of_a_policy_give_way_to_the_command_line() -> None:
     assert (config.policy.name, config.policy.obs_steps, config.optim.batch_size) == ("bc_rnn_gmm", 10, 16)
     assert options_of("train", [*chosen, "optim.batch_size=8"]).optim.batch_size == 8
     assert options_of("train", ["policy=bc", *NEEDED["train"]]).optim.batch_size == 64
+
+
+def test_free_dictionaries_are_set_as_a_whole_or_key_by_key() -> None:
+    for word in ("encoder.camera_sizes={wrist:[64]}", "encoder.camera_sizes.wrist=[64]"):
+        assert options_of("train", [word, *NEEDED["train"]]).encoder.camera_sizes == {"wrist": [64]}
+    kwargs = options_of("eval", ["env.kwargs={image_size: 64, vary_scene: true}", *NEEDED["eval"]]).env.kwargs
+    assert kwargs == {"image_size": 64, "vary_scene": True}

@@ -83,7 +83,8 @@ def test_everything_works_from_an_empty_folder(installed: Installed) -> None:
     installed.run("s2robot", "collect", *collect, "--out", "demos.hdf5")
     plugged = ["policy=linear", "policy.head=maximum", "policy.dropout=0.1"]
     train = ["experiment=demo", "data.path=demos.hdf5", "run_dir=run", *plugged, *QUICK]
-    assert "trained to step 3" in installed.run("python", "-m", "s2robot", "train", *train)
+    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", "1"]
+    assert "trained to step 3" in installed.run("python", *torchrun, "-m", "s2robot", "train", *train)
     assert "policy.dropout=0.0" in installed.run("s2robot", "train", "policy=linear", "--help")
 
     evaluate = ["checkpoint=run/checkpoints/last", "episodes=1", "video=1", "workers=1", "backend=torch"]

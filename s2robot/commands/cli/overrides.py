@@ -82,13 +82,19 @@ def _mark(override: Override, groups: Collection[str], known: DictConfig) -> str
         return ""
     parent, _, last = key.rpartition(".")
     node = OmegaConf.select(known, parent) if parent else known
-    free = isinstance(node, DictConfig) and OmegaConf.get_type(node) is dict  # any key may be set
+    free = _is_free(node)
     if not isinstance(node, DictConfig) or not (free or last in list(node.keys())):
         if key in MOVED:
             raise UserError(f"{key} is no option any more; say {MOVED[key]}")
         near = difflib.get_close_matches(key, [*groups, *_paths(known)], n=1, cutoff=0)[0]
         raise UserError(f"unknown option {key!r}; did you mean {near!r}? --help shows all")
+    free = free or _is_free(OmegaConf.select(known, key, throw_on_missing=False))  # name={key:value}
     return "++" if free and not (override.is_add() or override.is_force_add()) else ""
+
+
+def _is_free(node: object) -> bool:
+    """Whether any key may be set in a dictionary."""
+    return isinstance(node, DictConfig) and OmegaConf.get_type(node) is dict
 
 
 def _resolved(composed: DictConfig, key: str) -> str | None:
