@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SCRATCH_SUFFIX = ".part"
+TOKEN_BYTES = 8
 
 
 def cache_root() -> Path:
@@ -49,9 +50,10 @@ def create_scratch(path: Path) -> Path:
 
 def scratch_name(path: Path) -> Path:
     """A fresh hidden name beside `path`, for a folder or a link that becomes `path` when it is complete."""
-    return path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}{SCRATCH_SUFFIX}")
+    return path.with_name(f".{path.name[:100]}.{secrets.token_hex(TOKEN_BYTES)}{SCRATCH_SUFFIX}")
 
 
 def leftovers(path: Path) -> Iterator[Path]:
     """Scratch files and folders for `path` that killed processes left, or that running ones are writing."""
-    yield from path.parent.glob(f".{glob.escape(path.name[:100])}.*{SCRATCH_SUFFIX}")
+    token = "[0-9a-f]" * (2 * TOKEN_BYTES)  # not just `*`: `.a.b.0123.part` belongs to `a.b`, not to `a`
+    yield from path.parent.glob(f".{glob.escape(path.name[:100])}.{token}{SCRATCH_SUFFIX}")

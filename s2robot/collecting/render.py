@@ -19,7 +19,8 @@ import numpy as np
 import envs
 from envs.robosuite import ROBOSUITE_TYPE, to_env_args
 from envs.robosuite.frames import StoredScene
-from s2robot.collecting.writer import claim_parts, copy_parts, part_path, write_obs
+from s2robot.collecting.writer import claim_parts, copy_parts, part_path
+from s2robot.datasets.robomimic_writer import write_obs
 from s2robot.errors import UserError, unknown_name
 from s2robot.files import replacing
 from s2robot.progress import progress

@@ -13,6 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from s2robot.datasets.robomimic_writer import write_masks, write_obs
 from s2robot.errors import UserError
 from s2robot.files import SCRATCH_SUFFIX, replacing, write_text
 
@@ -70,8 +71,7 @@ def assemble(parts: Sequence[Path], out: Path, env_args: dict[str, Any], attribu
         data.attrs.update(attributes)
         valid = names[VALID_EVERY - 1 :: VALID_EVERY] or names[-1:]
         train = [name for name in names if name not in valid] or names
-        file["mask/train"] = np.array(train, dtype="S")
-        file["mask/valid"] = np.array(valid, dtype="S")
+        write_masks(file, {"train": train, "valid": valid})
 
 
 def copy_parts(parts: Mapping[str, Path], data: h5py.Group) -> None:
@@ -109,12 +109,3 @@ def must_match(found: str, wanted: str, where: Path) -> None:
         raise UserError(
             f"{where} was made with other settings: {'; '.join(differing)}; delete it or change --out"
         )
-
-
-def write_obs(group: h5py.Group, key: str, values: np.ndarray) -> None:
-    """Write one observation over an episode, "t ..."; frames are compressed, each in a chunk of its own."""
-    if values.dtype == np.uint8 and values.ndim == 4:
-        frame = (1, *values.shape[1:])
-        group.create_dataset(key, data=values, chunks=frame, compression="gzip", compression_opts=1)
-    else:
-        group[key] = values

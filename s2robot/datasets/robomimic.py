@@ -49,6 +49,7 @@ class Robomimic(Hdf5Source):
             raise UserError(
                 f"{self.path} holds no demonstrations: robomimic's format keeps them under 'data/'"
             )
+        self.attributes: Mapping[str, Any] = dict(data.attrs)
         self.folders = hdf5.Folders(self.path, options.allow_links or ())
         found = {name: self._demo(data, name) for name in sorted(data, key=natural)}
         self._demos = {name: demo for name, demo in found.items() if isinstance(demo, h5py.Group)}
@@ -75,9 +76,11 @@ class Robomimic(Hdf5Source):
 
     @property
     def fps(self) -> float | None:
-        """The environment's control frequency, where the file says it."""
+        """The environment's control frequency, else the attribute that a conversion wrote."""
         kwargs = (self.env_args or {}).get("env_kwargs")
         frequency = kwargs.get("control_freq") if isinstance(kwargs, dict) else None
+        if frequency is None and isinstance(self.attributes.get("fps"), int | float):
+            frequency = self.attributes["fps"]
         return float(frequency) if isinstance(frequency, int | float) and frequency > 0 else None
 
     def close(self) -> None:

@@ -1,12 +1,17 @@
 """What the commands about datasets share: how a dataset is named on the command line."""
 
 import argparse
-from dataclasses import fields
-from typing import Any
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from s2robot.commands.cli.parser import Parser, assignment
 from s2robot.datasets.opening import config_of
 from s2robot.datasets.options import DataConfig
+
+if TYPE_CHECKING:
+    from s2robot.datasets.tools.editing import Done
 
 
 def add_data(parser: Parser, name: str = "path", several: bool = False) -> None:
@@ -21,3 +26,28 @@ def add_data(parser: Parser, name: str = "path", several: bool = False) -> None:
 def data_config(arguments: argparse.Namespace, path: Any) -> DataConfig:
     """The options of the dataset at a path. Raises `UserError` for an unknown option."""
     return config_of(path, dict(arguments.data))
+
+
+def add_out(parser: Parser) -> None:
+    """Add what commands take that write a dataset."""
+    told = "the new dataset: a name that ends in .hdf5 for robomimic's format, else a LeRobot folder"
+    parser.add_argument("--out", type=Path, required=True, help=told)
+    add_form(parser)
+
+
+def add_form(parser: Parser) -> None:
+    """Add how a new dataset keeps pixels, and how the command reports."""
+    told = "keep pixels of a LeRobot folder exactly, as PNG; else they are compressed as video"
+    parser.add_argument("--lossless", action="store_true", help=told)
+    parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
+
+
+def report(arguments: argparse.Namespace, done: "Done") -> None:
+    """Say what was written and what of the inputs is not in it."""
+    if arguments.json:
+        print(json.dumps({"out": str(arguments.out), **asdict(done)}))
+        return
+    for line in done.lost:
+        print(f"lost: {line}")
+    masks = "".join(f", {key} {count}" for key, count in done.masks.items())
+    print(f"wrote {arguments.out}: {done.episodes} episodes{masks}")

@@ -41,3 +41,8 @@ class DataFiles:
         if self._file is not None:
             self._file.close()
         self._file = None
+
+    def abandon(self) -> None:
+        """Write no more: after an error closing the file would only fail as well."""
+        if self._file is not None:
+            self._file.is_open = False

@@ -36,6 +36,10 @@ class EpisodesTable:
         self._flush()
         self._file.close()
 
+    def abandon(self) -> None:
+        """Write no more: after an error closing the file would only fail as well."""
+        self._file.is_open = False
+
     def _flush(self) -> None:
         if self._rows:
             self._file.write_table(pa.Table.from_pylist(self._rows, self._schema))

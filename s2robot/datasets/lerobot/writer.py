@@ -75,6 +75,8 @@ class LeRobotWriter:
 
     def __exit__(self, *error: object) -> None:
         """Without `finish` nothing is left."""
+        self._data.abandon()
+        self._table.abandon()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @contextmanager

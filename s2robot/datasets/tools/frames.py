@@ -7,8 +7,8 @@ from hashlib import blake2b
 import numpy as np
 
 from s2robot.datasets.dataset import Dataset
+from s2robot.datasets.pieces import frames_in_pieces
 from s2robot.datasets.problem import Problem
-from s2robot.datasets.tools.pieces import frames_in_pieces
 from s2robot.errors import UserError
 from s2robot.progress import progress
 

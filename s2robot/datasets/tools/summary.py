@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from s2robot.datasets.dataset import Dataset
+from s2robot.datasets.pieces import pieces
 from s2robot.datasets.tools.leniently import structural_errors
-from s2robot.datasets.tools.pieces import pieces
 
 OWN = "s2robot/"  # begins the names of the project's environments
 SHOWN = 6  # numbers of a range, names of a list

@@ -1,0 +1,145 @@
+"""`s2robot convert`: from LeRobot to robomimic and back, and what both of them read afterwards."""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from command_line import assert_one_line, status_here
+from layouts import Recording
+from robomimic.scripts import get_dataset_info
+from robomimic.utils.dataset import SequenceDataset
+from robomimic.utils.obs_utils import initialize_obs_utils_with_obs_specs
+from small_files import demo, write
+
+from s2robot.datasets import open_dataset
+
+Run = Callable[..., dict]
+
+
+@pytest.fixture
+def convert(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    def run(*words: object) -> dict:
+        told = [*map(str, words), "--json"]
+        assert status_here(monkeypatch, "s2robot", "convert", *told) == 0, capsys.readouterr().err
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.mark.parametrize("version", ["v2.1", "v3.0"])
+def test_lerobot_to_robomimic(version: str, tmp_path: Path, convert: Run) -> None:
+    recording = Recording(version=version)
+    done = convert(recording.write(tmp_path / "set"), tmp_path / "a.hdf5")
+    assert any("rewards" in line for line in done["lost"])
+    source, copy = open_dataset(tmp_path / "set"), open_dataset(tmp_path / "a.hdf5")
+    assert (copy.format, copy.episodes) == ("robomimic", ["demo_0", "demo_1", "demo_2"])
+    assert copy.lengths == source.lengths
+    assert (copy.fps, copy.tasks) == (10.0, source.tasks)
+    assert list(copy.cameras) == list(source.cameras) == ["front", "wrist"]
+    for camera in copy.cameras:
+        for mine, other in zip(copy.episodes, source.episodes, strict=True):
+            np.testing.assert_array_equal(copy.read_frames(mine, camera), source.read_frames(other, camera))
+    np.testing.assert_array_equal(copy.actions(), source.actions())
+    assert copy.proprioception().keys() == source.proprioception().keys()
+    np.testing.assert_array_equal(copy.low_dim("observation.state"), source.low_dim("observation.state"))
+    assert copy.splits("train", "valid") == source.splits("train", "valid")
+
+
+def test_demonstrations_to_lerobot_and_back(demos_path: Path, tmp_path: Path, convert: Run) -> None:
+    convert(demos_path, tmp_path / "set", "--lossless")
+    convert(tmp_path / "set", tmp_path / "back.hdf5")
+    source, back = open_dataset(demos_path), open_dataset(tmp_path / "back.hdf5")
+    assert (back.episodes, back.seeds, back.fps) == (source.episodes, source.seeds, source.fps)
+    assert back.env_args == source.env_args
+    assert back.splits("train", "valid") == source.splits("train", "valid")
+    np.testing.assert_array_equal(back.actions(), source.actions())
+    np.testing.assert_array_equal(back.executed_actions(), source.executed_actions())
+    assert back.proprioception().keys() == source.proprioception().keys()
+    for key, values in source.proprioception().items():
+        np.testing.assert_array_equal(back.proprioception()[key], values)
+    with h5py.File(demos_path) as before, h5py.File(tmp_path / "back.hdf5") as after:
+        for name in before["data"]:
+            one, other = before[f"data/{name}"], after[f"data/{name}"]
+            np.testing.assert_array_equal(one["states"], other["states"])
+            np.testing.assert_array_equal(one["dones"], other["dones"])
+            np.testing.assert_array_equal(one["rewards"], other["rewards"])
+            np.testing.assert_allclose(one["obs/object"], other["obs/object"], atol=1e-6)  # float32
+            for key in ("model_file", "seed", "success", "num_samples"):
+                assert one.attrs[key] == other.attrs[key]
+            for camera in ("agentview_image", "robot0_eye_in_hand_image"):
+                np.testing.assert_array_equal(one[f"obs/{camera}"], other[f"obs/{camera}"])
+    with pytest.raises(ValueError, match="privileged"):
+        back.proprioception(["object"])
+
+
+def test_robomimic_reads_a_conversion(tmp_path: Path, convert: Run, capsys, monkeypatch) -> None:
+    small = {"lengths": (7, 12, 9)}
+    path = tmp_path / "a.hdf5"
+    convert(_within_the_box(Recording(**small).write(tmp_path / "set")), path)
+    keys = ("front_image", "wrist_image", "observation.state")
+    initialize_obs_utils_with_obs_specs({"obs": {"low_dim": [keys[2]], "rgb": list(keys[:2])}})
+    dataset = SequenceDataset(
+        hdf5_path=str(path),
+        obs_keys=keys,
+        dataset_keys=("actions", "rewards", "dones"),
+        load_next_obs=False,
+        seq_length=2,
+    )
+    assert (len(dataset), dataset.n_demos) == (28, 3)
+    first = dataset[0]
+    assert first["obs"]["front_image"].shape[-3:] in {(64, 80, 3), (3, 64, 80)}
+    assert first["actions"].shape == (2, 3)
+    assert [bool(dataset[i]["dones"][0]) for i in (5, 6, 7)] == [False, True, False]
+    monkeypatch.setattr(sys, "argv", ["get_dataset_info.py", "--dataset", str(path)])
+    capsys.readouterr()
+    with open(get_dataset_info.__file__) as script:
+        exec(compile(script.read(), "get_dataset_info.py", "exec"), {"__name__": "__main__"})
+    assert "total transitions: 28" in capsys.readouterr().out
+
+
+def _within_the_box(path: Path) -> Path:
+    """The folder with actions in [-1, 1], outside of which robomimic's script refuses."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    for file in path.glob("data/*/*.parquet"):
+        table = pq.read_table(file)
+        actions = pa.array([np.tanh(row) for row in table["action"].to_pylist()], table["action"].type)
+        pq.write_table(table.set_column(table.schema.get_field_index("action"), "action", actions), file)
+    return path
+
+
+def test_upside_down_frames_are_upright_afterwards(tmp_path: Path, convert: Run) -> None:
+    one = demo()
+    path = write(tmp_path / "a.hdf5", [one])
+    done = convert(path, tmp_path / "b.hdf5", "--data", "orientation=flipped_rows")
+    assert any("upright" in line for line in done["lost"])
+    with h5py.File(tmp_path / "b.hdf5") as file:
+        stored = file["data/demo_0/obs/agentview_image"][:]
+    np.testing.assert_array_equal(stored, one["obs/agentview_image"][:, ::-1])
+
+
+def test_a_mapping_names_what_is_written(tmp_path: Path, convert: Run) -> None:
+    path = write(tmp_path / "a.hdf5", [demo()])
+    mapping = ["cameras={main: agentview}", "proprio={pose: robot0_eef_pos}", "actions=[actions]"]
+    convert(path, tmp_path / "b.hdf5", "--data", *mapping)
+    with h5py.File(tmp_path / "b.hdf5") as file:
+        assert {"main_image", "pose"} <= set(file["data/demo_0/obs"])
+
+
+def test_what_cannot_be_converted(tmp_path: Path, capsys, monkeypatch) -> None:
+    def refused(*words: object, told: str) -> None:
+        assert status_here(monkeypatch, "s2robot", "convert", *map(str, words)) == 2
+        assert_one_line(capsys.readouterr().err, told)
+
+    path = write(tmp_path / "a.hdf5", [demo()], env_args=None)
+    refused(path, tmp_path / "set", told="--fps")
+    refused(path, tmp_path / "b.mp4", told="no dataset's ending")
+    refused(path, path, told="is the dataset itself")
+    broken = write(tmp_path / "broken.hdf5", [demo(), demo(obs__robot0_eef_pos=np.zeros((4, 3)))])
+    refused(broken, tmp_path / "b.hdf5", told="found 4 rows")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.hdf5", "broken.hdf5"]

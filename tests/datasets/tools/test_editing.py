@@ -1,0 +1,182 @@
+"""`s2robot subset`, `split` and `merge`: chosen episodes as they are."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from command_line import assert_one_line, status_here
+from layouts import Recording
+from small_files import GYM, demo, write
+
+from s2robot.datasets import open_dataset
+
+Run = Callable[..., dict]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    def run_(*words: object) -> dict:
+        assert status_here(monkeypatch, "s2robot", *map(str, words), "--json") == 0, capsys.readouterr().err
+        return json.loads(capsys.readouterr().out)
+
+    return run_
+
+
+@pytest.fixture
+def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def refused_(*words: object, told: str) -> None:
+        assert status_here(monkeypatch, "s2robot", *map(str, words)) == 2
+        assert_one_line(capsys.readouterr().err, told)
+
+    return refused_
+
+
+def content(group: h5py.Group) -> dict[str, object]:
+    """Everything in a group: arrays, and attributes by `key@attribute`."""
+    found: dict[str, object] = {f"@{key}": str(value) for key, value in group.attrs.items()}
+
+    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        found.update({f"{name}@{key}": str(value) for key, value in item.attrs.items()})
+        if isinstance(item, h5py.Dataset):
+            found[name] = (item.dtype, item.shape, item[()].tobytes(), item.chunks, item.compression)
+
+    group.visititems(visit)
+    return found
+
+
+def test_a_subset_is_a_copy(demos_path: Path, tmp_path: Path, run: Run) -> None:
+    before = demos_path.read_bytes()
+    done = run("subset", demos_path, "--out", tmp_path / "b.hdf5", "--episodes", "demo_2,demo_0")
+    assert (done["episodes"], done["masks"]) == (2, {"train": 1, "valid": 1})
+    with h5py.File(demos_path) as source, h5py.File(tmp_path / "b.hdf5") as copy:
+        assert list(copy["data"]) == ["demo_0", "demo_2"]
+        for name in copy["data"]:
+            assert content(copy[f"data/{name}"]) == content(source[f"data/{name}"])
+        assert copy["data"].attrs["env_args"] == source["data"].attrs["env_args"]
+        steps = [len(copy[f"data/{name}/actions"]) for name in copy["data"]]
+        assert copy["data"].attrs["total"] == sum(steps)
+        assert "collection" not in copy["data"].attrs  # or `s2robot collect` took it for its own
+    assert demos_path.read_bytes() == before
+    assert open_dataset(tmp_path / "b.hdf5").seeds < open_dataset(demos_path).seeds
+
+
+def test_subsets_by_filter_key_and_number(demos_path: Path, tmp_path: Path, run: Run, refused) -> None:
+    done = run("subset", demos_path, "--out", tmp_path / "b.hdf5", "--mask", "train")
+    assert (done["episodes"], done["masks"]) == (2, {"train": 2})
+    assert done["lost"] == ["filter key valid: none of its episodes is chosen"]
+    assert run("subset", demos_path, "--out", tmp_path / "c.hdf5", "--first", "1")["episodes"] == 1
+    out = ["--out", tmp_path / "d.hdf5"]
+    refused("subset", demos_path, *out, "--episodes", "demo_22", told="did you mean 'demo_2'")
+    refused("subset", demos_path, *out, "--mask", "trian", told="did you mean 'train'")
+    refused("subset", demos_path, *out, "--first", "0", told="at least one")
+    refused("subset", demos_path, *out, told="one of the arguments")
+    refused("subset", demos_path, "--out", tmp_path / "set", "--first", "1", told="s2robot convert")
+
+
+def test_links_are_resolved_and_refused_ones_said(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "in").mkdir()
+    write(tmp_path / "outside.hdf5", [demo(seed=7)])
+    write(tmp_path / "in/frames.hdf5", [demo(seed=8)])
+    path = write(tmp_path / "in/a.hdf5", [demo(seed=0)])
+    with h5py.File(path, "a") as file:
+        file["data/demo_0/obs/linked_image"] = h5py.ExternalLink(
+            "frames.hdf5", "data/demo_0/obs/agentview_image"
+        )
+        file["data/demo_0/obs/secret"] = h5py.ExternalLink("../outside.hdf5", "data/demo_0/actions")
+        layout = h5py.VirtualLayout((6, 7), np.float64)
+        layout[:] = h5py.VirtualSource("frames.hdf5", "data/demo_0/actions", (6, 7))
+        file.create_virtual_dataset("data/demo_0/obs/virtual", layout)
+    done = run("subset", path, "--out", tmp_path / "b.hdf5", "--first", "1")
+    assert [line for line in done["lost"] if "obs/secret" in line and "outside of the dataset" in line]
+    with h5py.File(tmp_path / "b.hdf5") as file, h5py.File(tmp_path / "in/frames.hdf5") as frames:
+        obs, linked = file["data/demo_0/obs"], frames["data/demo_0"]
+        assert "secret" not in obs
+        assert obs.get("linked_image", getlink=True).__class__ is h5py.HardLink
+        np.testing.assert_array_equal(obs["linked_image"], linked["obs/agentview_image"])
+        np.testing.assert_array_equal(obs["virtual"], linked["actions"])
+        assert not obs["virtual"].is_virtual
+
+
+def test_a_split(tmp_path: Path, run: Run, refused) -> None:
+    masks = {"better": ["demo_1"], "train": ["demo_0"]}
+    path = write(tmp_path / "a.hdf5", [demo(seed=i) for i in range(10)], masks=masks)
+    words = ["split", path, "--valid", "0.25"]
+    done = run(*words, "--out", tmp_path / "b.hdf5", "--seed", "3")
+    assert done["masks"] == {"better": 1, "train": 8, "valid": 2}
+    run(*words, "--out", tmp_path / "again.hdf5", "--seed", "3")
+    run(*words, "--out", tmp_path / "other.hdf5", "--seed", "4")
+    found = {name: _masks(tmp_path / f"{name}.hdf5") for name in ("b", "again", "other")}
+    assert set(found["b"]["train"]) | set(found["b"]["valid"]) == {f"demo_{i}" for i in range(10)}
+    assert not set(found["b"]["train"]) & set(found["b"]["valid"])
+    assert found["b"] == found["again"] != found["other"]
+    assert found["b"]["better"] == ["demo_1"]
+    for valid in ("0", "1", "-0.1", "nan"):
+        refused("split", path, "--valid", valid, "--out", tmp_path / "c.hdf5", told="between 0 and 1")
+    one = write(tmp_path / "one.hdf5", [demo()])
+    refused("split", one, "--out", tmp_path / "c.hdf5", told="one episode")
+
+
+def _masks(path: Path) -> dict[str, list[str]]:
+    with h5py.File(path) as file:
+        return {key: [name.decode() for name in file["mask"][key]] for key in file["mask"]}
+
+
+def test_a_merged_dataset(tmp_path: Path, run: Run) -> None:
+    a = write(
+        tmp_path / "a.hdf5",
+        [demo(seed=i) for i in range(2)],
+        masks={"train": ["demo_0"], "valid": ["demo_1"]},
+    )
+    b = write(tmp_path / "b.hdf5", [demo(seed=10 + i) for i in range(10)])
+    done = run("merge", a, b, "--out", tmp_path / "c.hdf5")
+    assert done["masks"] == {"train": 1 + 9, "valid": 1 + 1}  # every tenth of those that say nothing
+    masks = _masks(tmp_path / "c.hdf5")
+    assert masks["valid"] == ["demo_1", "demo_11"]
+    with h5py.File(tmp_path / "c.hdf5") as file, h5py.File(b) as source:
+        assert len(file["data"]) == 12
+        assert content(file["data/demo_4"]) == content(source["data/demo_2"])
+    assert len(open_dataset(tmp_path / "c.hdf5").episodes) == 12
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"one": demo(actions=np.zeros((6, 6)))}, "expected (7,)"),
+        ({"one": demo(obs__agentview_image=np.zeros((6, 9, 9, 3), np.uint8))}, "expected (8, 6, 3)"),
+        ({"one": demo(), "env_args": {**GYM, "env_name": "Other-v0"}}, "these do not fit"),
+        ({"one": demo(), "env_args": {**GYM, "env_kwargs": {"control_freq": 5}}}, "these do not fit"),
+    ],
+)
+def test_datasets_that_do_not_fit(change: dict, told: str, tmp_path: Path, refused) -> None:
+    a = write(tmp_path / "a.hdf5", [demo()])
+    b = write(tmp_path / "b.hdf5", [change["one"]], env_args=change.get("env_args", GYM))
+    refused("merge", a, b, "--out", tmp_path / "c.hdf5", told=told)
+    refused("merge", a, "--out", tmp_path / "c.hdf5", told="name at least two")
+
+
+def test_lerobot_folders_are_edited_too(tmp_path: Path, run: Run) -> None:
+    a, b = Recording().write(tmp_path / "a"), Recording(lengths=(5, 6)).write(tmp_path / "b")
+    done = run(
+        "subset", a, "--out", tmp_path / "two", "--episodes", "episode_000000,episode_000002", "--lossless"
+    )
+    assert done["episodes"] == 2
+    two, source = open_dataset(tmp_path / "two"), open_dataset(a)
+    assert list(two.lengths) == [7, 9]
+    for name, once in (("episode_000000", "episode_000000"), ("episode_000001", "episode_000002")):
+        np.testing.assert_array_equal(two.read_frames(name, "wrist"), source.read_frames(once, "wrist"))
+    np.testing.assert_array_equal(two.actions()[7:], source.actions()[19:])
+    run("merge", a, b, "--out", tmp_path / "both", "--lossless")
+    assert list(open_dataset(tmp_path / "both").lengths) == [7, 12, 9, 5, 6]
+    done = run("split", a, "--out", tmp_path / "split", "--valid", "0.3", "--lossless")
+    assert done["masks"]["valid"] == 1
+    assert sorted(map(len, open_dataset(tmp_path / "split").splits("train", "valid"))) == [1, 2]
+
+
+def test_robomimic_reads_what_was_merged(tmp_path: Path, run: Run) -> None:
+    a, b = (write(tmp_path / f"{name}.hdf5", [demo(seed=i)], env_args=None) for i, name in enumerate("ab"))
+    run("merge", a, b, "--out", tmp_path / "c.hdf5")
+    with h5py.File(tmp_path / "c.hdf5") as file:
+        assert json.loads(file["data"].attrs["env_args"]) == {}
