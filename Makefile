@@ -8,14 +8,14 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 demo: install
 	@$(BIN)/s2robot demo $(DEMO)
 
-# Each room's tests run in a process of their own: together they would load every library that brings its own
+# Each package's tests run in a process of their own: together they would load every library that brings its own
 # LLVM, OpenMP and OpenGL into one process, which no user's command does.
 test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	@set -e; for room in tests/[!_]*/; do \
-	  if [ $$room = tests/with_robosuite/ ]; then continue; fi; echo "$$room"; $(BIN)/python -m pytest -q $$room; done
+	@set -e; for folder in tests/[!_]*/; do \
+	  if [ $$folder = tests/with_robosuite/ ]; then continue; fi; echo "$$folder"; $(BIN)/python -m pytest -q $$folder; done
 	$(MAKE) test-robosuite
 
 # robosuite needs an older MuJoCo and NumPy than the rest is tested with: an environment of its own. Its tests

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from hydra.core.config_store import ConfigStore
 
 from s2robot.config import MISSING, at_least, option, same_option
+from s2robot.datasets import FORMATS
 from s2robot.datasets.options import DataConfig
 from s2robot.encoders import ENCODERS
 from s2robot.encoders.options import EncoderConfig
@@ -117,7 +118,7 @@ def register(has_file: Callable[[str], bool]) -> None:
     for command, options in COMMANDS.items():
         store.store(name=f"{HIDDEN}{command}", node=options)
     choices: dict[str, dict[str, Any]] = {
-        "data": {"robomimic": DataConfig},
+        "data": {"auto": DataConfig} | {name: {"format": name} for name in FORMATS},
         "encoder": {name: {"name": name} for name in ENCODERS},
         "env": {"from_checkpoint": EnvConfig},
         "policy": {name: entry.options for name, entry in POLICIES.items()},
