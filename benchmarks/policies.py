@@ -4,6 +4,7 @@
     python benchmarks/policies.py bc flow --out runs/policies
     python benchmarks/policies.py --steps-ablation             # few sampling steps beside 100, 400 seeds
     python benchmarks/policies.py --speed                      # what training takes, from 200 steps of each
+    python benchmarks/policies.py --history                    # bc_paper with and without history dropout
 
 `seconds` are those of the training's steps on this machine, validation and checkpoints included; the features
 are there before. A training that took longer than five minutes is marked with `!`. Those of --speed are of
@@ -26,6 +27,7 @@ from s2robot.runs import checkpoint, metrics
 ENV_ID = "s2robot/PickCube-v0"
 ABLATED = {"flow": 4, "diffusion_unet": 10, "diffusion_transformer": 10}  # steps that they act with
 MANY_STEPS = 100
+HISTORY_DROPOUTS = (0.75, 0)
 TIMED_STEPS = 200
 ROWS = 8  # decisions at once: a small network's many steps cost hardly more for eight than for one
 LIMIT_S = 300
@@ -65,6 +67,17 @@ def steps_table(arguments: argparse.Namespace) -> list[str]:
     return rows
 
 
+def history_table(arguments: argparse.Namespace) -> list[str]:
+    """`bc_paper` beside itself when nothing of the past is hidden in training."""
+    folders = {}
+    for share in HISTORY_DROPOUTS:
+        option = f"policy.history_dropout={share}"
+        run_dir, _ = train("bc_paper", arguments, option, out=f"history_{share}")
+        common.evaluated(run_dir, "default", arguments.episodes)
+        folders[option] = run_dir / "eval" / "default"
+    return table(compare_folders(*folders.values()), *folders)
+
+
 def speed_table(arguments: argparse.Namespace) -> list[str]:
     rows = [f"{'policy':24}{'batch':>6}{'ms a step':>11}{'steps':>7}{'seconds':>9}"]
     for name in arguments.policies:
@@ -83,13 +96,17 @@ def speed_table(arguments: argparse.Namespace) -> list[str]:
     return rows
 
 
+TABLES = {"--steps-ablation": steps_table, "--speed": speed_table, "--history": history_table}
+COMPARISONS = (steps_table, history_table)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("policies", nargs="*", default=sorted(POLICIES), help="default: all registered")
     instead = parser.add_mutually_exclusive_group()
-    instead.add_argument("--steps-ablation", action="store_true")
-    instead.add_argument("--speed", action="store_true")
-    parser.add_argument("--episodes", type=int, help="default: 100, of --steps-ablation 400")
+    for name, chosen in TABLES.items():
+        instead.add_argument(name, action="store_const", const=chosen, dest="table", default=success_table)
+    parser.add_argument("--episodes", type=int, help="default: 100, of --steps-ablation and --history 400")
     parser.add_argument("--seed", type=int, default=0, help="of training")
     parser.add_argument("--data", type=Path, default=Path("runs/demo/demos.hdf5"), help="made if missing")
     parser.add_argument("--out", type=Path, default=Path("runs/policies"))
@@ -97,12 +114,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.policies) - set(POLICIES):
         parser.error(f"unknown policy {', '.join(unknown)}; known: {', '.join(sorted(POLICIES))}")
-    arguments.episodes = arguments.episodes or (400 if arguments.steps_ablation else 100)
+    table_of = arguments.table
+    arguments.episodes = arguments.episodes or (400 if table_of in COMPARISONS else 100)
     arguments.data, arguments.out = (path.resolve() for path in (arguments.data, arguments.out))
     common.demonstrations(arguments.data, ENV_ID)
-    table_of = speed_table if arguments.speed else steps_table if arguments.steps_ablation else success_table
-    rows = table_of(arguments)
-    print("", *rows, sep="\n")
+    print("", *table_of(arguments), sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The training loop: take a batch of cached features, step, average the weights, validate, save.
 
 Every random number of step k comes from (seed, k): the order of the windows and the noise of a
-diffusion policy need no saved state, and a resumed run is bit-equal to one that was never stopped.
+diffusion policy need no saved state, and on a CPU a resumed run is bit-equal to one that was never stopped.
 Several processes (`s2robot.parallel`) take the same steps together, each with its share of the windows
 and its own noise; the main one rolls out and writes.
 """

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from s2robot.config import at_least, option
 from s2robot.errors import unknown_name
 
-PRECISIONS = ("fp32", "bf16", "fp16")
+PRECISIONS = {"fp32": None, "bf16": "bfloat16", "fp16": "float16"}  # what PyTorch calls the type of autocast
 
 
 @dataclass

@@ -17,11 +17,10 @@ from s2robot import parallel
 from s2robot.errors import UserError
 from s2robot.policies import Policy
 from s2robot.runs import checkpoint
-from s2robot.training.options import OptimConfig
+from s2robot.training.options import PRECISIONS, OptimConfig
 from s2robot.types import Batch
 
 EMA_POWER = 0.75  # diffusers' advice for short trainings
-AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Trainer:
@@ -65,9 +64,9 @@ class Trainer:
 
         Of several processes each has its share of the batch; the mean of their losses is the joint one.
         """
-        autocast = torch.autocast(
-            self.device.type, AUTOCAST.get(self.optim.precision), self.optim.precision in AUTOCAST
-        )
+        name = PRECISIONS[self.optim.precision]
+        dtype = None if name is None else getattr(torch, name)
+        autocast = torch.autocast(self.device.type, dtype, enabled=dtype is not None)
         with autocast, parallel.joint_loss():
             return self.policy.loss(batch)[0]
 
