@@ -19,7 +19,7 @@ from shutil import rmtree
 import common
 import yaml
 
-from s2robot.commands.cli.composition import Composition
+from s2robot.commands.cli.composition import Configurations
 from s2robot.evaluation.comparison import compare_folders, table
 from s2robot.policies import POLICIES
 from s2robot.runs import checkpoint, metrics
@@ -88,7 +88,7 @@ def speed_table(arguments: argparse.Namespace) -> list[str]:
         ]
         batch = yaml.safe_load((run_dir / "config.yaml").read_text())["optim"]["batch_size"]
         step_ms = 1000 * batch / statistics.median(rates[1:])  # the first ones warm up
-        steps = Composition("train").compose([f"policy={name}"]).optim.steps
+        steps = Configurations("train").compose([f"policy={name}"]).optim.steps
         seconds = steps * step_ms / 1000
         late = "!" if seconds > LIMIT_S else " "
         rows.append(f"{name:24}{batch:6}{step_ms:11.1f}{steps:7}{seconds:8.0f}{late}")
