@@ -47,6 +47,8 @@ ON_THE_COMMAND_LINE = {
     "privileged state": (["data.proprio=[object]"], ["object is privileged"]),
     "unknown split": (["data.train=trian"], ["did you mean 'train'?"]),
     "size that cannot be cut": (["encoder.sizes=[70]"], ["70", "64, 80"]),
+    "precision of the encoder": (["encoder.precision=float61"], ["'float61'", "did you mean 'float16'?"]),
+    "tile that cannot be cut": (["encoder.tile=70"], ["encoder.tile=70", "64, 80"]),
     "unknown encoder": (["encoder=lite9"], ["unknown encoder 'lite9'", "lite0"]),
     "unknown head": (["policy.head=spatial_sofmax"], ["did you mean 'spatial_softmax'?"]),
     "unknown option of a head": (["policy.head_args.keypoint=3"], ["did you mean 'keypoints'?"]),

@@ -26,7 +26,7 @@ print(faults() - before)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc")
 def test_large_tensors_keep_their_pages() -> None:
-    # glibc moves its threshold with what was freed before; told one, it keeps to it until mallopt moves it
+    # glibc moves its threshold with what was freed before; given one, it keeps it until mallopt moves it
     environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "131072"}
     given_back, kept = (
         int(

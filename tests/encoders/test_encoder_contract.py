@@ -72,7 +72,7 @@ def test_declared_shape_is_measured_shape(encoder) -> None:
 
 def test_frozen_whatever_a_parent_does(encoder) -> None:
     before = encoder.encode(FRAMES).map
-    parent = nn.ModuleDict({"eyes": encoder})
+    parent = nn.ModuleDict({"encoder": encoder})
 
     parent.train()
     parent.requires_grad_(True)
@@ -106,7 +106,7 @@ def test_every_entry_stays_frozen_when_a_parent_trains(name: str) -> None:
     network = encoder.backend.network
     state = {key: value.clone() for key, value in network.state_dict().items()}
     norms = [n for n, m in network.named_modules() if isinstance(m, nn.LayerNorm | nn.BatchNorm2d)]
-    parent = nn.ModuleDict({"eyes": encoder})
+    parent = nn.ModuleDict({"encoder": encoder})
 
     parent.train()
     parent.requires_grad_(True)
@@ -123,7 +123,7 @@ def test_every_entry_stays_frozen_when_a_parent_trains(name: str) -> None:
 
 
 def test_what_is_not_frozen_is_noticed() -> None:
-    """A network in train mode does drift, and its last norm would learn: what the test above looks at."""
+    """A network in train mode does drift, and its last norm would learn: what the test above checks."""
     network = shallow("resnet18").build().train()
     mean = next(value for key, value in network.state_dict().items() if key.endswith("running_mean"))
     before = mean.clone()

@@ -47,6 +47,7 @@ class TrainConfig:
         """Raise `UserError` for options that cannot be."""
         at_least(0, self, "seed")
         self.data.check()
+        self.encoder.check()
         self.optim.check()
         self.rollout.check()
         if not isinstance(self.policy, POLICIES[self.policy.name].options):

@@ -1,6 +1,6 @@
-"""Does the policy look? Its success with its own frames, with those of other episodes, and untrained.
+"""Does the policy use its frames? Its success with its own, with those of other episodes, and untrained.
 
-    python benchmarks/eyes.py runs/demo --episodes 100
+    python benchmarks/other_frames.py runs/demo --episodes 100
 
 "Other episodes" feeds the policy, at each step, the frames of a random demonstration at the same step;
 proprioception stays true. A policy that only replays an average motion would not notice.
@@ -27,7 +27,7 @@ from s2robot.runs import checkpoint
 from s2robot.types import Actor
 
 
-class OthersEyes:
+class OtherFrames:
     """An actor that is shown the frames of a demonstration drawn for each episode."""
 
     def __init__(self, agent: Agent, demos: Dataset) -> None:
@@ -74,7 +74,7 @@ def main() -> None:
     agent = Agent(policy, encoders, cpu)
     actors: dict[str, Actor] = {
         "its own frames": agent,
-        "frames of other episodes": OthersEyes(agent, demos),
+        "frames of other episodes": OtherFrames(agent, demos),
         "untrained, its own frames": Agent(untrained, encoders, cpu),
     }
     print(f"{spec.env_id}, {policy.config.name}, seeds {seeds[0]} to {seeds[-1]}")
