@@ -1,0 +1,30 @@
+"""Every example runs as its first lines say; the plugin has a test of its own among the commands."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from s2robot.runs import checkpoint
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_example(name: str, *words: str, cwd: Path) -> str:
+    """What an example prints, run in a process of its own outside of the repository."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "S2ROBOT_CACHE": str(cwd), "OMP_NUM_THREADS": "1"}
+    program = [sys.executable, str(ROOT / "examples" / name), *words]
+    done = subprocess.run(program, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_encode_frames(tmp_path: Path) -> None:
+    assert "(448, 448, 3) -> (1, 224, 14, 14)" in run_example("encode_frames.py", cwd=tmp_path)
+
+
+def test_train_from_python(demos_path: Path, tmp_path: Path) -> None:
+    printed = run_example("train_from_python.py", str(demos_path), "checkpoints", "4", cwd=tmp_path)
+    assert "step 4: loss" in printed
+    loaded = checkpoint.load(tmp_path / "checkpoints" / "last")
+    assert (loaded.step, loaded.policy.spec.env_id) == (4, "s2robot/PickCube-v0")
