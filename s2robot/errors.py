@@ -3,14 +3,17 @@
 import difflib
 from collections.abc import Iterable
 
+MOST_NAMES = 40  # in a message; a dataset may have thousands of episodes
+
 
 class UserError(ValueError):
     """Bad input. The entry points print its text as one line and exit with status 2."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
-    """The error for a name that is not in a registry: the nearest name, then all of them."""
+    """The error for a name that is not in a registry: the nearest name, then those that there are."""
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    return UserError(f"unknown {kind} {name!r}; {hint}known: {', '.join(names)}")
+    rest = f", ... ({len(names)})" if len(names) > MOST_NAMES else ""
+    return UserError(f"unknown {kind} {name!r}; {hint}known: {', '.join(names[:MOST_NAMES])}{rest}")

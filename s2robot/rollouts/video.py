@@ -50,31 +50,30 @@ def compose(
 _FONT = ImageFont.load_default(15)  # comes with Pillow
 
 
-class EpisodeVideo:
-    """The video of one episode, written while the episode runs.
+class Video:
+    """A video that is written frame by frame and appears under its name with `finish`."""
 
-    Call `add` for every observation, then `finish` once. Without `finish` (`discard`, or a killed
-    process) no file of this name appears.
-    """
-
-    def __init__(self, path: Path, seed: int, fps: float) -> None:
-        self.path, self.seed, self.fps = path, seed, fps
+    def __init__(self, path: Path, fps: float) -> None:
+        self.path, self.fps = path, fps
         self._scratch: Path | None = None
         self._ffmpeg: subprocess.Popen | None = None
-        self._steps = -1
-        self._last: list[np.ndarray] = []
 
-    def add(self, views: Sequence[UInt8[np.ndarray, "h w 3"]]) -> None:
-        """Append one frame; sizes stay those of the first call."""
-        self._last = [np.array(view) for view in views]
-        self._steps += 1
-        self._write(f"seed {self.seed}   step {self._steps}", NEUTRAL)
+    def add(
+        self,
+        views: Sequence[UInt8[np.ndarray, "h w 3"]],
+        caption: str,
+        colour: tuple[int, int, int] = NEUTRAL,
+    ) -> None:
+        """Append one frame, see `compose`; sizes stay those of the first call."""
+        frame = compose(views, caption, colour)
+        if self._ffmpeg is None:
+            self._scratch = create_scratch(self.path)
+            self._ffmpeg = _start_ffmpeg(self._scratch, frame.shape, self.fps)
+        assert self._ffmpeg.stdin is not None
+        self._ffmpeg.stdin.write(frame.data)
 
-    def finish(self, success: bool) -> None:
-        """Hold the last frame with the outcome, close the file and give it its name; raises `OSError`."""
-        word, colour = ("success", SUCCESS) if success else ("failure", FAILURE)
-        for _ in range(max(1, round(HOLD_S * self.fps))):
-            self._write(f"seed {self.seed}   step {self._steps}   {word}", colour)
+    def finish(self) -> None:
+        """Close the file and give it its name; raises `OSError`."""
         if self._close() != 0 or self._scratch is None:
             raise OSError(f"ffmpeg could not write {self._scratch}")
         self._scratch.replace(self.path)
@@ -85,14 +84,6 @@ class EpisodeVideo:
         if self._scratch is not None:
             self._scratch.unlink(missing_ok=True)
 
-    def _write(self, caption: str, colour: tuple[int, int, int]) -> None:
-        frame = compose(self._last, caption, colour)
-        if self._ffmpeg is None:
-            self._scratch = create_scratch(self.path)
-            self._ffmpeg = _start_ffmpeg(self._scratch, frame.shape, self.fps)
-        assert self._ffmpeg.stdin is not None
-        self._ffmpeg.stdin.write(frame.data)
-
     def _close(self) -> int:
         """Let ffmpeg write its end and go; gives its exit code."""
         if self._ffmpeg is None:
@@ -100,6 +91,37 @@ class EpisodeVideo:
         self._ffmpeg.communicate()
         code, self._ffmpeg = self._ffmpeg.returncode, None
         return code
+
+
+class EpisodeVideo:
+    """The video of one episode, written while the episode runs.
+
+    Call `add` for every observation, then `finish` once. Without `finish` (`discard`, or a killed
+    process) no file of this name appears.
+    """
+
+    def __init__(self, path: Path, seed: int, fps: float) -> None:
+        self.path, self.seed, self.fps = path, seed, fps
+        self._video = Video(path, fps)
+        self._steps = -1
+        self._last: list[np.ndarray] = []
+
+    def add(self, views: Sequence[UInt8[np.ndarray, "h w 3"]]) -> None:
+        """Append one frame; sizes stay those of the first call."""
+        self._last = [np.array(view) for view in views]
+        self._steps += 1
+        self._video.add(self._last, f"seed {self.seed}   step {self._steps}")
+
+    def finish(self, success: bool) -> None:
+        """Hold the last frame with the outcome, close the file and give it its name; raises `OSError`."""
+        word, colour = ("success", SUCCESS) if success else ("failure", FAILURE)
+        for _ in range(max(1, round(HOLD_S * self.fps))):
+            self._video.add(self._last, f"seed {self.seed}   step {self._steps}   {word}", colour)
+        self._video.finish()
+
+    def discard(self) -> None:
+        """Delete what was written."""
+        self._video.discard()
 
 
 def _start_ffmpeg(path: Path, shape: tuple[int, ...], fps: float) -> subprocess.Popen:
