@@ -17,6 +17,8 @@ from torch import Tensor
 from s2robot.errors import UserError
 from s2robot.policies.options.earlier import NETWORKS, upgraded
 from s2robot.runs import checkpoint
+from s2robot.training.options import OptimConfig
+from s2robot.training.trainer import Trainer
 from s2robot.types import CameraSpec, Features, Observation, Spec
 
 RECORDED = json.loads((Path(__file__).parent / "checkpoints_0_1.json").read_text())
@@ -95,3 +97,12 @@ def test_networks_of_0_1_are_policies() -> None:
         upgraded({**networks["gmm"], "network": "gmn"})
     with pytest.raises(UserError, match="has no option _target_"):
         checkpoint.policy_config({**networks["gmm"], "_target_": "os.system"})
+
+
+def test_training_of_0_1_is_not_carried_on(tmp_path: Path) -> None:
+    """Its statistics were those of all frames: what follows would be normalised differently."""
+    (tmp_path / "last").mkdir()
+    write(tmp_path / "last", RECORDED["policies"][0])
+    policy = checkpoint.load(tmp_path / "last").policy.requires_grad_(True)
+    with pytest.raises(UserError, match="earlier version: it can be evaluated, and not be trained further"):
+        Trainer(policy, OptimConfig(), tmp_path, {}).resume()
