@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from s2robot.datasets.action_checks import declared, meaning
 from s2robot.datasets.chosen import chosen
 from s2robot.datasets.dataset import Dataset, Episode
 from s2robot.datasets.masks import masks
@@ -72,7 +73,7 @@ def _once(problems: list[Problem]) -> list[Problem]:
 
 
 # Each gives errors and warnings; later ones rely on what the earlier ones found right.
-CHECKS = (structure, masks, chosen, numbers)
+CHECKS = (structure, declared, masks, chosen, numbers, meaning)
 
 
 def all_of(dataset: Dataset) -> Iterator[tuple[list[Problem], list[Problem]]]:

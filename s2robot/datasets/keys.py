@@ -14,7 +14,7 @@ PRIVILEGED = {"object", "object-state", "states", "observation.object", "observa
 PRIVILEGED_GROUP = "datagen_info/"
 USUAL_PROPRIO = (ROBOSUITE, ("observation.state",), ("qpos",))
 
-Chosen = Mapping[str, str] | Sequence[str] | None  # as options give it: {name: key}, [key, ...], null
+Chosen = Mapping[str, str] | Sequence[str] | None  # as options give it: {name: key}, [key, ...], key, null
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from s2robot.registry import Lazy, Registry
 if TYPE_CHECKING:
     from s2robot.datasets.dataset import Dataset
 
+KEYS = ("cameras", "proprio", "actions")  # options that a single key may be given for
 Paths = str | Path | Sequence[str | Path]
 
 FORMATS: Registry[Format] = Registry("data.format")
@@ -72,7 +73,10 @@ def config_of(path: Paths | DataConfig, options: dict[str, Any]) -> DataConfig:
         words = str(path) if isinstance(path, str | Path) else [str(one) for one in path]
         config = DataConfig(path=words, **options)
     config.check()
-    return config
+    one_key: dict[str, Any] = {
+        name: [value] for name in KEYS if isinstance(value := getattr(config, name), str)
+    }
+    return replace(config, **one_key)
 
 
 def _matches(word: str) -> list[Path]:

@@ -84,4 +84,4 @@ def _is_list(value: object, of: Any) -> bool:
 def _is_mapping_or_list(value: object) -> bool:
     if isinstance(value, dict):
         return all(isinstance(key, str) and isinstance(name, str) for name, key in value.items())
-    return value is None or _is_list(value, str)
+    return value is None or isinstance(value, str) or _is_list(value, str)

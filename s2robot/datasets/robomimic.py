@@ -111,8 +111,11 @@ class Robomimic(Hdf5Source):
         demo = hdf5.member(data, name, self.folders)
         if isinstance(demo, str):
             return demo
-        if not isinstance(demo, h5py.Group) or "actions" not in demo or "obs" not in demo:
-            return "it lacks 'actions' or 'obs'; is this robomimic's format?"
+        if not isinstance(demo, h5py.Group) or "actions" not in demo:
+            return "it lacks 'actions'; is this robomimic's format?"
+        if "obs" not in demo:
+            states = "; robomimic's dataset_states_to_obs.py makes them from states" if "states" in demo else ""
+            return f"it lacks 'obs', the observations{states}"
         return demo
 
     def _episode(self, name: str, demo: h5py.Group, tasks: tuple[str, ...]) -> SourceEpisode:

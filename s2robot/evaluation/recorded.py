@@ -6,8 +6,8 @@ from typing import Any
 import gymnasium
 
 from s2robot import parallel
+from s2robot.datasets.action_checks import outside
 from s2robot.datasets.dataset import Dataset
-from s2robot.datasets.numbers import outside
 from s2robot.errors import UserError
 from s2robot.rollouts.environment import check_environment, environment_of, own_envs
 from s2robot.types import Spec

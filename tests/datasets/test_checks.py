@@ -165,3 +165,21 @@ def test_actions_that_look_absolute_without_a_word_are_not_guessed(tmp_path: Pat
     assert open_dataset(path, absolute=True).absolute
     assert not open_dataset(path, absolute=False).absolute
     assert open_dataset(write(tmp_path / "said.hdf5", [demo(actions=actions)], robosuite(False))).absolute
+
+
+def test_an_action_dict_without_the_second_arm_is_refused(tmp_path: Path) -> None:
+    two = demo(actions=np.zeros((6, 14)), action_dict__abs_pos=np.zeros((6, 3)), actions_abs=np.ones((6, 14)))
+    path = write(tmp_path / "d.hdf5", [two])
+    with pytest.raises(UserError, match=r"found 3 numbers for one arm.*data.actions=\[actions_abs\]"):
+        open_dataset(path, actions=["action_dict/abs_pos"])
+    assert open_dataset(path, actions="actions_abs").actions().tolist() == [[1] * 14] * 6
+
+
+def test_deltas_outside_of_the_family_s_box_are_said(tmp_path: Path) -> None:
+    actions = np.zeros((6, 7))
+    actions[4, 2] = -5.5
+    dataset = open_dataset(write(tmp_path / "d.hdf5", [demo(actions=actions)], robosuite()))
+    said = [str(warning) for warning in dataset.warnings if "box" in str(warning)]
+    assert len(said) == 1
+    assert "demo_0, actions: 1 of 6 actions" in said[0] and "-5.5 in dimension 2 of row 4" in said[0]
+    assert "rollouts clip" in said[0]

@@ -1,0 +1,80 @@
+"""Checks of what actions mean: their shape, absolute poses that nobody declared, the environment's box."""
+
+import numpy as np
+from jaxtyping import Float
+
+from s2robot.datasets.dataset import Dataset
+from s2robot.datasets.problem import Problem
+
+ARM = 7  # numbers of one arm's action in robosuite: position 3, rotation 3, gripper 1
+JUST_ABOVE = 1e-3  # of rounding, beyond [-1, 1]
+OF_ONE_ARM = ("rel_pos", "abs_pos")  # of robomimic's action_dict, 3 numbers for an arm
+
+
+def declared(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
+    """Errors and warnings about types and shapes of actions."""
+    errors, warnings = [], []
+    first = dataset.records[0]
+    usual = dataset.keys.arrays.get(dataset.source.actions or "")
+    for key in dataset.action_keys.values():
+        found, width = dataset.keys.arrays[key], dataset.width(key)
+        if found.dtype.startswith(("int", "uint", "bool")):
+            problem = f"actions are integers ({found.dtype}); they are trained on as numbers, not as classes"
+            warnings.append(dataset.problem(first, key, problem))
+        if len(found.shape) != 1:
+            problem = f"actions are of shape {found.shape} a step, used as {width} numbers"
+            warnings.append(dataset.problem(first, key, problem))
+        if usual and usual.shape == (2 * ARM,) and key.endswith(OF_ONE_ARM) and width == 3:
+            problem = (
+                f"found {width} numbers for one arm, and {dataset.source.actions} has {2 * ARM} for two: "
+                f"robomimic's extract_action_dict.py leaves the second out; use data.actions=[actions_abs]"
+            )
+            errors.append(dataset.problem(first, key, problem))
+    return errors, warnings
+
+
+def meaning(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
+    """Errors and warnings about the numbers of actions of a family whose box is known."""
+    if not dataset.has_known_box:
+        return [], []
+    width = dataset.actions().shape[1]
+    beyond = outside(dataset, -np.ones(width), np.ones(width))
+    return _unclear(dataset), [beyond] if beyond else []
+
+
+def outside(dataset: Dataset, low: Float[np.ndarray, "da"], high: Float[np.ndarray, "da"]) -> Problem | None:
+    """A warning when actions leave the box of the environment that will execute them."""
+    actions = dataset.actions()
+    excess = np.maximum(actions - high, low - actions)
+    beyond = (excess > JUST_ABOVE * np.maximum(1, high - low)).any(1)
+    if not beyond.any():
+        return None
+    row, dimension = np.unravel_index(excess.argmax(), excess.shape)
+    one, row_inside = dataset.locate(int(row))
+    problem = (
+        f"{beyond.sum()} of {len(actions)} actions are outside of the environment's box, the worst "
+        f"{actions[row, dimension]:.4g} in dimension {dimension} of row {row_inside}, where "
+        f"[{low[dimension]:g}, {high[dimension]:g}] is possible; training takes them as they are, "
+        f"rollouts clip to the box"
+    )
+    return dataset.problem(one, ", ".join(dataset.action_keys.values()), problem)
+
+
+def _unclear(dataset: Dataset) -> list[Problem]:
+    """An error where delta actions are declared and the numbers look like absolute poses.
+
+    So are files whose `actions` diffusion_policy's conversion overwrote: positions in metres and rotation
+    vectors up to pi, without a word in the file.
+    """
+    width = dataset.actions().shape[1]
+    if width not in (ARM, 2 * ARM) or dataset.options.absolute is not None:
+        return []
+    arms = np.abs(dataset.actions().reshape(-1, width // ARM, ARM))
+    position, rotation = arms[..., :3].max(), arms[..., 3:6].max()
+    if position > 1 + JUST_ABOVE or rotation <= 1 + JUST_ABOVE:
+        return []
+    problem = (
+        f"rotations up to {rotation:.3g} with positions up to {position:.3g}: env_args declares deltas in "
+        f"[-1, 1] and these look like absolute poses; say data.absolute=true or data.absolute=false"
+    )
+    return [dataset.problem(dataset.records[0], dataset.source.actions or "", problem)]
