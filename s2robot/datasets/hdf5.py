@@ -77,7 +77,8 @@ Member: TypeAlias = h5py.Group | h5py.Dataset | str  # or why it must not or can
 
 def member(group: h5py.Group, name: str, folders: Folders) -> Member:
     """A member of a group, its link followed if it ends where `folders` allow."""
-    link = group.get(name, getlink=True)
+    in_this_file = group.id.links.get_info(name.encode()).type == h5py.h5l.TYPE_HARD
+    link = None if in_this_file else group.get(name, getlink=True)
     if isinstance(link, h5py.ExternalLink):
         target = _beside(group, link.filename)
         if refused := folders.refusal(target):
@@ -91,7 +92,6 @@ def member(group: h5py.Group, name: str, folders: Folders) -> Member:
         return f"its link to {where} leads nowhere" if where else f"it cannot be opened: {error}"
     if not isinstance(found, h5py.Group | h5py.Dataset):
         return "it is no array"
-    in_this_file = isinstance(link, h5py.HardLink)
     if not in_this_file and (refused := folders.refusal(Path(found.file.filename))):  # a link behind a link
         return refused
     return _foreign(found, folders) if isinstance(found, h5py.Dataset) else found

@@ -114,7 +114,7 @@ class Robomimic(Hdf5Source):
         if not isinstance(demo, h5py.Group) or "actions" not in demo:
             return "it lacks 'actions'; is this robomimic's format?"
         if "obs" not in demo:
-            return "it lacks 'obs', the observations (robomimic's dataset_states_to_obs.py makes them from states)"
+            return "it lacks 'obs', the observations; robomimic's dataset_states_to_obs.py makes them"
         return demo
 
     def _episode(self, name: str, demo: h5py.Group, tasks: tuple[str, ...]) -> SourceEpisode:

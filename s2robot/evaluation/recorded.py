@@ -9,10 +9,8 @@ from s2robot import parallel
 from s2robot.datasets.action_checks import outside
 from s2robot.datasets.dataset import Dataset
 from s2robot.errors import UserError
-from s2robot.rollouts.environment import check_environment, environment_of, own_envs
+from s2robot.rollouts.environment import check_environment, environment_of
 from s2robot.types import Spec
-
-ROBOSUITE_TYPE = 1  # of env_args
 
 
 def recorded_environment(dataset: Dataset) -> tuple[str, dict[str, Any]]:
@@ -20,15 +18,10 @@ def recorded_environment(dataset: Dataset) -> tuple[str, dict[str, Any]]:
 
     An environment of robosuite executes absolute poses where the actions are such.
     """
-    env_args = dataset.env_args
-    if env_args is not None and dataset.absolute and env_args.get("type") == ROBOSUITE_TYPE:
-        own_envs()
-        from envs.robosuite.dataset import with_absolute_actions
-
-        env_args = with_absolute_actions(env_args)
-        if env_args is None:
-            _say("env_args names no controller that could execute absolute actions")
-    return environment_of(env_args)
+    found = environment_of(dataset.env_args, dataset.absolute)
+    if dataset.env_args is not None and not found[0]:
+        _say("env_args names no controller that could execute absolute actions")
+    return found
 
 
 def check_recorded_environment(dataset: Dataset, spec: Spec) -> Spec:

@@ -100,17 +100,22 @@ def make_env(env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Env:
         raise UserError(f"cannot make environment {env_id!r} with {dict(env_kwargs)}: {reason}") from error
 
 
-def environment_of(env_args: Mapping[str, Any] | None) -> tuple[str, dict[str, Any]]:
+def environment_of(env_args: Mapping[str, Any] | None, absolute: bool = False) -> tuple[str, dict[str, Any]]:
     """Id and arguments for `gymnasium.make` from a dataset's `env_args` (robomimic's).
 
-    The id is empty and there are no arguments where `env_args` name no environment.
+    With `absolute`, robosuite's controller takes absolute poses. The id is empty and there are no arguments
+    where `env_args` name no environment, or no controller that could.
     """
     env_args = env_args or {}
     name, kwargs = env_args.get("env_name"), env_args.get("env_kwargs", {})
     if not isinstance(name, str) or not isinstance(kwargs, Mapping):
         return "", {}
     own_envs()
-    return import_module("envs.robosuite").environment_of({**env_args, "env_kwargs": kwargs})
+    robosuite = import_module("envs.robosuite.dataset")
+    complete = {**env_args, "env_kwargs": kwargs}
+    if absolute and env_args.get("type") == robosuite.ROBOSUITE_TYPE:
+        complete = robosuite.with_absolute_actions(complete)
+    return robosuite.environment_of(complete) if complete else ("", {})
 
 
 def own_envs() -> ModuleType:
