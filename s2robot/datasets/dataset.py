@@ -188,6 +188,8 @@ class Dataset:
     def executed_actions(self) -> Float[np.ndarray, "n da"] | None:
         """What was executed where the format keeps it beside what is to be imitated."""
         key = self.source.executed_actions
+        if any(source.executed_actions != key for source in self.sources):
+            return None
         return None if key is None or self.options.actions is not None else self.numbers(key)
 
     def width(self, key: str) -> int:

@@ -136,3 +136,10 @@ def test_nothing_that_matches(tmp_path: Path) -> None:
         open_dataset(f"{tmp_path}/*.hdf5")
     with pytest.raises(UserError, match="is a folder without a dataset of a known format"):
         open_dataset(tmp_path)
+
+
+def test_executed_actions_are_there_if_every_file_has_them(tmp_path: Path) -> None:
+    both = [write(tmp_path / f"{i}.hdf5", [demo(actions_executed=np.full((6, 7), i))]) for i in (1, 2)]
+    executed = open_dataset(both).executed_actions()
+    assert executed is not None and executed[:, 0].tolist() == [1] * 6 + [2] * 6
+    assert open_dataset([both[0], write(tmp_path / "without.hdf5", [demo()])]).executed_actions() is None
