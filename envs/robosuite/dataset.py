@@ -6,7 +6,7 @@ rendered. A file without it was rendered by robosuite itself, with shadows and m
 """
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -14,6 +14,8 @@ ROBOSUITE_TYPE = 1  # robomimic.envs.env_base.EnvType.ROBOSUITE_TYPE
 ROBOSUITE_LOOK = {"shadows": True, "samples": 4}
 # Parts of the controllers of robosuite before 1.5, which named some of them otherwise.
 FLAT_TYPES = ("OSC_POSE", "OSC_POSITION", "JOINT_POSITION", "JOINT_VELOCITY", "JOINT_TORQUE", "IK_POSE")
+POSITIONAL = ("OSC_POSE", "OSC_POSITION", "JOINT_POSITION", "IK_POSE")  # those that can be absolute
+FARTHEST = 10.0  # m and rad: no absolute goal is beyond
 
 
 def is_installed() -> bool:
@@ -60,19 +62,23 @@ def to_env_args(env_id: str, kwargs: Mapping[str, Any]) -> dict[str, Any]:
 def with_absolute_actions(env_args: Mapping[str, Any]) -> dict[str, Any] | None:
     """`env_args` of the same environment that executes absolute poses; None where no controller is named.
 
-    `control_delta` is the switch before robosuite 1.5, which ignores it; `input_type` of each part since.
+    Goals stay in the frame of each controller (`input_ref_frame`), as `actions_abs` are recorded in it.
     """
     changed = deepcopy(dict(env_args))
-    controllers = changed["env_kwargs"].get("controller_configs")
-    if not controllers:
-        return None
-    for one in controllers if isinstance(controllers, list) else [controllers]:
-        if one.get("type") in FLAT_TYPES:
-            one["control_delta"] = False
-        for part in one.get("body_parts", {}).values():
-            if part.get("type") in FLAT_TYPES:
-                part["input_type"] = "absolute"
-    return changed
+    parts = list(_positional(changed["env_kwargs"].get("controller_configs")))
+    for part in parts:
+        part["control_delta"] = False  # read before robosuite 1.5, which ignores it
+        part["input_type"] = "absolute"  # read since
+        part["input_min"], part["input_max"] = -FARTHEST, FARTHEST  # else a step clips to [-1, 1]
+    return changed if parts else None
+
+
+def _positional(config: Any) -> Iterator[dict[str, Any]]:
+    """Controllers of positions: one, one of each arm in a list, or the parts of a body."""
+    if isinstance(config, dict) and config.get("type") in POSITIONAL:
+        yield config
+    for inside in config.values() if isinstance(config, dict) else config if isinstance(config, list) else ():
+        yield from _positional(inside)
 
 
 def current_controller(config: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -5,18 +5,22 @@ s2robot eval checkpoint=runs/act/checkpoints/last temporal_ensemble=0.01
 s2robot eval checkpoint=runs/flow/checkpoints/last policy.inference_steps=10 name=ten_steps
 """
 
+from pathlib import Path
+
 from s2robot.commands.cli.options import EvalConfig
 from s2robot.device import choose_device
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
+from s2robot.errors import UserError
 from s2robot.evaluation.evaluation import evaluate
 from s2robot.evaluation.seeds import evaluation_seeds
+from s2robot.evaluation.validation_file import NAME
 from s2robot.features import verify
 from s2robot.policies.acting import acting_options, set_acting_options
 from s2robot.rollouts.agent import Agent
 from s2robot.rollouts.ensembling import TemporalEnsemble
 from s2robot.rollouts.environment import check_environment, check_rendering
-from s2robot.rollouts.resolving import load_module
+from s2robot.rollouts.resolving import load_module, problem
 from s2robot.rollouts.sizes import default_batch
 from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
@@ -25,7 +29,6 @@ from s2robot.types import Actor
 
 def main(config: EvalConfig) -> None:
     device = choose_device(config.device)
-    check_rendering()
     keep_freed_memory()
     loaded = checkpoint.load(config.checkpoint)
     each_step = {} if config.temporal_ensemble is None else {"action_steps": 1}
@@ -34,6 +37,9 @@ def main(config: EvalConfig) -> None:
     env_id, env_kwargs = config.env.id or spec.env_id, {**spec.env_kwargs, **config.env.kwargs}
     if config.env.id:
         load_module(config.env.id)
+    if reason := problem(env_id):
+        raise UserError(f"{reason}{_offline(config.checkpoint)}")
+    check_rendering()
     check_environment(spec, env_id, env_kwargs)
     with checkpoint.naming(loaded.path):
         weights = config.weights or loaded.config["encoder"]["weights"]
@@ -64,3 +70,9 @@ def main(config: EvalConfig) -> None:
     low, high = summary.ci95
     rate = f"{summary.successes} of {summary.episodes} succeeded"
     print(f"{env_id}: {rate}, {summary.success_rate:.1%} [{low:.1%}, {high:.1%}] -> {out_dir}")
+
+
+def _offline(path: str) -> str:
+    """Where the run of a checkpoint has its offline validation, "" if it has none."""
+    file = checkpoint.run_dir(Path(path)) / NAME
+    return f"; offline validation is in {file}" if file.is_file() else ""

@@ -19,8 +19,10 @@ from s2robot.datasets.windows import Windows
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
+from s2robot.evaluation.offline import OfflineValidation
 from s2robot.evaluation.recorded import check_recorded_environment, recorded_environment
 from s2robot.evaluation.selection import selection_seeds, success_rate
+from s2robot.evaluation.validation_file import write_validation
 from s2robot.features import build, place, sample
 from s2robot.policies import make_policy
 from s2robot.policies.heads import check_head
@@ -97,12 +99,19 @@ def main(config: TrainConfig) -> None:
         Windows(demos, features, config.policy, episodes, device, weights)
         for episodes in (train_episodes, valid_episodes)
     )
+    offline = OfflineValidation(policy, demos, features, valid_episodes, train_episodes, device)
+
+    def validate_offline() -> None:
+        write_validation(run_dir, offline.run(trainer.step))
+
+    replay = validate_offline if offline.is_cheap else None
     evaluate = success_rate(policy, encoders, device, seeds) if seeds else None
     with (
         run_folder.stage(run_dir, "train"),
         open_log(run_dir, trainer.step, plain(config), config.wandb_project if config.wandb else None) as log,
     ):
-        finished = train(trainer, windows, valid, demos, config.seed, log, evaluate, config.rollout.every)
+        every = config.rollout.every
+        finished = train(trainer, windows, valid, demos, config.seed, log, evaluate, every, replay)
 
     if not parallel.is_main():
         return
@@ -111,3 +120,6 @@ def main(config: TrainConfig) -> None:
     print(f"{outcome} step {trainer.step} ({numbers or 'not validated'}): {trainer.folder / 'last'}")
     if not finished:
         sys.exit(0)  # the other jobs of a sweep are not started
+    with run_folder.stage(run_dir, "validate"), trainer.averaged_weights():
+        found = offline.run(trainer.step)
+    print(f"{found.summary()}: {write_validation(run_dir, found)}")

@@ -1,15 +1,22 @@
-"""Families of datasets that share a format but not its names: their keys, which way up, where the gripper is.
+"""Families of datasets that share a format but not its names: their keys, which way up, what actions mean.
 
 A preset is known by what the file says and by its keys. It gives defaults; options that are given win.
 """
 
-from collections.abc import Callable, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, field
 
 from s2robot.datasets.source import Source
 
 ROBOSUITE = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos")
 ROBOSUITE_TYPE = 1  # of env_args
+
+POSE = ("x", "y", "z", "rx", "ry", "rz")
+ARM = (*POSE, "gripper")
+TWO_ARMS = tuple(f"robot{arm} {name}" for arm in (0, 1) for name in ARM)
+ROBOSUITE_ACTIONS = {len(ARM): ARM, len(TWO_ARMS): TWO_ARMS}
+ROBOCASA_ACTIONS = {len(ARM): ARM, 12: (*ARM, "base x", "base y", "base yaw", "torso", "base mode")}
+JOINTS = ("waist", "shoulder", "elbow", "forearm roll", "wrist angle", "wrist rotate", "gripper")
 
 
 @dataclass(frozen=True)
@@ -22,8 +29,8 @@ class Preset:
     actions: tuple[str, ...] = ()  # where the format has no usual key
     camera_prefix: str = ""  # of the keys of cameras, no part of their names
     orientation: str = ""  # of stored frames; "" where nothing is known
-    gripper: tuple[int, ...] = ()  # numbers of the usual actions that move a gripper
-    bounded: bool = False  # usual actions are in [-1, 1]
+    action_names: Mapping[int, tuple[str, ...]] = field(default_factory=dict)  # of usual ones, by their width
+    bounded: bool = False  # usual actions are in [-1, 1], unless they are absolute poses
 
 
 def _libero(source: Source, keys: Set[str]) -> bool:
@@ -43,6 +50,12 @@ def _robosuite(source: Source, keys: Set[str]) -> bool:
     return (source.env_args or {}).get("type") == ROBOSUITE_TYPE and "obs/robot0_eef_pos" in keys
 
 
+def _own(source: Source, keys: Set[str]) -> bool:
+    return (
+        str((source.env_args or {}).get("env_name")).startswith("s2robot/") and "obs/robot0_eef_pos" in keys
+    )
+
+
 def _aloha(source: Source, keys: Set[str]) -> bool:
     return "observations/qpos" in keys
 
@@ -57,13 +70,32 @@ PRESETS = (  # the first that knows a dataset is taken
         _libero,
         proprio=("ee_pos", "ee_ori", "gripper_states"),
         orientation="flipped_rows",  # as OpenGL renders; `macros_image_convention` says otherwise
-        gripper=(6,),
+        action_names=ROBOSUITE_ACTIONS,
         bounded=True,
     ),
-    Preset("robocasa", _robocasa, ROBOSUITE, orientation="upright", gripper=(6,), bounded=True),
-    Preset("MimicGen", _mimicgen, ROBOSUITE, orientation="upright", gripper=(6,), bounded=True),
-    Preset("robosuite", _robosuite, ROBOSUITE, orientation="upright", gripper=(6, 13), bounded=True),
-    Preset("ALOHA", _aloha, ("qpos",), camera_prefix="images/", orientation="upright", gripper=(6, 13)),
+    Preset(
+        "robocasa", _robocasa, ROBOSUITE, orientation="upright", action_names=ROBOCASA_ACTIONS, bounded=True
+    ),
+    Preset(
+        "MimicGen", _mimicgen, ROBOSUITE, orientation="upright", action_names=ROBOSUITE_ACTIONS, bounded=True
+    ),
+    Preset(
+        "robosuite",
+        _robosuite,
+        ROBOSUITE,
+        orientation="upright",
+        action_names=ROBOSUITE_ACTIONS,
+        bounded=True,
+    ),
+    Preset("s2robot", _own, ROBOSUITE, orientation="upright", action_names=ROBOSUITE_ACTIONS),
+    Preset(
+        "ALOHA",
+        _aloha,
+        ("qpos",),
+        camera_prefix="images/",
+        orientation="upright",
+        action_names={14: tuple(f"{side} {joint}" for side in ("left", "right") for joint in JOINTS)},
+    ),
     Preset(
         "DROID",
         _droid,
@@ -71,7 +103,7 @@ PRESETS = (  # the first that knows a dataset is taken
         actions=("action/cartesian_position", "action/gripper_position"),
         camera_prefix="camera/image/",
         orientation="upright",
-        gripper=(6,),
+        action_names={len(POSE): POSE, 1: ("gripper",)},
     ),
 )
 

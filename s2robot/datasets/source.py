@@ -31,6 +31,7 @@ class Recorded:
     shape: tuple[int, ...]  # of one row; (h, w, 3) of frames
     dtype: str  # NumPy's name, or what the file calls it
     note: str = ""  # what is unusual: "jpeg", "h264", or why it is "other" and how to mend that
+    names: tuple[str, ...] = ()  # of the numbers of one row, where the format has them
 
     def describe(self) -> str:
         """Type and shape, for messages."""

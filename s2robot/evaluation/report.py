@@ -1,4 +1,4 @@
-"""One page about a run: its success rates, its videos, its training curves.
+"""One page about a run: its success rates, its videos, its offline validation, its training curves.
 
 `report.html` is made from the files of the run folder and nothing else. It opens offline: style,
 script and curves are inside, the videos are linked by their path within the folder.
@@ -12,19 +12,18 @@ from pathlib import Path
 from urllib.parse import quote
 
 import jinja2
-import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from s2robot.errors import UserError
+from s2robot.evaluation import plots
 from s2robot.evaluation.episodes_file import read_episodes
 from s2robot.evaluation.success_rate import Summary, summarise
+from s2robot.evaluation.validation_file import NAME, read_validation
+from s2robot.evaluation.validation_section import section, share_of_range
 from s2robot.files import write_text
 from s2robot.rollouts.results import EpisodeResult
 from s2robot.runs import folder as run_folder
 from s2robot.runs import metrics
-
-COLOURS = ("#3b82c4", "#e08a2e", "#3aa675", "#b05fc0")  # readable on white and on black
-GREY = "#8a8f98"
 
 
 @dataclass(frozen=True)
@@ -42,13 +41,17 @@ class Evaluation:
 
 
 def write_report(run_dir: Path) -> Path:
-    """Write `run_dir/report.html` and return its path. Raises `UserError` if nothing was evaluated there."""
+    """Write `run_dir/report.html` and return its path.
+
+    Raises `UserError` for a run that was neither evaluated in simulation nor validated without one.
+    """
     folders = sorted(path.parent for path in run_dir.glob("eval/*/seeds.json"))
     evaluations = [found for folder in folders if (found := _evaluation(folder)) is not None]
-    if not evaluations:
+    validation = read_validation(run_dir)
+    if not evaluations and validation is None:
         raise UserError(
-            f"{run_dir} has no evaluated episodes (eval/<name>/episodes.jsonl); run eval.py checkpoint="
-            f"{run_dir}/checkpoints/last first"
+            f"{run_dir} has no evaluated episodes (eval/<name>/episodes.jsonl) and no {NAME}; run eval.py "
+            f"checkpoint={run_dir}/checkpoints/last first"
         )
     curves = _curves(metrics.read(run_dir))
     config = run_dir / "config.yaml"
@@ -63,7 +66,9 @@ def write_report(run_dir: Path) -> Path:
         run=run_dir.resolve().name,
         evaluations=evaluations,
         curves=curves,
-        plotly=get_plotlyjs() if curves else "",
+        validation=None if validation is None else section(validation),
+        share_of_range=share_of_range,
+        plotly=get_plotlyjs() if curves or validation else "",
         stages=run_folder.read_stages(run_dir),
         config=config.read_text() if config.exists() else "",
     )
@@ -92,28 +97,4 @@ def _curves(lines: Sequence[dict[str, float]]) -> list[tuple[str, str]]:
             if name != "step":
                 group, _, quantity = name.rpartition("/")
                 points[quantity][group].append((line["step"], value))
-    return [(quantity.replace("_", " "), _plot(groups)) for quantity, groups in points.items()]
-
-
-def _plot(groups: dict[str, list[tuple[float, float]]]) -> str:
-    figure = go.Figure()
-    for (group, values), colour in zip(groups.items(), COLOURS, strict=False):
-        steps, ys = zip(*values, strict=True)
-        mode = "lines" if len(values) > 1 else "markers"
-        figure.add_scatter(x=steps, y=ys, name=group, mode=mode, line={"color": colour, "width": 2})
-    axis = {"gridcolor": "rgba(138,143,152,.25)", "zeroline": False}
-    figure.update_layout(
-        template="none",
-        height=260,
-        margin={"l": 56, "r": 12, "t": 8, "b": 40},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": GREY, "size": 12},
-        xaxis={**axis, "title": "step", "rangemode": "tozero"},
-        yaxis={**axis, "exponentformat": "power"},
-        showlegend=len(groups) > 1,
-        legend={"orientation": "h", "y": 1.0, "yanchor": "top", "x": 1.0, "xanchor": "right"},
-        hovermode="x unified",
-        hoverlabel={"bgcolor": "#2a2d31", "font": {"color": "#ffffff"}},
-    )
-    return figure.to_html(full_html=False, include_plotlyjs=False, config={"displayModeBar": False})
+    return [(quantity.replace("_", " "), plots.curves(groups)) for quantity, groups in points.items()]

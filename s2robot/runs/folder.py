@@ -5,6 +5,7 @@ runs/<name>/
   checkpoints/     see s2robot.runs.checkpoint
   metrics.jsonl, tensorboard/
   timings.json     wall time and memory of each stage
+  validation.json  error of the predicted actions, see s2robot.evaluation.validation_file
   eval/<name>/     see s2robot.evaluation.evaluation
   report.html
 """
@@ -25,7 +26,7 @@ from s2robot.errors import UserError
 from s2robot.files import write_text
 
 KIB_PER_GIB = 1024**2
-OF_A_TRAINING = ("checkpoints", "tensorboard", "metrics.jsonl", "eval", "report.html", "wandb_id")
+OF_A_TRAINING = ("checkpoints", "tensorboard", "metrics.jsonl", "validation.json", "eval", "report.html", "wandb_id")
 
 
 def check(run_dir: Path) -> None:

@@ -13,6 +13,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import accumulate
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -29,6 +30,7 @@ from s2robot.training.batches import batches, windows_of_step
 from s2robot.training.trainer import Trainer
 from s2robot.types import Batch
 
+T = TypeVar("T")
 VALID_WINDOWS = 512  # at most so many, evenly spread, are validated on
 ASK_EVERY = 10  # steps after which several processes ask each other whether to stop
 
@@ -42,13 +44,15 @@ def train(
     log: Log,
     evaluate: Callable[[], Mapping[str, float]] | None = None,
     evaluate_every: int = 0,
+    replay: Callable[[], None] | None = None,
 ) -> bool:
     """Train up to `optim.steps`; returns False when SIGTERM stopped it before (it saved then).
 
     `windows` are trained on and `valid` (may be empty) validated on, both of `demos`. `evaluate` rolls the
     policy out every so many steps, unless 0, and its success rate chooses the best checkpoint; otherwise
-    the action error in validation does. Raises `UserError` naming the demonstrations of the batch when loss
-    or gradient is not finite; nothing is saved then.
+    the action error in validation does. `replay` is called at each validation before the last, with the
+    averaged weights. Raises `UserError` naming the demonstrations of the batch when loss or gradient is not
+    finite; nothing is saved then.
     """
     optim = trainer.optim
     trainer.policy.train()
@@ -79,8 +83,10 @@ def train(
             judged: dict[str, float] = {}
             if valid_due and len(valid):
                 judged |= validate(trainer, valid)
+            if valid_due and not done and replay is not None:
+                _in_main(trainer, replay)
             if rollout_due and evaluate is not None:
-                judged |= _roll_out(trainer, evaluate)
+                judged |= _in_main(trainer, evaluate) or {}
             if judged:
                 trainer.metrics = trainer.metrics | judged
                 log.write(trainer.step, judged)
@@ -108,14 +114,14 @@ def validate(trainer: Trainer, valid: Windows) -> dict[str, float]:
     return {"valid/loss": loss / steps, "valid/action_error": error / steps}
 
 
-def _roll_out(trainer: Trainer, evaluate: Callable[[], Mapping[str, float]]) -> dict[str, float]:
-    """What `evaluate` says of the averaged weights, in the main process; the others wait."""
-    judged: dict[str, float] = {}
+def _in_main(trainer: Trainer, function: Callable[[], T]) -> T | None:
+    """What `function` returns with the averaged weights, in the main process; the others wait."""
+    result = None
     if parallel.is_main():
         with trainer.averaged_weights():
-            judged |= evaluate()
+            result = function()
     parallel.wait()
-    return judged
+    return result
 
 
 def _is_best(trainer: Trainer, judged: Mapping[str, float], rollouts: bool) -> bool:

@@ -1,4 +1,5 @@
 import sys
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "rollouts"))  # tiny_env, tiny_actor
+TESTS = Path(__file__).parents[1]
+sys.path += [str(TESTS / "rollouts"), str(TESTS / "datasets")]  # tiny_env, tiny_actor, small_files

@@ -55,7 +55,7 @@ def test_only_one_process_writes_and_speaks(both: Path) -> None:
     assert len(list((both / "run" / "tensorboard").iterdir())) == 1
     said = (both / "said").read_text()
     assert said.count("trained to step 12") == said.count("stopped by SIGTERM") == 1
-    assert set(json.loads((both / "run" / "timings.json").read_text())) == {"features", "train"}
+    assert set(json.loads((both / "run" / "timings.json").read_text())) == {"features", "train", "validate"}
 
 
 def test_told_to_one_process_both_stop_after_the_same_step(both: Path) -> None:

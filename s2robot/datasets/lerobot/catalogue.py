@@ -108,7 +108,7 @@ class Catalogue:
         dtype, numeric = width(schema.field(key).type)
         if not numeric:
             return other(f"holds {dtype}, not numbers")
-        return Recorded("numbers", rows, feature.shape, dtype)
+        return Recorded("numbers", rows, feature.shape, dtype, names=feature.row_names)
 
     def _probe(self, key: str, feature: Feature, files: Mapping[Path, DataFile]) -> Recorded:
         """What a camera's first frame is: the metadata may be wrong, the file is not."""

@@ -52,6 +52,16 @@ class Feature:
             channels_first = self.shape[2] not in (1, 3) and self.shape[0] in (1, 3)
         return (*self.shape[1:], self.shape[0]) if channels_first else self.shape
 
+    @property
+    def row_names(self) -> tuple[str, ...]:
+        """Of the numbers of a row, declared as [a, b], {group: [a, b]} or {a: 0, b: 1}; () unless of all."""
+        names = self.names
+        if isinstance(names, dict):
+            lists = [one for one in names.values() if isinstance(one, list)]
+            names = [name for one in lists for name in one] if lists else list(names)
+        fits = isinstance(names, list) and len(names) == math.prod(self.shape)
+        return tuple(names) if fits and all(isinstance(name, str) for name in names) else ()
+
 
 @dataclass(frozen=True)
 class Info:
