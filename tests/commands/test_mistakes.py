@@ -117,8 +117,8 @@ def no_demonstrations(file: h5py.File) -> None:
     ("damage", "told"),
     [
         (narrow_actions, ["takes actions of shape (7,)", "have 6"]),
-        (oblong_frames, ["agentview_image of shape (64, 64, 3)", "wants (48, 64, 3)"]),
-        (other_image_size_than_said, ["agentview_image of shape (96, 96, 3)", "wants (64, 64, 3)"]),
+        (oblong_frames, ["agentview_image of shape (64, 64, 3)", "needs (48, 64, 3)"]),
+        (other_image_size_than_said, ["agentview_image of shape (96, 96, 3)", "needs (64, 64, 3)"]),
         (nothing_to_train_on, ["no demonstrations under data.train=train"]),
         (no_demonstrations, ["holds no demonstrations"]),
     ],
@@ -155,7 +155,7 @@ COLLECT = ["collect", "--env", "s2robot/PickCube-v0", "--out", "x"]
 EVALUATION = {
     "no checkpoint": (["checkpoint=nowhere"], ["no checkpoint at nowhere", "RUN/checkpoints/last"]),
     "another environment": (["env=pick_small"], ["s2robot/PickSmall-v0", "robot0_eye_in_hand"]),
-    "another image size": (["env.kwargs.image_size=32"], ["(32, 32, 3)", "wants (64, 64, 3)"]),
+    "another image size": (["env.kwargs.image_size=32"], ["(32, 32, 3)", "needs (64, 64, 3)"]),
     "unknown argument": (["env.kwargs.colour=red"], ["colour"]),
     "unknown choice": (["env=pick_cub"], ["did you mean 'pick_cube'?"]),
     "unknown environment": (["env.id=s2robot/PickCub-v0"], ["did you mean 's2robot/PickCube-v0'?"]),
