@@ -245,3 +245,14 @@ def test_bc_paper_is_trained_on_what_was_executed(demos_path: Path, tmp_path: Pa
         for run in ("executed", "labels")
     )
     assert executed != labels
+
+
+def test_training_needs_no_environment(demos_path: Path, tmp_path: Path, capsys) -> None:
+    path = tmp_path / "real.hdf5"
+    path.write_bytes(demos_path.read_bytes())
+    with h5py.File(path, "r+") as file:
+        file["data"].attrs["env_args"] = "RealArm"
+    run_training(path, tmp_path / "run", "bc", "optim.steps=2")
+    said = capsys.readouterr().out
+    assert "env_args is no JSON object: 'RealArm': there will be no rollouts" in said
+    assert description(tmp_path / "run")["spec"]["env_id"] == ""
