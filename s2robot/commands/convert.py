@@ -20,7 +20,7 @@ def cli(words: Sequence[str]) -> None:
     parser.add_argument("out", type=Path, metavar="TARGET", help="a name that ends in .hdf5, or a folder's")
     parser.add_argument("--fps", type=float, help="steps a second, where the dataset does not say it")
     add_form(parser)
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_with_plugins(words)
 
     from s2robot.datasets.tools.converting import convert
 

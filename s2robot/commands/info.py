@@ -19,7 +19,7 @@ def cli(words: Sequence[str]) -> None:
     add_data(parser, several=True)
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="write frames of all cameras there")
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_with_plugins(words)
 
     from s2robot.datasets.tools.leniently import open_leniently
     from s2robot.datasets.tools.sheet import write_sheet

@@ -15,7 +15,7 @@ def cli(words: Sequence[str]) -> None:
     parser = Parser(__name__, __doc__)
     add_data(parser, several=True)
     add_out(parser)
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_with_plugins(words)
 
     from s2robot.datasets.tools.editing import merge
 

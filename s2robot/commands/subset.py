@@ -22,7 +22,7 @@ def cli(words: Sequence[str]) -> None:
     chosen.add_argument("--episodes", type=comma_separated, metavar="NAME,...", help="by name")
     chosen.add_argument("--mask", metavar="KEY", help="those of a filter key, e.g. train")
     chosen.add_argument("--first", type=int, metavar="N", help="the first N")
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_with_plugins(words)
 
     from s2robot.datasets.tools.editing import subset
 

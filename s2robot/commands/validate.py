@@ -23,7 +23,7 @@ def cli(words: Sequence[str]) -> None:
     add_data(parser, several=True)
     parser.add_argument("--pixels", action="store_true", help="decode and check every frame")
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
-    arguments = parser.parse_args(words)
+    arguments = parser.parse_with_plugins(words)
 
     from s2robot.datasets.tools.validation import as_data, table, validate
 
