@@ -4,7 +4,7 @@
     s2robot subset demos.hdf5 --out train.hdf5 --mask train
     s2robot subset lerobot_folder --out ten_episodes --first 10
 
-robomimic's arrays are copied as they are. Episodes of LeRobot folders are written anew: see --lossless.
+Arrays, encoded images and videos are copied as they are; a LeRobot folder becomes one of version 3.0.
 """
 
 from collections.abc import Sequence

@@ -21,19 +21,18 @@ import numpy as np
 from s2robot.datasets.dataset import Dataset, Episode
 from s2robot.datasets.hdf5_attributes import json_object
 from s2robot.datasets.hdf5_output import new_hdf5
+from s2robot.datasets.lerobot.extras import EXTRA
 from s2robot.datasets.pieces import frames_in_pieces
 from s2robot.datasets.robomimic_writer import empty_frames, write_masks, write_totals
 from s2robot.progress import progress
 
 OBS = "obs/"
-LEROBOT_GROUP = "observation."
 KEPT_WHOLE = ("observation.state",)  # its usual name, by which training finds it
 RENAMED = {
     "observation.environment_state": "obs/object",
     "next.reward": "rewards",
     "next.done": "dones",
 }
-EXTRAS = "extras/"
 EXECUTED = "actions_executed"
 OWN_NAME = re.compile(r"demo_\d+")
 
@@ -122,16 +121,16 @@ def _losses(dataset: Dataset, plan: Plan) -> list[str]:
 
 def _name(dataset: Dataset, key: str) -> str:
     """The name in the robomimic file of a numeric array that is neither actions nor proprioception."""
-    group = dataset.source.observations
     if key in RENAMED:
         return RENAMED[key]
     if key in KEPT_WHOLE:
         return OBS + key
-    if key.startswith(group):
-        return OBS + key.removeprefix(group)
-    if group != LEROBOT_GROUP or key.startswith(EXTRAS):
-        return key.removeprefix(EXTRAS)
-    return key if key.startswith("next.") else OBS + key  # LeRobot's features without a group
+    if key.startswith((EXTRA, "next.")):
+        return key.removeprefix(EXTRA)
+    if dataset.format == "lerobot":
+        return OBS + key.removeprefix("observation.")
+    group = dataset.source.observations
+    return OBS + key.removeprefix(group) if key.startswith(group) else key
 
 
 def _names(dataset: Dataset) -> list[str]:

@@ -11,7 +11,7 @@ from s2robot.datasets.opening import config_of
 from s2robot.datasets.options import DataConfig
 
 if TYPE_CHECKING:
-    from s2robot.datasets.tools.editing import Done
+    from s2robot.datasets.tools.writing import Done
 
 
 def add_data(parser: Parser, name: str = "path", several: bool = False) -> None:
@@ -37,7 +37,7 @@ def add_out(parser: Parser) -> None:
 
 def add_form(parser: Parser) -> None:
     """Add how a new dataset keeps pixels, and how the command reports."""
-    told = "keep pixels of a LeRobot folder exactly, as PNG; else they are compressed as video"
+    told = "keep pixels in a LeRobot folder exactly, as PNG, where they would be compressed as video"
     parser.add_argument("--lossless", action="store_true", help=told)
     parser.add_argument("--json", action="store_true", help="one JSON object and nothing else")
 

@@ -33,7 +33,7 @@ class Catalogue:
         self.warnings: list[Problem] = []
         layout = v3 if info.version == "3.0" else v2
         self.stated: Sequence[Stated] = layout.read_episodes(folder, info)
-        self._tasks = layout.read_tasks(folder)
+        self.tasks = layout.read_tasks(folder)
         files = scan(self.stated, info.fps)
         self.rows: list[Rows] = [files[one.data].episodes[one.index] for one in self.stated]
         self._broken = _broken_videos(self.stated)
@@ -43,7 +43,7 @@ class Catalogue:
             self.begins_s[clip.file] = min(clip.start_s, self.begins_s.get(clip.file, clip.start_s))
         self._known: dict[Any, Mapping[str, Recorded]] = {}
         self.episodes = [self._episode(*each, files) for each in zip(self.stated, self.rows, strict=True)]
-        self.warnings += contradictions(folder.root, info, self._tasks, self.stated, self.rows, files)
+        self.warnings += contradictions(folder.root, info, self.tasks, self.stated, self.rows, files)
 
     def masks(self) -> dict[str, list[str]]:
         """Names of episodes by filter key: those of `extras`, else the splits of the metadata.
@@ -66,7 +66,7 @@ class Catalogue:
         return masks if divides else {}
 
     def _episode(self, stated: Stated, rows: Rows, files: Mapping[Path, DataFile]) -> SourceEpisode:
-        texts = tuple(self._tasks[task] for task in rows.tasks if task in self._tasks)
+        texts = tuple(self.tasks[task] for task in rows.tasks if task in self.tasks)
         return SourceEpisode(
             name=stated.name,
             file=stated.data,

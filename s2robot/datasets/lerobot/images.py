@@ -60,6 +60,14 @@ class ImageColumn:
 
 def open_image(folder: Folder, cell: Any, where: str) -> Image.Image:
     """The image of a cell, its header read and its pixels not yet."""
+    try:
+        return Image.open(io.BytesIO(image_bytes(folder, cell, where)), formats=FORMATS)
+    except (OSError, Image.DecompressionBombError) as error:
+        raise UserError(f"{where}: no readable {' or '.join(FORMATS)} image: {error}") from error
+
+
+def image_bytes(folder: Folder, cell: Any, where: str) -> bytes:
+    """The encoded image of a cell: its bytes, or those of the file that it names."""
     content = cell.get("bytes") if isinstance(cell, dict) else cell
     if content is None:
         name = cell.get("path") if isinstance(cell, dict) else None
@@ -68,10 +76,7 @@ def open_image(folder: Folder, cell: Any, where: str) -> Image.Image:
         path = folder.inside(name, where)
         check_head(path)
         content = path.read_bytes()
-    try:
-        return Image.open(io.BytesIO(content), formats=FORMATS)
-    except (OSError, Image.DecompressionBombError) as error:
-        raise UserError(f"{where}: no readable {' or '.join(FORMATS)} image: {error}") from error
+    return content
 
 
 def is_deep(image: Image.Image) -> bool:

@@ -76,6 +76,7 @@ class Info:
     robot_type: str | None = None
     totals: Mapping[str, Any] = field(default_factory=dict)  # as stated, not to be relied on
     splits: Mapping[str, Any] = field(default_factory=dict)  # as stated
+    raw: Mapping[str, Any] = field(default_factory=dict)  # all of the file
 
     @property
     def videos(self) -> list[str]:
@@ -113,6 +114,7 @@ def read_info(folder: Folder) -> Info:
         robot_type=raw["robot_type"] if isinstance(raw.get("robot_type"), str) else None,
         totals={key: raw[key] for key in ("total_episodes", "total_frames", "total_tasks") if key in raw},
         splits=raw["splits"] if isinstance(raw.get("splits"), dict) else {},
+        raw=raw,
     )
 
 

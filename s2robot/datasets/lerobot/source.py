@@ -44,21 +44,21 @@ class LeRobot:
     def __init__(self, path: Path, options: DataConfig) -> None:
         """Reads metadata and the columns that number rows. Raises `UserError` for what is no such dataset."""
         self.path = path
-        self._folder = Folder(path, options.allow_links or ())
-        meta = read_info(self._folder)
-        self._info = meta
+        self.folder = Folder(path, options.allow_links or ())
+        meta = read_info(self.folder)
+        self.meta = meta
         self.version, self.fps = meta.version, meta.fps
         self._tolerance_s = 0.5 / meta.fps if options.tolerance_s is None else options.tolerance_s
-        self._extras = Extras(self._folder)
-        self._catalogue = Catalogue(self._folder, meta, self._extras)
-        self.episodes = self._catalogue.episodes
-        self.masks: Mapping[str, Sequence[str]] = self._catalogue.masks()
-        self.warnings: list[Problem] = self._catalogue.warnings
+        self.extras = Extras(self.folder)
+        self.catalogue = Catalogue(self.folder, meta, self.extras)
+        self.episodes = self.catalogue.episodes
+        self.masks: Mapping[str, Sequence[str]] = self.catalogue.masks()
+        self.warnings: list[Problem] = self.catalogue.warnings
         self.worst_deviation_s: dict[str, float] = {}
-        env = self._extras.meta.get("env_args")
+        env = self.extras.meta.get("env_args")
         self.env_args: Mapping[str, Any] | None = env if isinstance(env, dict) else None
         self.env_problem = f"env_args in {EXTRAS} is no JSON object" if env and not self.env_args else ""
-        self.info: Mapping[str, Any] = {**self._extras.meta, "robot_type": meta.robot_type}
+        self.info: Mapping[str, Any] = {**self.extras.meta, "robot_type": meta.robot_type}
         prefixed = any(key.startswith(OBSERVATION) for key in meta.features)
         self.observations = OBSERVATION if prefixed else ""  # sets that openpi's scripts made have none
         self.actions = next((key for key in ACTION_KEYS if key in meta.features), None)
@@ -88,7 +88,7 @@ class LeRobot:
         stop = max(start, stop)
         with self._lock:
             if key.startswith(EXTRA):
-                return self._extras.array(own.name, key.removeprefix(EXTRA))[start:stop]
+                return self.extras.array(own.name, key.removeprefix(EXTRA))[start:stop]
             if recorded.kind == "numbers":
                 return self._numbers(episode, key, start, stop).reshape(stop - start, *recorded.shape)
             frames = self._frames(episode, key, start, stop)
@@ -101,9 +101,9 @@ class LeRobot:
 
     def identity(self, episode: int, key: str) -> str:
         """Path, size and times of the files that hold the array, and where in them it is."""
-        stated, rows = self._catalogue.stated[episode], self._catalogue.rows[episode]
+        stated, rows = self.catalogue.stated[episode], self.catalogue.rows[episode]
         if key.startswith(EXTRA):
-            return f"{key} {_stamp(self._extras.arrays_file(stated.name))}"
+            return f"{key} {_stamp(self.extras.arrays_file(stated.name))}"
         place = f"{key} {_stamp(stated.data)} {rows.first} {rows.count}"
         if key in stated.clips:
             clip = stated.clips[key]
@@ -116,7 +116,7 @@ class LeRobot:
         self._images.close()
 
     def _numbers(self, episode: int, key: str, start: int, stop: int) -> np.ndarray:
-        stated, rows = self._catalogue.stated[episode], self._catalogue.rows[episode]
+        stated, rows = self.catalogue.stated[episode], self.catalogue.rows[episode]
         table = self._tables.get(stated.data, lambda: Table(stated.data))
         values = table.numbers(key, rows.first + start, rows.first + stop)
         expected = self.episodes[episode].arrays[key].shape if key in self.episodes[episode].arrays else ()
@@ -128,21 +128,21 @@ class LeRobot:
         return values
 
     def _frames(self, episode: int, key: str, start: int, stop: int) -> np.ndarray:
-        stated, rows = self._catalogue.stated[episode], self._catalogue.rows[episode]
+        stated, rows = self.catalogue.stated[episode], self.catalogue.rows[episode]
         if key in stated.clips:
             return self._video_frames(episode, key, start, stop)
 
         def open_() -> ImageColumn:
-            return ImageColumn(self._folder, stated.data, key)
+            return ImageColumn(self.folder, stated.data, key)
 
         return self._images.get((stated.data, key), open_).read(rows.first + start, rows.first + stop)
 
     def _video_frames(self, episode: int, key: str, start: int, stop: int) -> np.ndarray:
-        stated = self._catalogue.stated[episode]
+        stated = self.catalogue.stated[episode]
         clip = stated.clips[key]
 
         def open_() -> Video:
-            return Video(clip.file, self.fps, self._catalogue.begins_s[clip.file])
+            return Video(clip.file, self.fps, self.catalogue.begins_s[clip.file])
 
         times_s = clip.start_s + self._times_s(episode, start, stop)
         opened = (clip.file, key)
@@ -164,11 +164,11 @@ class LeRobot:
 
     def _times_s(self, episode: int, start: int, stop: int) -> np.ndarray:
         """Times of rows in their episode."""
-        stated = self._catalogue.stated[episode]
+        stated = self.catalogue.stated[episode]
         table = self._tables.get(stated.data, lambda: Table(stated.data))
         if "timestamp" not in table.columns:
             return np.arange(start, stop) / self.fps
-        first = self._catalogue.rows[episode].first
+        first = self.catalogue.rows[episode].first
         times_s = table.numbers("timestamp", first + start, first + stop).reshape(-1).astype(np.float64)
         if not np.isfinite(times_s).all() or (np.diff(times_s) < 0).any():
             raise UserError(f"{stated.data}, {stated.name}, timestamp falls or is not finite")

@@ -48,6 +48,11 @@ class Video:
         self._offset_s = 0.0 if absolute else self._begin_s
 
     @property
+    def begins_at_zero(self) -> bool:
+        """Whether times count from the file's first frame whichever episodes are in it."""
+        return abs(self._begin_s) < CLOSE_S
+
+    @property
     def shape(self) -> tuple[int, int, int]:
         """(h, w, 3) of the frames, as the file's header says."""
         return self._stream.height, self._stream.width, 3

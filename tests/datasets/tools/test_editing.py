@@ -1,11 +1,14 @@
 """`s2robot subset`, `split` and `merge`: chosen episodes as they are."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from command_line import assert_one_line, status_here
 from layouts import Recording
@@ -157,22 +160,60 @@ def test_datasets_that_do_not_fit(change: dict, told: str, tmp_path: Path, refus
     refused("merge", a, "--out", tmp_path / "c.hdf5", told="name at least two")
 
 
-def test_lerobot_folders_are_edited_too(tmp_path: Path, run: Run) -> None:
-    a, b = Recording().write(tmp_path / "a"), Recording(lengths=(5, 6)).write(tmp_path / "b")
-    done = run(
-        "subset", a, "--out", tmp_path / "two", "--episodes", "episode_000000,episode_000002", "--lossless"
-    )
-    assert done["episodes"] == 2
-    two, source = open_dataset(tmp_path / "two"), open_dataset(a)
-    assert list(two.lengths) == [7, 9]
+@pytest.mark.parametrize("version", ["v2.1", "v3.0"])
+@pytest.mark.parametrize("images", [None, "png", "path"])
+def test_a_subset_of_a_lerobot_folder_is_exact(version: str, images, tmp_path: Path, run: Run) -> None:
+    recording = Recording(version=version, images=images, columns={"next.reward": pa.array(np.arange(28.0))})
+    features = {"next.reward": {"dtype": "float64", "shape": [1], "names": None}}
+    a = recording.write(tmp_path / "a")
+    info = json.loads((a / "meta/info.json").read_text())
+    (a / "meta/info.json").write_text(json.dumps({**info, "features": {**info["features"], **features}}))
+    done = run("subset", a, "--out", tmp_path / "b", "--episodes", "episode_000000,episode_000002")
+    assert (done["episodes"], done["lost"]) == (2, [])
+    shutil.move(a, tmp_path / "moved")  # the copy does not depend on it
+    copy, source = open_dataset(tmp_path / "b"), open_dataset(tmp_path / "moved")
+    assert (copy.version, list(copy.lengths), copy.fps) == ("3.0", [7, 9], 10.0)
+    assert copy.warnings == open_dataset(tmp_path / "b").warnings
+    rows = np.r_[0:7, 19:28]
     for name, once in (("episode_000000", "episode_000000"), ("episode_000001", "episode_000002")):
-        np.testing.assert_array_equal(two.read_frames(name, "wrist"), source.read_frames(once, "wrist"))
-    np.testing.assert_array_equal(two.actions()[7:], source.actions()[19:])
-    run("merge", a, b, "--out", tmp_path / "both", "--lossless")
-    assert list(open_dataset(tmp_path / "both").lengths) == [7, 12, 9, 5, 6]
-    done = run("split", a, "--out", tmp_path / "split", "--valid", "0.3", "--lossless")
-    assert done["masks"]["valid"] == 1
-    assert sorted(map(len, open_dataset(tmp_path / "split").splits("train", "valid"))) == [1, 2]
+        for camera in ("front", "wrist"):
+            np.testing.assert_array_equal(copy.read_frames(name, camera), source.read_frames(once, camera))
+    np.testing.assert_array_equal(copy.actions(), source.actions()[rows])
+    np.testing.assert_array_equal(copy.numbers("next.reward"), source.numbers("next.reward")[rows])
+    assert [one.recorded.tasks for one in copy.records] == [("push the block",)] * 2
+    data = pq.read_table(next((tmp_path / "b").glob("data/*/*.parquet")))
+    assert data["index"].to_pylist() == list(range(16))
+    assert data["episode_index"].to_pylist() == [0] * 7 + [1] * 9
+    assert set(data["task_index"].to_pylist()) == {0}
+    stats = json.loads((tmp_path / "b/meta/stats.json").read_text())
+    np.testing.assert_allclose(stats["action"]["mean"], source.actions()[rows].mean(0), rtol=1e-5)
+    assert np.shape(stats["observation.images.front"]["std"]) == (3, 1, 1)
+
+
+def test_lerobot_folders_are_merged_and_split(tmp_path: Path, run: Run, refused) -> None:
+    a, b = Recording().write(tmp_path / "a"), Recording(lengths=(5, 6), version="v2.1").write(tmp_path / "b")
+    run("merge", a, b, "--out", tmp_path / "both")
+    both = open_dataset(tmp_path / "both")
+    assert list(both.lengths) == [7, 12, 9, 5, 6]
+    np.testing.assert_array_equal(
+        both.read_frames("episode_000004", "wrist"), open_dataset(b).read_frames("episode_000001", "wrist")
+    )
+    done = run("split", tmp_path / "both", "--out", tmp_path / "split", "--valid", "0.4")
+    assert done["masks"] == {"train": 3, "valid": 2}
+    assert sorted(map(len, open_dataset(tmp_path / "split").splits("train", "valid"))) == [2, 3]
+    again = run("subset", tmp_path / "split", "--out", tmp_path / "held_out", "--mask", "valid")
+    assert (again["episodes"], again["masks"]) == (2, {"valid": 2})
+    other = Recording(cameras=["observation.images.top"]).write(tmp_path / "other")
+    refused("merge", a, other, "--out", tmp_path / "c", told="observation.images")
+
+
+def test_videos_whose_times_would_change_are_encoded_anew(tmp_path: Path, run: Run) -> None:
+    a = Recording(codec={"start": 4}).write(tmp_path / "a")
+    done = run("subset", a, "--out", tmp_path / "b", "--episodes", "episode_000002")
+    assert any("compressed" in line for line in done["lost"])
+    once = open_dataset(a).read_frames("episode_000002", "front").astype(int)
+    now = open_dataset(tmp_path / "b").read_frames("episode_000000", "front")
+    assert np.abs(now - once).mean() < 5
 
 
 def test_robomimic_reads_what_was_merged(tmp_path: Path, run: Run) -> None:
