@@ -9,7 +9,6 @@ from s2robot.datasets.dataset import Dataset
 from s2robot.datasets.pieces import pieces
 from s2robot.datasets.tools.leniently import structural_errors
 
-OWN = "s2robot/"  # begins the names of the project's environments
 SHOWN = 6  # numbers of a range, names of a list
 
 
@@ -57,8 +56,6 @@ def orientation(dataset: Dataset, camera: str) -> dict[str, str]:
     if given:
         return {"stored": given, "known_by": "the option orientation"}
     stored, who = dataset.stored_orientation()
-    if not who and (_env(dataset.env_args) or "").startswith(OWN):
-        who = "`s2robot collect`, which writes the top row first"
     return {"stored": stored, "known_by": who or "nothing: it is assumed; see a contact sheet (--sheet)"}
 
 

@@ -35,7 +35,7 @@ def test_demonstrations(demos_path: Path, capsys, monkeypatch) -> None:
     assert found["ranges"]["robot0_eef_pos"]["min"][2] == lowest
     assert found["masks"] == {"train": 2, "valid": 1}
     assert found["seeds"] == 3
-    assert "collect" in found["orientation"]["agentview"]["known_by"]
+    assert found["orientation"]["agentview"] == {"stored": "upright", "known_by": "s2robot"}
 
 
 def test_lerobot(tmp_path: Path, capsys, monkeypatch) -> None:
