@@ -187,7 +187,7 @@ def test_collections_with_other_seeds_share_no_episode() -> None:
     ("change", "message"),
     [
         ({"env_id": "s2robot/PickCub-v0"}, "did you mean 's2robot/PickCube-v0'"),
-        ({"episodes": 0}, "at least one"),
+        ({"episodes": 0}, "at least 1"),
         ({"seed": -1}, "start at 0"),
         ({"env_kwargs": {"image_size": 0}}, "image_size is 0"),
         ({"env_kwargs": {"cameras": ["agentvue"]}}, "unknown camera 'agentvue'"),
