@@ -5,7 +5,10 @@ s2robot eval checkpoint=runs/act/checkpoints/last temporal_ensemble=0.01
 s2robot eval checkpoint=runs/flow/checkpoints/last policy.inference_steps=10 name=ten_steps
 """
 
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from s2robot.commands.cli.options import EvalConfig
 from s2robot.device import choose_device
@@ -13,6 +16,8 @@ from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
 from s2robot.evaluation.evaluation import evaluate
+from s2robot.evaluation.mapping import observation_mapping
+from s2robot.evaluation.options import EnvConfig
 from s2robot.evaluation.seeds import evaluation_seeds
 from s2robot.evaluation.validation_file import NAME
 from s2robot.features import verify
@@ -24,7 +29,7 @@ from s2robot.rollouts.resolving import load_module, problem
 from s2robot.rollouts.sizes import default_batch
 from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
-from s2robot.types import Actor
+from s2robot.types import Actor, Spec
 
 
 def main(config: EvalConfig) -> None:
@@ -34,13 +39,17 @@ def main(config: EvalConfig) -> None:
     each_step = {} if config.temporal_ensemble is None else {"action_steps": 1}
     set_acting_options(loaded.policy, config.policy | each_step)
     spec = loaded.policy.spec
-    env_id, env_kwargs = config.env.id or spec.env_id, {**spec.env_kwargs, **config.env.kwargs}
+    env = _environment(config.env, spec, loaded.config)
+    env_id, env_kwargs = env.id or spec.env_id, {**spec.env_kwargs, **env.kwargs}
+    mapping = observation_mapping(spec, env_id, env)
     if config.env.id:
         load_module(config.env.id)
     if reason := problem(env_id):
         raise UserError(f"{reason}{_offline(config.checkpoint)}")
     check_rendering()
-    check_environment(spec, env_id, env_kwargs)
+    check_environment(spec, env_id, env_kwargs, mapping)
+    if mapping.told:
+        print(mapping.told)
     with checkpoint.naming(loaded.path):
         weights = config.weights or loaded.config["encoder"]["weights"]
         encoders = CameraEncoders.from_dict(
@@ -52,6 +61,8 @@ def main(config: EvalConfig) -> None:
     if config.temporal_ensemble is not None:
         agent = TemporalEnsemble(agent, config.temporal_ensemble)
     acting = acting_options(loaded.policy) | {"temporal_ensemble": config.temporal_ensemble}
+    made_from = {"weights": loaded.sha256, "encoders": loaded.encoders, "device": str(device)}
+    identity = made_from | acting | asdict(mapping)
 
     run_dir = checkpoint.run_dir(loaded.path)
     out_dir = run_dir / "eval" / config.name
@@ -62,14 +73,24 @@ def main(config: EvalConfig) -> None:
             env_kwargs,
             seeds,
             out_dir,
-            identity={"weights": loaded.sha256, "encoders": loaded.encoders, "device": str(device), **acting},
+            identity=identity,
             videos=config.video,
             workers=config.workers,
+            mapping=mapping,
             batch=config.batch or default_batch(device.type),
         )
     low, high = summary.ci95
     rate = f"{summary.successes} of {summary.episodes} succeeded"
     print(f"{env_id}: {rate}, {summary.success_rate:.1%} [{low:.1%}, {high:.1%}] -> {out_dir}")
+
+
+def _environment(given: EnvConfig, spec: Spec, trained: Mapping[str, Any]) -> EnvConfig:
+    """What is given, and for the environment of the training what was given there."""
+    before = trained.get("env") or {}
+    if given.id not in (None, spec.env_id):
+        return given
+    keys = {**before.get("keys", {}), **given.keys}
+    return replace(given, keys=keys, orientation=given.orientation or before.get("orientation"))
 
 
 def _offline(path: str) -> str:

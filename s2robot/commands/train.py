@@ -19,6 +19,7 @@ from s2robot.datasets.windows import Windows
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
+from s2robot.evaluation.mapping import observation_mapping
 from s2robot.evaluation.offline import OfflineValidation
 from s2robot.evaluation.recorded import check_recorded_environment, recorded_environment
 from s2robot.evaluation.selection import selection_seeds, success_rate
@@ -66,12 +67,15 @@ def main(config: TrainConfig) -> None:
     config = replace(config, encoder=encoders.options)  # with sizes as numbers
     encoders.check_cameras(demos.cameras)
     check_head(config.policy.head, encoders.name, encoders.base.spec.prefix_tokens)
-    spec = Spec.read(demos, encoders, list(demos.cameras), *recorded_environment(demos))
+    spec = Spec.read(demos, encoders, list(demos.cameras), *recorded_environment(demos, config.env))
+    mapping = observation_mapping(spec, spec.env_id, config.env)
     if reason := problem(spec.env_id):  # demonstrations may come from elsewhere
         if parallel.is_main():
             print(f"no rollouts with this dataset: {reason}")
     else:
-        spec = check_recorded_environment(demos, spec)
+        spec = check_recorded_environment(demos, spec, mapping)
+        if mapping.told and config.rollout.every and parallel.is_main():
+            print(mapping.told)
     seeds = selection_seeds(config.rollout, spec, demos.seeds)  # of the rollouts that choose a checkpoint
 
     policy = make_policy(spec, config.policy, config.seed).to(device)
@@ -105,7 +109,7 @@ def main(config: TrainConfig) -> None:
         write_validation(run_dir, offline.run(trainer.step))
 
     replay = validate_offline if offline.is_cheap else None
-    evaluate = success_rate(policy, encoders, device, seeds) if seeds else None
+    evaluate = success_rate(policy, encoders, device, seeds, mapping) if seeds else None
     with (
         run_folder.stage(run_dir, "train"),
         open_log(run_dir, trainer.step, plain(config), config.wandb_project if config.wandb else None) as log,

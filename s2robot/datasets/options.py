@@ -71,10 +71,14 @@ class DataConfig:
             raise UserError(f"data.tolerance_s={self.tolerance_s!r} is no number of seconds from 0 on")
         if self.allow_links is not None and not _is_list(self.allow_links, str):
             raise UserError(f"data.allow_links={self.allow_links!r} is no list of folders [a,b]")
-        stored = self.orientation.values() if isinstance(self.orientation, dict) else [self.orientation]
-        for orientation in stored:
-            if orientation not in (None, *ORIENTATIONS):
-                raise unknown_name("data.orientation", str(orientation), ORIENTATIONS)
+        check_orientation("data.orientation", self.orientation)
+
+
+def check_orientation(option: str, value: object) -> None:
+    """Raise `UserError` unless this is an orientation, `{camera: orientation}` or None."""
+    for orientation in value.values() if isinstance(value, dict) else [value]:
+        if orientation not in (None, *ORIENTATIONS):
+            raise unknown_name(option, str(orientation), ORIENTATIONS)
 
 
 def _is_list(value: object, of: Any) -> bool:

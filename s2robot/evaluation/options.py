@@ -1,8 +1,30 @@
-"""Options of the rollouts that choose a checkpoint."""
+"""Options of rollouts: of their environment, and of those that choose a checkpoint."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from s2robot.config import at_least, option
+from s2robot.datasets.options import check_orientation
+
+
+@dataclass
+class EnvConfig:
+    """The environment of rollouts."""
+
+    id: str | None = option(None, "registered environment, or module:NAME; null: the recorded one")
+    kwargs: dict[str, Any] = option({}, "arguments of the environment, beside the recorded ones")
+    keys: dict[str, str] = option(
+        {}, "{name: key} of cameras and proprioception that the environment observes under another key"
+    )
+    orientation: Any = option(
+        None,
+        "how the environment gives frames: upright, flipped_rows, rotated_180, or {camera: one of them}; "
+        "null: upright in s2robot's own, else as the dataset stores them",
+    )
+
+    def check(self) -> None:
+        """Raise `UserError` for options that cannot be."""
+        check_orientation("env.orientation", self.orientation)
 
 
 @dataclass

@@ -9,29 +9,41 @@ from s2robot import parallel
 from s2robot.datasets.action_checks import outside
 from s2robot.datasets.dataset import Dataset
 from s2robot.errors import UserError
+from s2robot.evaluation.options import EnvConfig
 from s2robot.rollouts.environment import check_environment, environment_of
+from s2robot.rollouts.mapping import ObservationMapping
+from s2robot.rollouts.resolving import load_module
 from s2robot.types import Spec
 
 
-def recorded_environment(dataset: Dataset) -> tuple[str, dict[str, Any]]:
+def recorded_environment(dataset: Dataset, env: EnvConfig | None = None) -> tuple[str, dict[str, Any]]:
     """Id and arguments for `gymnasium.make`; an empty id where the dataset says none that is of use.
 
-    An environment of robosuite executes absolute poses where the actions are such.
+    An environment of robosuite executes absolute poses where the actions are such. `env` goes first.
     """
+    if env is not None:
+        env_id, kwargs = recorded_environment(dataset)
+        if env.id:
+            load_module(env.id)
+        return env.id or env_id, {**kwargs, **env.kwargs}
     found = environment_of(dataset.env_args, dataset.absolute)
     if dataset.env_args is not None and not found[0]:
         _say("env_args names no controller that could execute absolute actions")
     return found
 
 
-def check_recorded_environment(dataset: Dataset, spec: Spec) -> Spec:
+def check_recorded_environment(
+    dataset: Dataset,
+    spec: Spec,
+    mapping: ObservationMapping | None = None,
+) -> Spec:
     """Build the environment once and compare it with what was recorded in it; returns what rollouts will use.
 
     Actions outside of its box are said. Raises `UserError` where it observes or takes something else; where
     the user chose the actions, that is said and the environment is left out.
     """
     try:
-        acted = check_environment(spec, spec.env_id, spec.env_kwargs)
+        acted = check_environment(spec, spec.env_id, spec.env_kwargs, mapping)
     except UserError as error:
         if dataset.options.actions is None:
             raise

@@ -17,6 +17,7 @@ from s2robot.policies import Policy
 from s2robot.rollouts.agent import Agent
 from s2robot.rollouts.environment import check_rendering, problem
 from s2robot.rollouts.episodes import run_episodes
+from s2robot.rollouts.mapping import ObservationMapping
 from s2robot.rollouts.sizes import default_batch
 from s2robot.types import Spec
 
@@ -39,7 +40,11 @@ def selection_seeds(config: RolloutConfig, spec: Spec, training: Collection[int]
 
 
 def success_rate(
-    policy: Policy, encoders: CameraEncoders, device: torch.device, seeds: Collection[int]
+    policy: Policy,
+    encoders: CameraEncoders,
+    device: torch.device,
+    seeds: Collection[int],
+    mapping: ObservationMapping | None = None,
 ) -> Callable[[], Mapping[str, float]]:
     """A function that rolls out the policy as it is then, one episode a seed."""
 
@@ -51,6 +56,7 @@ def success_rate(
             list(seeds),
             spec.env_kwargs,
             batch=default_batch(device.type),
+            mapping=mapping,
         )
         return {"rollout/success_rate": sum(result.success for result in results) / len(results)}
 

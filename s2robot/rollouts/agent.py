@@ -55,8 +55,6 @@ class Agent:
     def _encode(self, camera: str, frames: UInt8[np.ndarray, "b to h w 3"]) -> Features:
         """Features "b to ..." of a camera's frames, with prefix tokens if the policy reads them."""
         b, to = frames.shape[:2]
-        if axes := self.policy.spec.cameras[camera].flips:  # as the dataset's, made in this environment, were
-            frames = np.ascontiguousarray(np.flip(frames, tuple(axis + 2 for axis in axes)))
         features = self.encoders.encode(camera, frames.reshape(b * to, *frames.shape[2:]))
         maps = features.map.to(self.device).unflatten(0, (b, to))
         if features.prefix is None or not self.policy.config.reads_prefix:

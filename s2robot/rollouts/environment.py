@@ -7,6 +7,7 @@ from typing import Any
 import gymnasium
 
 from s2robot.errors import UserError
+from s2robot.rollouts.mapping import ObservationMapping
 from s2robot.rollouts.resolving import environment_of, is_installed, make_env, own_envs, problem
 from s2robot.types import Spec
 
@@ -20,11 +21,17 @@ def check_rendering() -> None:
         raise UserError(opengl.MISSING)
 
 
-def check_environment(spec: Spec, env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Space:
+def check_environment(
+    spec: Spec,
+    env_id: str,
+    env_kwargs: Mapping[str, Any],
+    mapping: ObservationMapping | None = None,
+) -> gymnasium.Space:
     """Build the environment once and compare its spaces with `spec`; returns that of its actions.
 
     Raises `UserError` in one line.
     """
+    mapping = mapping or ObservationMapping()
     env = make_env(env_id, env_kwargs)
     observed, acted = env.observation_space, env.action_space
     env.close()
@@ -34,11 +41,15 @@ def check_environment(spec: Spec, env_id: str, env_kwargs: Mapping[str, Any]) ->
         raise UserError(
             f"{env_id} takes actions of shape {acted.shape}, the demonstrations' have {spec.action_dim}"
         )
-    for key, shape in spec.observed.items():
+    for wanted, shape in spec.observed.items():
+        key = mapping.key(wanted)
         if key not in observed.spaces:
-            raise UserError(f"{env_id} does not observe {key!r}; it observes {', '.join(observed.spaces)}")
+            raise UserError(
+                f"{env_id} does not observe {key!r}; it observes {', '.join(observed.spaces)}: "
+                "env.keys={name: key} says which is which"
+            )
         found = observed[key].shape
-        if key in spec.proprio and found is not None:
+        if wanted in spec.proprio and found is not None:
             found = (math.prod(found),)  # a policy reads it as a vector
         if found != shape:
             raise UserError(

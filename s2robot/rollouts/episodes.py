@@ -14,6 +14,7 @@ from typing import Any
 
 from s2robot import plugins
 from s2robot.errors import UserError
+from s2robot.rollouts.mapping import ObservationMapping
 from s2robot.rollouts.messages import Setup
 from s2robot.rollouts.results import EpisodeResult
 from s2robot.rollouts.scheduling import Job, RolloutError, Schedule
@@ -55,6 +56,7 @@ def iter_episodes(
     record: int = 0,
     video_dir: Path | None = None,
     step_timeout_s: float = 60.0,
+    mapping: ObservationMapping | None = None,
 ) -> Generator[EpisodeResult, None, None]:
     """Run one episode a seed and yield each as it finishes; ending or closing the generator ends the workers.
 
@@ -64,7 +66,8 @@ def iter_episodes(
     success as `s2robot.rollouts.success` reads it. `workers` is the number of processes (default:
     `default_workers(batch)`), `batch` the rows of every call of the policy. The first `record` seeds are
     filmed into `video_dir/seed_<seed>.mp4`, which changes nothing else. `step_timeout_s` is the time a worker
-    has to answer a reset or an action chunk.
+    has to answer a reset or an action chunk. `mapping` is for an environment with other observation keys than
+    the policy's, or with frames that are upside-down.
 
     Raises `UserError` when seeds repeat or policy and environment do not fit, `RolloutError` when seeds
     failed twice.
@@ -81,7 +84,12 @@ def iter_episodes(
     if video_dir is not None:
         video_dir.mkdir(parents=True, exist_ok=True)
     setup = Setup(
-        env_id, dict(env_kwargs or {}), tuple(policy.obs_keys), policy.obs_steps, tuple(plugins.loaded())
+        env_id,
+        dict(env_kwargs or {}),
+        tuple(policy.obs_keys),
+        policy.obs_steps,
+        tuple(plugins.loaded()),
+        mapping or ObservationMapping(),
     )
     videos = [video_dir / f"seed_{seed}.mp4" if video_dir else None for seed in seeds[:record]]
     videos += [None] * (len(seeds) - len(videos))

@@ -10,11 +10,13 @@ Observations do not go through the pipe: they are in shared memory.
 """
 
 import mmap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from s2robot.rollouts.mapping import ObservationMapping
 
 Layout = dict[str, tuple[tuple[int, ...], str]]  # observation key -> (shape "to ...", dtype)
 
@@ -26,6 +28,7 @@ class Setup:
     obs_keys: tuple[str, ...]
     obs_steps: int
     plugins: tuple[str, ...] = ()  # modules that the other process has loaded by name
+    mapping: ObservationMapping = field(default_factory=ObservationMapping)
 
 
 @dataclass(frozen=True)

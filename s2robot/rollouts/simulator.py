@@ -91,17 +91,19 @@ class Simulator:
                 f"{setup.env_id} observes {type(spaces).__name__} and acts in {actions};"
                 " rollouts need Dict observations and actions in a one-dimensional Box"
             )
-        for key in setup.obs_keys:
+        self.mapping = setup.mapping
+        observed = {key: self.mapping.key(key) for key in setup.obs_keys}
+        for key in observed.values():
             if key not in spaces.spaces:
                 raise unknown_name(f"observation of {setup.env_id}", key, spaces.spaces)
         self.env_id, self.actions = setup.env_id, actions
         self.action_shape = actions.shape
         self.obs_steps = setup.obs_steps
         self.layout: Layout = {}
-        for key in setup.obs_keys:
-            shape, dtype = spaces[key].shape, spaces[key].dtype
+        for key, there in observed.items():
+            shape, dtype = spaces[there].shape, spaces[there].dtype
             if shape is None or dtype is None:
-                raise UserError(f"observation {key!r} of {setup.env_id} is no array but {spaces[key]}")
+                raise UserError(f"observation {there!r} of {setup.env_id} is no array but {spaces[there]}")
             self.layout[key] = ((setup.obs_steps, *shape), dtype.str)
         size = sum(int(np.prod(s)) * np.dtype(d).itemsize + 64 for s, d in self.layout.values())
         os.ftruncate(memory_fd, max(1, size))
@@ -111,7 +113,7 @@ class Simulator:
         if self.lazy:
             self.core.images_in_step = False
         self.images = [k for k, space in spaces.items() if _is_image(space)]
-        self.read_images = [key for key in self.images if key in setup.obs_keys]
+        self.read_images = [key for key in self.images if key in observed.values()]
         self.fps = float(self.env.metadata.get("render_fps") or 10)
 
         self.history: deque[dict[str, np.ndarray]] = deque(maxlen=setup.obs_steps)
@@ -163,8 +165,10 @@ class Simulator:
         if self.lazy and wanted:
             cameras = tuple(key.removesuffix(IMAGE_SUFFIX) for key in wanted)
             obs = {**obs, **self.core.observe(cameras)}
+        if wanted:
+            obs = self.mapping.upright(obs)
         if read:
-            self.history.append({key: np.array(obs[key]) for key in self.layout})
+            self.history.append({key: np.array(obs[self.mapping.key(key)]) for key in self.layout})
         if self.video is not None:
             self.video.add([obs[key] for key in self.images])
 

@@ -13,7 +13,7 @@ from s2robot.datasets.options import DataConfig
 from s2robot.encoders import ENCODERS
 from s2robot.encoders.options import EncoderConfig
 from s2robot.errors import UserError
-from s2robot.evaluation.options import RolloutConfig
+from s2robot.evaluation.options import EnvConfig, RolloutConfig
 from s2robot.features.options import FeaturesConfig
 from s2robot.policies import POLICIES, PolicyConfig
 from s2robot.policies.heads import HEADS
@@ -42,6 +42,7 @@ class TrainConfig:
     policy: PolicyConfig = MISSING
     optim: OptimConfig = field(default_factory=OptimConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
+    env: EnvConfig = field(default_factory=EnvConfig)
 
     def check(self) -> None:
         """Raise `UserError` for options that cannot be."""
@@ -50,20 +51,13 @@ class TrainConfig:
         self.encoder.check()
         self.optim.check()
         self.rollout.check()
+        self.env.check()
         if not isinstance(self.policy, POLICIES[self.policy.name].options):
             raise UserError(
                 f"policy.name={self.policy.name} has other options; say policy={self.policy.name}"
             )
         if self.policy.head not in HEADS:  # its options are checked when the policy is built
             HEADS.missing(self.policy.head)
-
-
-@dataclass
-class EnvConfig:
-    """The environment to evaluate in."""
-
-    id: str | None = option(None, "registered environment; null: the checkpoint's")
-    kwargs: dict[str, Any] = option({}, "arguments of the environment, beside the checkpoint's")
 
 
 @dataclass
@@ -94,6 +88,7 @@ class EvalConfig:
 
     def check(self) -> None:
         """Raise `UserError` for options that cannot be."""
+        self.env.check()
         at_least(0, self, "seed", "video")
         given = [name for name in ("workers", "batch") if getattr(self, name) is not None]
         at_least(1, self, "episodes", *given)
