@@ -14,9 +14,9 @@ from s2robot.errors import UserError
 from s2robot.rollouts import run_episodes
 from s2robot.rollouts.environment import check_environment, environment_of, is_installed, problem
 from s2robot.rollouts.resolving import load_module, make_env, resolve
-from s2robot.types import Spec
+from s2robot.types import CameraSpec, Spec
 
-SPEC = Spec("", {}, 2, {"pos": 2}, {"agentview_image": (8, 12)}, {})
+SPEC = Spec("", {}, 2, {"pos": 2}, {"agentview": CameraSpec("agentview_image", (8, 12), (4, 2, 2))})
 TOY = """
 import gymnasium
 from tiny_env import TinyEnv
