@@ -17,7 +17,7 @@ from s2robot.datasets.lerobot.rows import READERS, DataFile, Rows, scan
 from s2robot.datasets.lerobot.stated import Stated
 from s2robot.datasets.lerobot.tables import Table, width
 from s2robot.datasets.lerobot.video import Video
-from s2robot.datasets.problem import Problem
+from s2robot.datasets.problem import Problem, refuse
 from s2robot.datasets.source import Recorded, SourceEpisode
 from s2robot.errors import UserError
 
@@ -26,15 +26,23 @@ RATE_TOLERANCE = 5e-4  # of frames a second; 29.97 for 30 is 1e-3
 
 
 class Catalogue:
-    """Episodes, where they lie, and their arrays. Raises `UserError` for what cannot be read at all."""
+    """Episodes, where they lie, and their arrays; `errors` of those that are left out.
+
+    Raises `UserError` for what cannot be read at all.
+    """
 
     def __init__(self, folder: Folder, info: Info, extras: Extras) -> None:
         self._folder, self._info, self._extras = folder, info, extras
         self.warnings: list[Problem] = []
         layout = v3 if info.version == "3.0" else v2
-        self.stated: Sequence[Stated] = layout.read_episodes(folder, info)
+        listed = layout.read_episodes(folder, info)
         self.tasks = layout.read_tasks(folder)
-        files = scan(self.stated, info.fps)
+        files = scan(listed, info.fps)
+        faults = {one.name: (one, fault) for one in listed if (fault := files[one.data].fault(one))}
+        self.errors = [Problem(fault, str(one.data), name) for name, (one, fault) in faults.items()]
+        self.stated: Sequence[Stated] = [one for one in listed if one.name not in faults]
+        if not self.stated:
+            refuse(self.errors)
         self.rows: list[Rows] = [files[one.data].episodes[one.index] for one in self.stated]
         self._broken = _broken_videos(self.stated)
         self._probed = {key: self._probe(key, feature, files) for key, feature in info.features.items()}

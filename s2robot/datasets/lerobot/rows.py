@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,39 +31,51 @@ class Rows:
 
 @dataclass(frozen=True)
 class DataFile:
-    """What one data file holds."""
+    """What one data file holds; `faults` say why an episode in it, or None: the whole file, is of no use."""
 
     schema: pa.Schema
     episodes: Mapping[int, Rows]
+    faults: Mapping[int | None, str] = field(default_factory=dict)
+
+    def fault(self, episode: Stated) -> str:
+        """Why an episode cannot be used, "" if nothing is known against it."""
+        found = self.faults.get(None) or self.faults.get(episode.index, "")
+        if not found and episode.index not in self.episodes:
+            return "it has no rows in this file; the metadata say it has"
+        return found
 
 
 def scan(episodes: Sequence[Stated], fps: float) -> dict[Path, DataFile]:
     """Read the numbering columns of every data file.
 
-    Raises `UserError` for a file that cannot be read, for an episode without rows, and for rows that are
-    not the frames 0, 1, 2, ... of their episode one after the other.
+    Faults are a file that cannot be read, and rows that are not the frames 0, 1, 2, ... of their episode one
+    after the other.
     """
     files = list(dict.fromkeys(episode.data for episode in episodes))
     with ThreadPoolExecutor(READERS, thread_name_prefix="scan") as threads:
-        found = dict(zip(files, threads.map(lambda path: _scan_file(path, fps), files), strict=True))
-    for episode in episodes:
-        if episode.index not in found[episode.data].episodes:
-            raise UserError(f"{episode.data}: {episode.name} has no rows in it; the metadata say it has")
-    return found
+        return dict(zip(files, threads.map(lambda path: _scan_file(path, fps), files), strict=True))
 
 
 def _scan_file(path: Path, fps: float) -> DataFile:
-    table = Table(path)
-    missing = [key for key in ("episode_index", "frame_index") if key not in table.columns]
-    if missing:
-        raise UserError(f"{path} has no column {missing[0]!r}; found: {', '.join(table.columns)}")
-    found = table.read([key for key in NUMBERING if key in table.columns])
-    columns = {key: to_numpy(column, f"{path}: {key}").reshape(-1) for key, column in found.items()}
-    table.close()
-    return DataFile(table.schema, dict(_episodes(path, columns, fps)))
+    try:
+        table = Table(path)
+        missing = [key for key in ("episode_index", "frame_index") if key not in table.columns]
+        if missing:
+            raise UserError(f"{path} has no column {missing[0]!r}; found: {', '.join(table.columns)}")
+        found = table.read([key for key in NUMBERING if key in table.columns])
+        columns = {key: to_numpy(column, f"{path}: {key}").reshape(-1) for key, column in found.items()}
+        table.close()
+    except UserError as error:
+        return DataFile(pa.schema([]), {}, {None: str(error)})
+    rows = dict(_episodes(columns, fps))
+    good = {episode: one for episode, one in rows.items() if isinstance(one, Rows)}
+    return DataFile(
+        table.schema, good, {episode: one for episode, one in rows.items() if isinstance(one, str)}
+    )
 
 
-def _episodes(path: Path, columns: Mapping[str, np.ndarray], fps: float) -> Iterator[tuple[int, Rows]]:
+def _episodes(columns: Mapping[str, np.ndarray], fps: float) -> Iterator[tuple[int, Rows | str]]:
+    """The rows of each episode, or what is wrong with them."""
     index, tasks = columns["episode_index"], columns.get("task_index", np.empty(0, int))
     bounds = [0, *(np.flatnonzero(np.diff(index)) + 1), len(index)] if len(index) else []
     seen: set[int] = set()
@@ -71,13 +83,13 @@ def _episodes(path: Path, columns: Mapping[str, np.ndarray], fps: float) -> Iter
         episode, own = int(index[first]), slice(first, stop)
         frames = columns["frame_index"][own]
         if episode in seen:
-            raise UserError(f"{path}: the rows of episode {episode} do not follow one another")
+            yield episode, "its rows do not follow one another"
+            continue
+        seen.add(episode)
         if (wrong := frames != np.arange(stop - first)).any():
             row = int(np.flatnonzero(wrong)[0])
-            raise UserError(
-                f"{path}: frame_index of episode {episode} is {frames[row]} in its row {row}; expected {row}"
-            )
-        seen.add(episode)
+            yield episode, f"frame_index is {frames[row]} in its row {row}; expected {row}"
+            continue
         times_s = columns["timestamp"][own].astype(np.float64) if "timestamp" in columns else frames / fps
         yield (
             episode,

@@ -39,7 +39,6 @@ class LeRobot:
 
     format = "lerobot"
     upright = True
-    errors: Sequence[Problem] = ()
 
     def __init__(self, path: Path, options: DataConfig) -> None:
         """Reads metadata and the columns that number rows. Raises `UserError` for what is no such dataset."""
@@ -54,6 +53,7 @@ class LeRobot:
         self.episodes = self.catalogue.episodes
         self.masks: Mapping[str, Sequence[str]] = self.catalogue.masks()
         self.warnings: list[Problem] = self.catalogue.warnings
+        self.errors: Sequence[Problem] = self.catalogue.errors
         self.worst_deviation_s: dict[str, float] = {}
         env = self.extras.meta.get("env_args")
         self.env_args: Mapping[str, Any] | None = env if isinstance(env, dict) else None

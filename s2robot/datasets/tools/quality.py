@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from s2robot.datasets.dataset import Dataset
+from s2robot.datasets.dataset import Dataset, Episode
+from s2robot.datasets.lerobot.catalogue import DEPTH
 from s2robot.datasets.problem import Problem
+from s2robot.errors import UserError
 
 CONTINUOUS = 10  # different values of a dimension that is no switch (a gripper's commands are few)
 CLIPPED = 0.1  # share of all rows that are exactly at one end of a dimension's range
@@ -16,23 +18,40 @@ TIMES = ("timestamp", "timestamps", "time")  # last parts of the keys of time st
 UNEVEN = 1.5  # times the usual step
 
 
-def not_finite(dataset: Dataset, faulty: Set[tuple[str, str]]) -> Iterator[Problem]:
-    """Errors: numbers that are not finite in used arrays of these episodes (file, name), which have other
-    faults as well."""
-    used = [*dataset.action_keys.values(), *dataset.proprio_keys.values()]
+def unreadable(dataset: Dataset) -> Iterator[Problem]:
+    """Errors: arrays that training would leave alone, as nothing can be read of them."""
+    used = {*dataset.action_keys.values(), *dataset.proprio_keys.values()}
+    used |= {camera.key for camera in dataset.cameras.values()}
     for one in dataset.records:
-        if (str(one.recorded.file), one.recorded.name) not in faulty:
+        for key, found in one.recorded.arrays.items():
+            no_link = not found.dtype  # dead, or to where nothing may be read
+            no_frames = found.dtype in ("video", "image") and found.note not in ("", DEPTH)
+            if found.kind == "other" and key not in used and (no_link or no_frames):
+                yield dataset.problem(one, key, found.note)
+
+
+def bad_numbers(dataset: Dataset, among: Set[tuple[str, str]] | None = None) -> Iterator[Problem]:
+    """Errors: used arrays of numbers that cannot be read or are not finite, one by one.
+
+    Only those of the episodes `among` (file, name), unless it is None.
+    """
+    used = dict.fromkeys([*dataset.action_keys.values(), *dataset.proprio_keys.values()])
+    for one in dataset.records:
+        if among is not None and (str(one.recorded.file), one.recorded.name) not in among:
             continue
-        for key in dict.fromkeys(used):
+        for key in used:
             found = one.recorded.arrays.get(key)
-            if found is None or found.kind != "numbers":
-                continue
-            bad = ~np.isfinite(
-                np.asarray(one.source.read(one.number, key), np.float64).reshape(found.rows, -1)
-            )
-            if bad.any():
-                row, column = np.argwhere(bad)[0]
-                yield dataset.problem(one, key, f"row {row}, column {column} is no finite number")
+            if found is not None and found.kind == "numbers" and (told := _fault(one, key, found.rows)):
+                yield dataset.problem(one, key, told)
+
+
+def _fault(one: Episode, key: str, rows: int) -> str:
+    try:
+        values = np.asarray(one.source.read(one.number, key), np.float64).reshape(rows, -1)
+    except UserError as error:
+        return str(error)
+    bad = np.argwhere(~np.isfinite(values))
+    return f"row {bad[0][0]}, column {bad[0][1]} is no finite number" if len(bad) else ""
 
 
 def actions(dataset: Dataset) -> Iterator[Problem]:

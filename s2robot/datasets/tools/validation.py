@@ -9,6 +9,7 @@ from s2robot.datasets.problem import Problem
 from s2robot.datasets.tools import quality
 from s2robot.datasets.tools.frames import check_frames
 from s2robot.datasets.tools.leniently import open_leniently, structural_errors, without
+from s2robot.errors import UserError
 
 
 @dataclass
@@ -36,7 +37,8 @@ def validate(config: DataConfig, pixels: bool = False, shown: bool = True) -> Fi
     findings.warnings += checks.structure(dataset)[1]
     healthy = without(dataset, findings.errors)
     faulty = {(problem.file, problem.episode) for problem in findings.errors}
-    findings.errors += quality.not_finite(dataset, faulty)
+    findings.errors += quality.bad_numbers(dataset, faulty)
+    findings.errors += quality.unreadable(dataset)
     if healthy is not None:
         healthy = _numbers(healthy, findings)
     if healthy is not None:
@@ -52,7 +54,12 @@ def validate(config: DataConfig, pixels: bool = False, shown: bool = True) -> Fi
 def _numbers(dataset: Dataset, findings: Findings) -> Dataset | None:
     """The checks of training that read numbers; the dataset without the episodes whose numbers are wrong."""
     for check in checks.CHECKS[1:]:
-        errors, warnings = check(dataset)
+        try:
+            errors, warnings = check(dataset)
+        except UserError:  # the first that cannot be read; which are there is found one by one
+            errors, warnings = list(quality.bad_numbers(dataset)), []
+            if not errors:
+                raise
         rest = without(dataset, errors) if errors else dataset
         if errors and rest is not None:  # what these episodes hid
             more, warnings = check(rest)

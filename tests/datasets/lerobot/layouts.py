@@ -16,6 +16,7 @@ from PIL import Image
 
 from s2robot.datasets.lerobot.source import LeRobot
 from s2robot.datasets.options import DataConfig
+from s2robot.datasets.problem import refuse
 
 os.environ.setdefault("SVT_LOG", "1")  # errors only; the encoder of AV1 writes to stderr else
 FPS = 10
@@ -212,8 +213,10 @@ def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def opened(root: Path, **options: Any) -> LeRobot:
-    """The folder as a source."""
-    return LeRobot(root, DataConfig(**options))
+    """The folder as a source; its errors are raised, as `open_dataset` does."""
+    source = LeRobot(root, DataConfig(**options))
+    refuse(source.errors)
+    return source
 
 
 def change_info(root: Path, **changes: Any) -> None:

@@ -79,7 +79,7 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "no rows": (
         "v3.0",
         lambda r: retable(r / V3_TABLE, column("data/file_index", 1, 0)),
-        "episode_000001 has no rows",
+        "episode_000001: it has no rows",
     ),
     "from": (
         "v3.0",
@@ -89,12 +89,12 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "frame order": (
         "v3.0",
         lambda r: retable(r / V3_DATA, column("frame_index", 3, 9)),
-        "frame_index of episode 1 is 9 in its row 3",
+        "episode_000001: frame_index is 9 in its row 3",
     ),
     "mixed episodes": (
         "v3.0",
         lambda r: retable(r / V3_DATA, column("episode_index", 5, 2)),
-        "rows of episode 1 do not follow|frame_index of episode 2",
+        "episode_000001: its rows do not follow|episode_000002: frame_index",
     ),
 }
 

@@ -2,10 +2,13 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from command_line import status_here
 from layouts import Recording
@@ -174,6 +177,37 @@ def test_lerobot_sets_are_validated_too(tmp_path: Path, capsys, monkeypatch) -> 
     errors, _ = validate(capsys, monkeypatch, path, "--pixels", status=1)
     assert {one["key"] for one in errors} == {"observation.images.front"}
     assert [one["episode"] for one in errors] == ["episode_000001", "episode_000002"]
+
+
+def test_all_faults_of_a_lerobot_set_are_listed(tmp_path: Path, capsys, monkeypatch) -> None:
+    path = Recording(version="v2.1", lengths=(7, 12, 9, 5, 6, 8)).write(tmp_path / "set")
+    data = [path / f"data/chunk-000/episode_{i:06d}.parquet" for i in range(6)]
+    data[1].write_bytes(data[1].read_bytes()[:300])
+    data[2].unlink()
+    _change(data[3], "frame_index", lambda rows: [*rows[:2], 7, *rows[3:]])
+    _change(data[4], "action", lambda rows: [row[:2] for row in rows])
+    _change(data[5], "observation.state", lambda rows: [*rows[:3], [0, 1, 2, float("nan")], *rows[4:]])
+    errors, _ = validate(capsys, monkeypatch, path, status=1)
+    assert "not finalised" in said(errors, "episode_000001", "")
+    assert "is missing" in said(errors, "episode_000002", "")
+    assert "frame_index is 7 in its row 2" in said(errors, "episode_000003", "")
+    assert "rows have shape (2,)" in said(errors, "episode_000004", "action")
+    assert "row 3, column 3" in said(errors, "episode_000005", "observation.state")
+    assert "episode_000000" not in {one["episode"] for one in errors}
+
+
+def _change(file: Path, key: str, change: Callable[[list], list]) -> None:
+    table = pq.read_table(file)
+    values = pa.array(change(table[key].to_pylist()))
+    pq.write_table(table.set_column(table.schema.get_field_index(key), key, values), file)
+
+
+def test_a_camera_that_cannot_be_read_is_an_error(tmp_path: Path, capsys, monkeypatch) -> None:
+    path = Recording().write(tmp_path / "set")
+    for video in path.glob("videos/observation.images.front/*/*.mp4"):
+        video.write_bytes(video.read_bytes()[:2000])
+    errors, _ = validate(capsys, monkeypatch, path, status=1)
+    assert "cannot be opened" in said(errors, "episode_000002", "observation.images.front")
 
 
 def test_what_training_would_refuse_as_a_whole_is_a_warning(tmp_path: Path, capsys, monkeypatch) -> None:
