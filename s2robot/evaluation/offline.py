@@ -21,6 +21,7 @@ from s2robot.datasets.dataset import Dataset
 from s2robot.datasets.windows import FeatureGather, Windows
 from s2robot.evaluation.validation_file import Dimension, Replayed, Validation
 from s2robot.policies import Policy
+from s2robot.policies.normalizer import noise_of
 
 BATCH = 64  # decisions at once
 CHEAP = 512  # decisions; a validation of more is left for the end of the training
@@ -67,7 +68,7 @@ class OfflineValidation:
         demonstrated = every[self.dataset.frames_of(self.episodes)]
         low, high = every.min(0), every.max(0)
         absolute = np.abs(predicted - demonstrated)
-        moving = high > low
+        moving = high - low > 2 * noise_of(torch.from_numpy(every).double()).numpy()
         relative = (absolute[:, moving] / (high - low)[moving]).mean(1) if moving.any() else absolute.mean(1)
         dimensions = [
             Dimension(
@@ -78,6 +79,7 @@ class OfflineValidation:
                 mean_absolute=float(absolute[:, i].mean()),
                 percentile_90=float(np.percentile(absolute[:, i], 90)),
                 by_step=by_step[:, i].tolist(),
+                constant=not bool(moving[i]),
                 gripper_accuracy=_accuracy(number, predicted[:, i], demonstrated[:, i], low[i], high[i]),
             )
             for i, number in enumerate(action_numbers(self.dataset))

@@ -24,6 +24,7 @@ class Dimension:
     mean_absolute: float
     percentile_90: float  # of the absolute error
     by_step: Sequence[float]  # mean absolute error at each step of the chunk, executed or not
+    constant: bool = False  # in the whole dataset, up to noise: no part of relative errors
     gripper_accuracy: float | None = (
         None  # share of steps on the demonstrated side of the middle of its range
     )

@@ -24,7 +24,7 @@ def section(found: Validation) -> Section:
     by_step = {
         title: [(step, 100 * error / (one.high - one.low)) for step, error in enumerate(one.by_step)]
         for title, one in zip(_titles(found), found.dimensions, strict=True)
-        if one.high > one.low
+        if not one.constant
     }
     kept = sorted((one for one in found.episodes if one.predicted), key=lambda one: -one.relative_error)
     shown = kept[:DRAWN] + kept[DRAWN:][len(kept[DRAWN:]) // 2 :][:1]
@@ -38,7 +38,7 @@ def section(found: Validation) -> Section:
 
 def share_of_range(one: Dimension, error: float) -> str:
     """An error in percent of a dimension's range, as text."""
-    return f"{100 * error / (one.high - one.low):.1f}%" if one.high > one.low else "constant"
+    return "constant" if one.constant else f"{100 * error / (one.high - one.low):.1f}%"
 
 
 def _titles(found: Validation) -> list[str]:

@@ -37,7 +37,7 @@ class Normalizer(nn.Module):
         else:
             offset, spread = values.mean(0), values.std(0, correction=0)
         self.offset.copy_(offset)
-        self.scale.copy_(torch.where(spread < _noise(values), torch.ones_like(spread), spread))
+        self.scale.copy_(torch.where(spread < noise_of(values), torch.ones_like(spread), spread))
         return self
 
     def forward(self, values: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
@@ -47,7 +47,7 @@ class Normalizer(nn.Module):
         return values * self.scale + self.offset
 
 
-def _noise(values: Float[Tensor, "n d"]) -> Float[Tensor, "d"]:
+def noise_of(values: Float[Tensor, "n d"]) -> Float[Tensor, "d"]:
     """The spread below which a dimension is constant.
 
     Rounding is relative to a dimension's own magnitude. A simulator's noise around zero (of a quaternion that

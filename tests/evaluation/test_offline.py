@@ -52,13 +52,13 @@ class Shifted:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Dimension 0 runs from 0 to 0.5, dimension 1 is constant, dimension 6 is a gripper's -1 or 1."""
+    """Dimension 0 runs from 0 to 0.5, dimension 1 is constant but for rounding, dimension 6 is a gripper's -1 or 1."""
     path = tmp_path_factory.mktemp("demos") / "d.hdf5"
     demos = []
     for seed, length in enumerate(LENGTHS):
         one = demo(length, seed)
         one["actions"][:, 0] = np.linspace(0, 0.5, length)
-        one["actions"][:, 1] = 0.25
+        one["actions"][:, 1] = np.where(np.arange(length) % 2, 0.25, 0.25 + 3e-8)  # one float32 apart
         one["actions"][:, 6] = np.where(np.arange(length) % 2, 1, -1)
         demos.append(one)
     return open_dataset(write(path, demos, OWN), cameras=[])
@@ -78,7 +78,7 @@ def test_errors_are_those_of_the_executed_steps(dataset: Dataset) -> None:
     assert first.mean_absolute == pytest.approx(np.mean(steps), rel=1e-5)
     assert first.percentile_90 == pytest.approx(np.percentile(steps, 90), rel=1e-5)
     assert (first.low, first.high) == (0.0, 0.5)
-    assert second.mean_absolute == 0.0
+    assert (second.mean_absolute, second.constant, first.constant) == (0.0, True, False)
     assert first.gripper_accuracy is None
     wrong = sum(t % 3 == 2 for length in (7, 11) for t in range(length))
     assert last.gripper_accuracy == found.gripper_accuracy == pytest.approx(1 - wrong / 18)
@@ -154,5 +154,6 @@ def test_the_file_is_plain_json(dataset: Dataset, tmp_path: Path) -> None:
         "step", "demonstrations", "action_steps", "relative_error", "dimensions", "episodes", "worst"
     }  # fmt: skip
     assert set(plain["dimensions"][0]) == {
-        "name", "unit", "low", "high", "mean_absolute", "percentile_90", "by_step", "gripper_accuracy"
+        "name", "unit", "low", "high", "mean_absolute", "percentile_90", "by_step", "constant",
+        "gripper_accuracy",
     }  # fmt: skip
