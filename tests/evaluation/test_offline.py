@@ -52,7 +52,7 @@ class Shifted:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """Dimension 0 runs from 0 to 0.5, dimension 1 is constant but for rounding, dimension 6 is a gripper's -1 or 1."""
+    """Dimension 0 runs from 0 to 0.5, 1 is constant but for rounding, 6 is a gripper's -1 or 1."""
     path = tmp_path_factory.mktemp("demos") / "d.hdf5"
     demos = []
     for seed, length in enumerate(LENGTHS):
