@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import gymnasium
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 MAX_EPISODE_STEPS = 100
 
 
+@runtime_checkable
 class Expert(Protocol):
     """A scripted solution: the action for the current privileged state of `env`, float32 (7,)."""
 

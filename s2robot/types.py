@@ -14,7 +14,7 @@ Images outside an encoder are uint8 "h w 3", top row first.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -104,6 +104,7 @@ class Spec:
         return Spec(**values)
 
 
+@runtime_checkable
 class SpecSource(Protocol):
     """The part of a dataset that a spec is read off."""
 
@@ -118,6 +119,7 @@ class SpecSource(Protocol):
     def actions(self) -> Float[np.ndarray, "n da"]: ...
 
 
+@runtime_checkable
 class SpecEncoders(Protocol):
     """The part of the cameras' encoders that a spec is read off."""
 
@@ -212,6 +214,7 @@ def _pinned(values: Tensor) -> Tensor:
     return torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values)
 
 
+@runtime_checkable
 class Actor(Protocol):
     """Whatever rollouts can act with: a trained policy with its encoders, or anything a test makes up.
 

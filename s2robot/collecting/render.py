@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import gymnasium
 import h5py
@@ -30,6 +30,7 @@ from s2robot.types import IMAGE_SUFFIX, image_key
 OBSERVATIONS = ("obs", "next_obs")
 
 
+@runtime_checkable
 class Scene(Protocol):
     """A scene that renders the states of a demonstration."""
 

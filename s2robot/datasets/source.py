@@ -8,7 +8,7 @@ has a `Source` and a line in `FORMATS`.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -55,6 +55,7 @@ class SourceEpisode:
     info: Mapping[str, Any] = field(default_factory=dict)  # what else a conversion carries along
 
 
+@runtime_checkable
 class Source(Protocol):
     """An opened dataset of one format."""
 
@@ -86,6 +87,7 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
 class Format(Protocol):
     """How datasets of a format are found and opened: a member of `FORMATS`, usually a source's class."""
 

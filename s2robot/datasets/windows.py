@@ -11,7 +11,7 @@ GPU), so a batch is a handful of gathers: no worker processes, no pixels, no dec
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from torch import Tensor
 from s2robot.types import Batch, Features, Observation
 
 
+@runtime_checkable
 class Demonstrations(Protocol):
     """The part of a dataset that windows read; frames are numbered through all episodes."""
 
@@ -34,6 +35,7 @@ class Demonstrations(Protocol):
         """What was executed, where it was recorded beside the actions to imitate."""
 
 
+@runtime_checkable
 class FeatureGather(Protocol):
     """The part of a feature table that windows read."""
 
@@ -45,6 +47,7 @@ class FeatureGather(Protocol):
     def read_ahead(self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None) -> None: ...
 
 
+@runtime_checkable
 class WindowOptions(Protocol):
     """The part of a policy's options that shapes its windows."""
 

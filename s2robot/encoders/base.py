@@ -1,7 +1,5 @@
 """The contract of a frozen image encoder: uint8 frames in, features out, a spec that says all."""
 
-from typing import Self
-
 import numpy as np
 import torch
 from jaxtyping import UInt8
@@ -25,7 +23,7 @@ class Encoder(nn.Module):
         super().__init__()
         super().train(False)
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> "Encoder":
         """Changes nothing: the encoder stays in eval mode."""
         return self
 

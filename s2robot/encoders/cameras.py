@@ -5,7 +5,7 @@ Stores and rollouts both read frames through this object, so what a policy was t
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -93,7 +93,7 @@ class CameraEncoders:
         return {"name": self.options.name, **recorded, "base": self.base.spec.to_dict()}
 
     @classmethod
-    def from_config(cls, config: EncoderConfig, device: str | torch.device | None = None) -> Self:
+    def from_config(cls, config: EncoderConfig, device: str | torch.device | None = None) -> "CameraEncoders":
         """The encoders of a configuration."""
         return cls(**vars(config), device=device)
 
@@ -105,7 +105,7 @@ class CameraEncoders:
         backend: str = EncoderConfig.backend,
         weights: str | Path | None = None,
         **speed: Any,
-    ) -> Self:
+    ) -> "CameraEncoders":
         """The encoders of `spec_dict`; `speed`: other options that decide no numbers.
 
         Raises UserError for a damaged description, and if weights or preprocessing here are not those

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import UInt8
@@ -28,6 +28,7 @@ class Pretrained:
     build: Callable[[], nn.Module]
 
 
+@runtime_checkable
 class Architecture(Protocol):
     """An entry of `ENCODERS`."""
 
@@ -87,7 +88,7 @@ class NetworkEncoder(Encoder):
             self.backend.max_tiles = self.options.max_tiles
 
     @classmethod
-    def of(cls, options: EncoderConfig, device: str | torch.device | None = None) -> Self:
+    def of(cls, options: EncoderConfig, device: str | torch.device | None = None) -> "NetworkEncoder":
         """The registered encoder `options.name` with its weights."""
         return cls(ENCODERS[options.name](options), options, device)
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, replace
-from typing import Any, Self
+from typing import Any
 
 from s2robot.config import at_least, check_types, option
 from s2robot.errors import UserError, unknown_name
@@ -82,7 +82,7 @@ class EncoderConfig:
     )
 
     @classmethod
-    def of(cls, **values: Any) -> Self:
+    def of(cls, **values: Any) -> "EncoderConfig":
         """The options with these values by name; `UserError` for unknown names and values that cannot be."""
         known = [f.name for f in fields(cls)]
         for name in values:
@@ -111,12 +111,12 @@ class EncoderConfig:
                     "(1 or more of each)"
                 )
 
-    def resolved(self, tile: int, stride: int) -> Self:
+    def resolved(self, tile: int, stride: int) -> "EncoderConfig":
         """These options with sizes as numbers, for an encoder of this tile and stride (pixels)."""
         side = max(tile // stride, 1) * stride
         return replace(self, sizes=list(self.sizes or (side, 2 * side)))
 
-    def of_camera(self, camera: str) -> Self:
+    def of_camera(self, camera: str) -> "EncoderConfig":
         """The options of one camera: its own sizes and output grid where it has them."""
         return replace(
             self,

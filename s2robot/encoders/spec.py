@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Self
+from typing import Any
 
 from s2robot.encoders.options import SCALES, EncoderConfig, decides_numbers
 from s2robot.encoders.tiles import Tiling, make_tiling
@@ -51,7 +51,7 @@ class EncoderSpec:
         return json.loads(json.dumps({**plain, **self.options}))
 
     @classmethod
-    def from_dict(cls, plain: Mapping[str, Any]) -> Self:
+    def from_dict(cls, plain: Mapping[str, Any]) -> "EncoderSpec":
         """Inverse of `to_dict`."""
         own = {f.name for f in fields(cls)} - {"options"}
         options = {name: value for name, value in plain.items() if name not in own and decides_numbers(name)}
@@ -72,7 +72,7 @@ class S2Spec(EncoderSpec):
     revision: int = 1  # raised when the same settings come to give other numbers, so that stores part
 
     @classmethod
-    def of(cls, base: EncoderSpec, options: EncoderConfig) -> Self:
+    def of(cls, base: EncoderSpec, options: EncoderConfig) -> "S2Spec":
         """S2 with these options, whose sizes are numbers, around an encoder."""
         added = options.recorded(SCALES)
         scales = len(added["sizes"]) if options.merge == "concat" else 1

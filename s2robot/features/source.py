@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import UInt8
 
 
+@runtime_checkable
 class FrameSource(Protocol):
     """A dataset as the feature store reads it, whatever its format.
 

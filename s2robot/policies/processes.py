@@ -6,7 +6,7 @@ noise levels of the denoising steps and takes them one after another. Processes 
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -18,6 +18,7 @@ Generators = Sequence[torch.Generator] | None
 TIME_SCALE = 1000.0  # flow's noise levels, 0 to 1, as the denoisers' embeddings want them
 
 
+@runtime_checkable
 class Process(Protocol):
     """The contract; chunks are normalised."""
 

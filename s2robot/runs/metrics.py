@@ -6,12 +6,13 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from s2robot.errors import UserError
 from s2robot.files import write_text
 
 
+@runtime_checkable
 class Log(Protocol):
     def write(self, step: int, values: Mapping[str, float]) -> None: ...
     def close(self) -> None: ...

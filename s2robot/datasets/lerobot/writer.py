@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +57,7 @@ class LeRobotWriter:
         videos = [key for key, feature in features.items() if feature.dtype == "video"]
         self._videos = {key: self._video(key, int(file_mib[1] * MIB)) for key in videos}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "LeRobotWriter":
         return self
 
     def __exit__(self, *error: object) -> None:

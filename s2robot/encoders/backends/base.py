@@ -18,6 +18,7 @@ from s2robot.types import Features
 Build = Callable[[], nn.Module]
 
 
+@runtime_checkable
 class Backend(Protocol):
     @property
     def name(self) -> str: ...
