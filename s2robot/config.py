@@ -18,7 +18,7 @@ from omegaconf import MISSING
 
 from s2robot.errors import UserError
 
-__all__ = ["MISSING", "at_least", "check_types", "option", "plain", "same_option"]
+__all__ = ["MISSING", "as_declared", "at_least", "option", "plain", "same_option"]
 
 
 def option(default: Any, meaning: str, **metadata: Any) -> Any:
@@ -46,33 +46,52 @@ def at_least(least: float, options: object, *names: str, group: str = "") -> Non
             raise UserError(f"{group}{name}={getattr(options, name)} must be at least {least}")
 
 
-def check_types(options: Any, group: str = "") -> None:
-    """Raise `UserError` for the first option whose value is not of its declared type; `group` is its prefix.
+def as_declared(options: type, values: Mapping[str, Any], group: str = "") -> dict[str, Any]:
+    """Values of an options dataclass in their declared types: lists of tuples, text of paths, `int` of NumPy's.
 
-    Hydra sees to that on the command line; this is for values from Python and from files.
+    Hydra sees to that on the command line; this is for values from Python and from files. Raises `UserError`
+    for the first that is of another type; `group` is its prefix.
     """
-    for name, kind in get_type_hints(type(options)).items():
-        value = getattr(options, name)
-        if not _fits(value, kind):
-            told = kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
-            raise UserError(f"{group}{name}={value!r} is of another type than {told}")
+    declared = {}
+    for name, kind in get_type_hints(options).items():
+        if name in values:
+            try:
+                declared[name] = _converted(values[name], kind)
+            except TypeError as error:
+                told = kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)
+                value = values[name]
+                raise UserError(f"{group}{name}={value!r} is of another type than {told}") from error
+    return declared
 
 
-def _fits(value: Any, kind: Any) -> bool:
+def _converted(value: Any, kind: Any) -> Any:
+    """The value as one of this type; TypeError if it is none."""
     origin, inner = get_origin(kind), get_args(kind)
     if kind is Any:
-        return True
+        return value
     if origin in (Union, UnionType):
-        return any(_fits(value, one) for one in inner)
-    if origin is list:
-        return isinstance(value, list | tuple) and all(_fits(one, inner[0]) for one in value)
-    if origin is dict:
-        return isinstance(value, Mapping) and all(
-            _fits(key, inner[0]) and _fits(one, inner[1]) for key, one in value.items()
-        )
-    if kind in (int, float):
-        return isinstance(value, Integral if kind is int else Real) and not isinstance(value, bool)
-    return isinstance(value, str | Path if kind is str else kind)
+        return _first_converted(value, inner)
+    if origin is list and isinstance(value, list | tuple):
+        return [_converted(one, inner[0]) for one in value]
+    if origin is dict and isinstance(value, Mapping):
+        return {_converted(key, inner[0]): _converted(one, inner[1]) for key, one in value.items()}
+    if kind is str and isinstance(value, str | Path):
+        return str(value)
+    if kind in (int, float) and isinstance(value, Integral if kind is int else Real):
+        if not isinstance(value, bool):
+            return value if isinstance(value, int | float) else kind(value)
+    elif origin is None and isinstance(value, kind):
+        return value
+    raise TypeError(f"{value!r} is no {kind}")
+
+
+def _first_converted(value: Any, kinds: Sequence[Any]) -> Any:
+    for kind in kinds[:-1]:
+        try:
+            return _converted(value, kind)
+        except TypeError:
+            continue
+    return _converted(value, kinds[-1])
 
 
 def plain(options: Any, without: Sequence[str] = ()) -> dict[str, Any]:

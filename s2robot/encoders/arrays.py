@@ -24,7 +24,7 @@ def resize(
     return resized.to(pixels.dtype)
 
 
-def split(pixels: Float[Tensor, "b c h w"], n: int) -> Float[Tensor, "n*n*b c h/n w/n"]:
+def split(pixels: Float[Tensor, "b c h w"], n: int) -> Float[Tensor, "{n}*{n}*b c h//{n} w//{n}"]:
     """Cut images into n x n tiles, row by row; the images of one tile position lie next to each other."""
     h, w = pixels.shape[-2:]
     if h % n or w % n:
@@ -33,7 +33,7 @@ def split(pixels: Float[Tensor, "b c h w"], n: int) -> Float[Tensor, "n*n*b c h/
     return tiles.permute(2, 4, 0, 1, 3, 5).flatten(0, 2)
 
 
-def merge(maps: Float[Tensor, "n*n*b c g k"], n: int) -> Float[Tensor, "b c n*g n*k"]:
+def merge(maps: Float[Tensor, "tiles c g k"], n: int) -> Float[Tensor, "tiles//{n}**2 c {n}*g {n}*k"]:
     """Put the maps of n x n tiles together again: the inverse of `split`."""
     tiles = maps.unflatten(0, (n, n, -1))  # n n b c g k
     return tiles.permute(2, 3, 0, 4, 1, 5).flatten(4, 5).flatten(2, 3)

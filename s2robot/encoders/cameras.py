@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
 from torch import Tensor
 
 from s2robot.encoders.network import NetworkEncoder
@@ -70,8 +69,8 @@ class CameraEncoders:
         self._made.append(encoder)
         return encoder
 
-    def encode(self, camera: str, images: UInt8[np.ndarray | Tensor, "b h w 3"]) -> Features:
-        """Features (float32) of a camera's frames; raises UserError as `Encoder.encode` does."""
+    def encode(self, camera: str, images: np.ndarray | Tensor) -> Features:
+        """Features (float32) of a camera's frames uint8 "b h w 3"; raises UserError as `Encoder.encode` does."""
         return self.encoder(camera).encode(images)
 
     def feature_shape(self, camera: str, image_size: tuple[int, int]) -> tuple[int, int, int]:
@@ -100,7 +99,7 @@ class CameraEncoders:
     @classmethod
     def from_dict(
         cls,
-        plain: Mapping[str, Any],
+        plain: Any,
         device: str | torch.device | None = None,
         backend: str = EncoderConfig.backend,
         weights: str | Path | None = None,
@@ -111,7 +110,9 @@ class CameraEncoders:
         Raises UserError for a damaged description, and if weights or preprocessing here are not those
         recorded. What goes wrong with the machine (memory, a file that cannot be read) is raised as it is.
         """
-        encoders = cls(**from_recorded(plain), backend=backend, weights=weights, **speed, device=device)
+        recorded = from_recorded(plain)
+        options = EncoderConfig.of(**recorded, backend=backend, weights=weights, **speed)
+        encoders = cls.from_config(options, device)
         have, want = encoders.base.spec.to_dict(), plain["base"]
         differing = sorted(key for key in have.keys() | want.keys() if have.get(key) != want.get(key))
         if differing:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, replace
 from typing import Any
 
-from s2robot.config import at_least, check_types, option
+from s2robot.config import as_declared, at_least, option
 from s2robot.errors import UserError, unknown_name
 
 MERGES = ("concat", "add")
@@ -88,13 +88,13 @@ class EncoderConfig:
         for name in values:
             if name not in known:
                 raise unknown_name("encoder option", name, known)
-        options = cls(**values)
+        options = cls(**as_declared(cls, values, "encoder."))
         options.check()
         return options
 
     def check(self) -> None:
         """Raise `UserError` for values that no encoder can take."""
-        check_types(self, "encoder.")
+        as_declared(type(self), vars(self), "encoder.")
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)
         if self.merge not in MERGES:
@@ -136,7 +136,7 @@ class EncoderConfig:
         return json.loads(json.dumps(plain, default=int))  # NumPy has integers of its own
 
 
-def from_recorded(plain: Mapping[str, Any]) -> dict[str, Any]:
+def from_recorded(plain: Any) -> dict[str, Any]:
     """The options in what a checkpoint records of its encoders (`CameraEncoders.spec_dict`), by name.
 
     Raises `UserError` where that is no such description; the weights are recorded by their checksum alone.

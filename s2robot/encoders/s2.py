@@ -122,7 +122,7 @@ def _by_tile(tilings: Sequence[Tiling]) -> dict[tuple[int, int], list[int]]:
 
 def forward(
     model: Callable[[Tensor], Tensor],
-    input: Float[Tensor, "b c h w"],
+    input: Tensor,
     scales: Sequence[float] | None = None,
     img_sizes: Sequence[int] | None = None,
     max_split_size: int | None = None,
@@ -133,7 +133,7 @@ def forward(
 ) -> Tensor:
     """Run `model` on several scales of `input`, concatenate the features: a drop-in for `s2wrapper.forward`.
 
-    `input` is whatever the model takes (normalised, square). `model` gives "b n c" (`output_shape="bnc"`,
+    `input` is whatever the model takes (normalised, square, "b c h w"). `model` gives "b n c" (`output_shape="bnc"`,
     the first `num_prefix_token` of n being no part of the grid) or "b c gh gw" (`"bchw"`), and so does this,
     with `len(scales)` times the channels, on the grid of the scale `resize_output_to_idx`; prefix tokens are
     averaged over a scale's tiles. Sides are `img_sizes`, or `scales` times the input's; tiles are at most

@@ -34,12 +34,14 @@ class Tiling:
     def overlaps(self) -> bool:
         return len(self.tops) * self.tile[0] > self.height or len(self.lefts) * self.tile[1] > self.width
 
-    def split(self, pixels: Float[Tensor, "b c h w"]) -> Float[Tensor, "n*b c th tw"]:
+    def split(self, pixels: Float[Tensor, "b c h w"]) -> Float[Tensor, "{self.count}*b c th tw"]:
         """The tiles, row by row; the images of one tile position lie next to each other."""
         h, w = self.tile
         return torch.cat([pixels[:, :, y : y + h, x : x + w] for y in self.tops for x in self.lefts])
 
-    def merge(self, maps: Float[Tensor, "n*b c g k"], stride: int) -> Float[Tensor, "b c gh gw"]:
+    def merge(
+        self, maps: Float[Tensor, "tiles c g k"], stride: int
+    ) -> Float[Tensor, "tiles//{self.count} c gh gw"]:
         """The map of the whole image out of its tiles', `stride` pixels a cell."""
         if len(self.tops) == len(self.lefts) and not self.overlaps:
             return merge(maps, len(self.tops))

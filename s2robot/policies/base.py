@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from s2robot.parallel import mean_size
@@ -89,7 +89,7 @@ class Policy(nn.Module):
         return self.predict(batch.obs, None, generators)[0]
 
 
-def masked_mean(error: Float[Tensor, "b ta da"], mask: Tensor) -> Float[Tensor, ""]:
+def masked_mean(error: Float[Tensor, "*b ta da"], mask: Bool[Tensor, "*b ta"]) -> Float[Tensor, ""]:
     """Mean over the entries whose step is inside the episode; see `mean_size` for several processes."""
     return (error * mask[..., None]).sum() / (mean_size(mask.sum()) * error.shape[-1])
 

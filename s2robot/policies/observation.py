@@ -101,7 +101,7 @@ class ObservationEncoder(nn.Module):
         return torch.cat(self._proprio(obs), dim=-1)
 
     def _see(
-        self, camera: str, obs: Observation, proprio: list[Float[Tensor, "b to d"]]
+        self, camera: str, obs: Observation, proprio: list[Float[Tensor, "b to _"]]
     ) -> Float[Tensor, "b to *n d"]:
         """What a camera's head makes of each step."""
         head, (maps, prefix) = self._head(camera), obs.features[camera]
@@ -113,7 +113,7 @@ class ObservationEncoder(nn.Module):
         seen = head(maps.flatten(0, 1), None if prefix is None else prefix.flatten(0, 1), state)
         return seen.unflatten(0, maps.shape[:2])
 
-    def _proprio(self, obs: Observation) -> list[Float[Tensor, "b to d"]]:
+    def _proprio(self, obs: Observation) -> list[Float[Tensor, "b to _"]]:
         return [self._normalizer(key)(obs.proprio[key]) for key in self.proprio_keys]
 
     def _head(self, camera: str) -> Head:

@@ -12,6 +12,7 @@ from torch import nn
 
 from s2robot.encoders import ENCODERS, make_encoder
 from s2robot.encoders.backends import BACKENDS, frozen
+from s2robot.encoders.base import check_images
 from s2robot.encoders.network import Pretrained
 from s2robot.encoders.s2 import S2
 from s2robot.encoders.spec import S2Spec
@@ -172,7 +173,6 @@ def test_views_and_tensors_are_taken_as_they_are(encoder) -> None:
         (FRAMES[0], "needs a batch axis"),
         (FRAMES[..., :1], 'must have the shape "b h w 3"'),
         (FRAMES[:0], "there are no images"),
-        ([[1, 2, 3]], "not list"),
         (FRAMES[:, :0], "1x1 pixels or more, not 0x96"),
     ],
 )
@@ -180,3 +180,8 @@ def test_wrong_images_are_refused_in_one_line(encoder, images, message: str) -> 
     with pytest.raises(UserError, match=message) as raised:
         encoder.encode(images)
     assert "\n" not in str(raised.value)
+
+
+def test_what_is_no_array_is_refused() -> None:
+    with pytest.raises(UserError, match="not list"):
+        check_images([[1, 2, 3]])

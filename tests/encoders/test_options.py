@@ -101,7 +101,6 @@ def test_unknown_and_impossible_options_are_refused() -> None:
         ({"antialas": False}, "unknown encoder option 'antialas'; did you mean 'antialias'"),
         ({"merge": "mean"}, "merge is 'concat' or 'add', not 'mean'"),
         ({"precision": "float61"}, "did you mean 'float16'"),
-        ({"sizes": "224"}, r"encoder.sizes='224' is of another type than list\[int\]"),
         ({"antialias": "no"}, "encoder.antialias='no' is of another type than bool"),
         ({"tile": 0}, "encoder.tile=0 must be at least 1"),
         ({"tile": 230}, "encoder.tile=230 is no multiple of the 16 pixels .* near it: 224, 240"),
@@ -109,6 +108,14 @@ def test_unknown_and_impossible_options_are_refused() -> None:
     ):
         with pytest.raises(UserError, match=message):
             make_encoder("lite0", device="cpu", **values)
+    with pytest.raises(UserError, match=r"encoder.sizes='224' is of another type than list\[int\]"):
+        EncoderConfig.of(sizes="224")
+
+
+def test_values_from_python_become_the_declared_types() -> None:
+    options = EncoderConfig.of(sizes=(np.int64(32), 48), camera_sizes={"wrist": (32,)}, weights=Path("a.pth"))
+    assert (options.sizes, options.camera_sizes, options.weights) == ([32, 48], {"wrist": [32]}, "a.pth")
+    assert options.sizes is not None and type(options.sizes[0]) is int
 
 
 @pytest.mark.parametrize("name", ENCODERS)

@@ -29,9 +29,9 @@ class Denoiser(nn.Module):
         raise NotImplementedError
 
     def forward(
-        self, noisy: Float[Tensor, "b ta da"], level: Float[Tensor, "b d"], seen: Any
+        self, noisy: Float[Tensor, "b ta da"], level: Float[Tensor, "k d"], seen: Any
     ) -> Float[Tensor, "b ta da"]:
-        """The prediction for a noisy chunk; `level` may have one row for all."""
+        """The prediction for a noisy chunk; `level` has k = b rows, or one for all."""
         raise NotImplementedError
 
 

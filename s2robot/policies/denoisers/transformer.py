@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from s2robot.policies.denoisers.base import Denoiser, time_network
 
-Memory = tuple[Float[Tensor, "b h n d"], Float[Tensor, "b h n d"]]  # keys and values
+Memory = tuple[Float[Tensor, "b h n e"], Float[Tensor, "b h n e"]]  # keys and values of h heads, d = h * e
 Seen = tuple[Float[Tensor, "b 1 d"], list[Memory]]  # a summary, and what each layer attends to
 
 
@@ -57,7 +57,7 @@ class DenoisingTransformer(Denoiser):
         return self.memory(self.time(times))
 
     def forward(
-        self, noisy: Float[Tensor, "b ta da"], level: Float[Tensor, "b d"], seen: Seen
+        self, noisy: Float[Tensor, "b ta da"], level: Float[Tensor, "k d"], seen: Seen
     ) -> Float[Tensor, "b ta da"]:
         summary, memories = seen
         x = self.dropout(self.action(noisy) + self.places + summary)
@@ -114,5 +114,5 @@ class Attention(nn.Module):
         attended = F.scaled_dot_product_attention(self._split(self.query(x)), *memory, **options)
         return self.out(attended.transpose(1, 2).flatten(2))
 
-    def _split(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b h n d2"]:
+    def _split(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b h n e"]:
         return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)

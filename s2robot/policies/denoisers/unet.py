@@ -67,7 +67,7 @@ class ConditionalUNet1d(Denoiser):
         return self.film_time(F.mish(self.time(times)))
 
     def forward(
-        self, noisy: Float[Tensor, "b ta da"], level: Float[Tensor, "b m"], seen: Float[Tensor, "b m"]
+        self, noisy: Float[Tensor, "b ta da"], level: Float[Tensor, "k m"], seen: Float[Tensor, "b m"]
     ) -> Float[Tensor, "b ta da"]:
         films = iter((level + seen)[..., None].split(self.film_sizes, dim=1))  # b (2 c) 1 for each block
         x = noisy.transpose(1, 2)  # b da ta

@@ -46,8 +46,8 @@ class Attention(Head):
     def forward(
         self,
         features: Float[Tensor, "b c gh gw"],
-        prefix: Float[Tensor, "b p c"] | None = None,
-        proprio: Float[Tensor, "b d"] | None = None,
+        prefix: Float[Tensor, "b p c2"] | None = None,
+        proprio: Float[Tensor, "b s"] | None = None,
     ) -> Float[Tensor, "b d"]:
         cells = self.cells(self.project, features).transpose(1, 2)  # b n w
         cells = self.norm(cells + self.place(self.positions))

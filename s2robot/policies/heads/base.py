@@ -45,8 +45,8 @@ class Head(nn.Module):
     def forward(
         self,
         features: Float[Tensor, "b c gh gw"],  # as stored: any float dtype, not standardised
-        prefix: Float[Tensor, "b p c"] | None = None,
-        proprio: Float[Tensor, "b d"] | None = None,
+        prefix: Float[Tensor, "b p c2"] | None = None,
+        proprio: Float[Tensor, "b s"] | None = None,
     ) -> Float[Tensor, "b *n dim"]:
         raise NotImplementedError
 

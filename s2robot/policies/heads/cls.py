@@ -30,8 +30,8 @@ class Cls(Head):
     def forward(
         self,
         features: Float[Tensor, "b c gh gw"],
-        prefix: Float[Tensor, "b p c"] | None = None,
-        proprio: Float[Tensor, "b d"] | None = None,
+        prefix: Float[Tensor, "b p c2"] | None = None,
+        proprio: Float[Tensor, "b s"] | None = None,
     ) -> Float[Tensor, "b d"]:
         assert prefix is not None
         return self.project(self.norm(prefix.float()).flatten(1))

@@ -25,8 +25,8 @@ class Conv(Head):
     def forward(
         self,
         features: Float[Tensor, "b c gh gw"],
-        prefix: Float[Tensor, "b p c"] | None = None,
-        proprio: Float[Tensor, "b d"] | None = None,
+        prefix: Float[Tensor, "b p c2"] | None = None,
+        proprio: Float[Tensor, "b s"] | None = None,
     ) -> Float[Tensor, "b d"]:
         maps = self.cells(self.project, features).unflatten(2, self.shape.grid)  # b w gh gw
         return self.last(self.layers(maps.relu()).flatten(1))

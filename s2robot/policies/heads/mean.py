@@ -18,8 +18,8 @@ class Mean(Head):
     def forward(
         self,
         features: Float[Tensor, "b c gh gw"],
-        prefix: Float[Tensor, "b p c"] | None = None,
-        proprio: Float[Tensor, "b d"] | None = None,
+        prefix: Float[Tensor, "b p c2"] | None = None,
+        proprio: Float[Tensor, "b s"] | None = None,
     ) -> Float[Tensor, "b d"]:
         pooled = features.mean(dim=(-2, -1), dtype=torch.float32)
         return self.project(self.normalizer(pooled))

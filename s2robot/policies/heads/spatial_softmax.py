@@ -28,8 +28,8 @@ class SpatialSoftmax(Head):
     def forward(
         self,
         features: Float[Tensor, "b c gh gw"],
-        prefix: Float[Tensor, "b p c"] | None = None,
-        proprio: Float[Tensor, "b d"] | None = None,
+        prefix: Float[Tensor, "b p c2"] | None = None,
+        proprio: Float[Tensor, "b s"] | None = None,
     ) -> Float[Tensor, "b d"]:
         scores = self.cells(self.score, features, self.log_temperature.exp())  # b k n
         attention = F.softmax(scores, dim=-1)

@@ -38,8 +38,8 @@ class Tokens(Head):
     def forward(
         self,
         features: Float[Tensor, "b c gh gw"],
-        prefix: Float[Tensor, "b p c"] | None = None,
-        proprio: Float[Tensor, "b d"] | None = None,
+        prefix: Float[Tensor, "b p c2"] | None = None,
+        proprio: Float[Tensor, "b s"] | None = None,
     ) -> Float[Tensor, "b n d"]:
         if self.grid != self.shape.grid:
             features = F.adaptive_avg_pool2d(features, self.grid)
