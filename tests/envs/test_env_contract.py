@@ -22,7 +22,7 @@ def random_actions(count, seed=0):
 
 
 @ALL
-def test_passes_gymnasiums_checker_without_warnings(env_id):
+def test_passes_gymnasiums_checker_without_warnings(env_id) -> None:
     env = gymnasium.make(env_id, image_size=SIZE, render_mode="rgb_array")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -33,7 +33,7 @@ def test_passes_gymnasiums_checker_without_warnings(env_id):
 
 
 @ALL
-def test_observations_are_what_the_space_says(env_id):
+def test_observations_are_what_the_space_says(env_id) -> None:
     env = make(env_id, image_size=(48, 64))
     obs, info = env.reset(seed=0)
     assert set(obs) == set(env.observation_space.spaces) and info == {"success": False}
@@ -48,7 +48,7 @@ def test_observations_are_what_the_space_says(env_id):
 
 
 @ALL
-def test_a_thousand_random_steps_stay_finite_and_within_joint_limits(env_id):
+def test_a_thousand_random_steps_stay_finite_and_within_joint_limits(env_id) -> None:
     env = make(env_id)
     task = env.unwrapped
     task.images_in_step = False
@@ -79,7 +79,7 @@ def digest_of_an_episode(env_id):
 
 
 @ALL
-def test_a_seed_gives_the_same_episode_in_another_process(env_id):
+def test_a_seed_gives_the_same_episode_in_another_process(env_id) -> None:
     code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import {__name__} as t;"
     code += f"print(t.digest_of_an_episode({env_id!r}))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -87,7 +87,7 @@ def test_a_seed_gives_the_same_episode_in_another_process(env_id):
 
 
 @ALL
-def test_another_seed_gives_another_start(env_id):
+def test_another_seed_gives_another_start(env_id) -> None:
     env = make(env_id)
     first, second = env.reset(seed=0)[0], env.reset(seed=1)[0]
     assert not np.allclose(first["object"], second["object"])
@@ -96,7 +96,7 @@ def test_another_seed_gives_another_start(env_id):
 
 
 @ALL
-def test_a_restored_state_continues_bit_for_bit_in_another_environment(env_id):
+def test_a_restored_state_continues_bit_for_bit_in_another_environment(env_id) -> None:
     first, second = make(env_id), make(env_id)
     expert = envs.make_expert(env_id)
     first.reset(seed=3)
@@ -117,7 +117,7 @@ def test_a_restored_state_continues_bit_for_bit_in_another_environment(env_id):
     second.close()
 
 
-def test_the_success_counter_is_part_of_the_state():
+def test_the_success_counter_is_part_of_the_state() -> None:
     env = make("s2robot/PickCube-v0")
     env.unwrapped.images_in_step = False
     expert = envs.make_expert("s2robot/PickCube-v0")
@@ -132,14 +132,14 @@ def test_the_success_counter_is_part_of_the_state():
     env.close()
 
 
-def test_a_state_of_another_length_is_refused():
+def test_a_state_of_another_length_is_refused() -> None:
     env = make("s2robot/PickCube-v0")
     with pytest.raises(ValueError, match="state has shape"):
         env.unwrapped.set_state(np.zeros(3))
 
 
 @ALL
-def test_the_xml_is_the_scene(env_id):
+def test_the_xml_is_the_scene(env_id) -> None:
     task = make(env_id).unwrapped
     again = mujoco.MjModel.from_xml_string(task.model_xml())
     assert (again.nq, again.nv, again.nu, again.ngeom, again.ncam) == (
@@ -160,7 +160,7 @@ def is_red(pixel):
 
 @pytest.mark.parametrize("env_id", ["s2robot/PickCube-v0", "s2robot/PickSmall-v0"])
 @pytest.mark.parametrize("image_size", [(224, 224), (120, 200)])
-def test_images_are_the_right_way_up_and_show_the_cube_at_reset(env_id, image_size):
+def test_images_are_the_right_way_up_and_show_the_cube_at_reset(env_id, image_size) -> None:
     env = make(env_id, image_size=image_size)
     for seed in range(5):
         obs, _ = env.reset(seed=seed)
@@ -172,7 +172,7 @@ def test_images_are_the_right_way_up_and_show_the_cube_at_reset(env_id, image_si
     env.close()
 
 
-def test_the_wrist_camera_sees_the_cube_under_the_gripper():
+def test_the_wrist_camera_sees_the_cube_under_the_gripper() -> None:
     env = make("s2robot/PickCube-v0", image_size=128)
     env.reset(seed=2)
     expert = envs.make_expert("s2robot/PickCube-v0")
@@ -184,7 +184,7 @@ def test_the_wrist_camera_sees_the_cube_under_the_gripper():
     env.close()
 
 
-def test_images_are_left_out_of_steps_and_observed_on_demand():
+def test_images_are_left_out_of_steps_and_observed_on_demand() -> None:
     env = make("s2robot/PickCube-v0")
     task = env.unwrapped
     full, _ = env.reset(seed=0)
@@ -200,7 +200,7 @@ def test_images_are_left_out_of_steps_and_observed_on_demand():
     env.close()
 
 
-def test_cameras_are_those_asked_for():
+def test_cameras_are_those_asked_for() -> None:
     env = make("s2robot/PickCube-v0", cameras=("robot0_eye_in_hand",), render_mode="rgb_array")
     obs, _ = env.reset(seed=0)
     assert [key for key in obs if key.endswith("_image")] == ["robot0_eye_in_hand_image"]
@@ -210,7 +210,7 @@ def test_cameras_are_those_asked_for():
     env.close()
 
 
-def test_the_id_with_the_module_needs_no_import():
+def test_the_id_with_the_module_needs_no_import() -> None:
     code = "import gymnasium; print(gymnasium.make('envs:s2robot/PickCube-v0').spec.max_episode_steps)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.split()[-1] == "100"
@@ -231,13 +231,13 @@ def test_the_id_with_the_module_needs_no_import():
         ({"cube_size": 0.09}, "cube_size is 0.09"),
     ],
 )
-def test_bad_arguments_are_refused_in_one_line(kwargs, message):
+def test_bad_arguments_are_refused_in_one_line(kwargs, message) -> None:
     with pytest.raises(ValueError, match=message) as error:
         make("s2robot/PickCube-v0", **kwargs)
     assert "\n" not in str(error.value)
 
 
-def test_bad_actions_and_cameras_are_refused():
+def test_bad_actions_and_cameras_are_refused() -> None:
     env = make("s2robot/PickCube-v0", cameras=("agentview",))
     env.reset(seed=0)
     with pytest.raises(ValueError, match="7 finite numbers"):
@@ -248,14 +248,14 @@ def test_bad_actions_and_cameras_are_refused():
         env.unwrapped.observe(("robot0_eye_in_hand",))
 
 
-def test_an_unknown_task_names_the_nearest():
+def test_an_unknown_task_names_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"did you mean 's2robot/PickCube-v0'\? known: "):
         envs.make_expert("s2robot/PickCubes-v0")
     assert envs.make_expert("envs:s2robot/PickCube-v0") is not None
 
 
-def test_closed_environments_leave_no_rendering_context():
-    def open_and_close():
+def test_closed_environments_leave_no_rendering_context() -> None:
+    def open_and_close() -> None:
         env = make("s2robot/PickCube-v0", image_size=256)
         env.reset(seed=0)
         env.close()

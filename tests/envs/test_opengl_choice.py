@@ -17,7 +17,7 @@ def run(code, **variables):
 
 
 @pytest.mark.parametrize("imports", ["envs", "mujoco, envs"])
-def test_unset_it_is_chosen_and_renders(imports):
+def test_unset_it_is_chosen_and_renders(imports) -> None:
     code = (
         f"import os, {imports}, gymnasium;"
         "e = gymnasium.make('s2robot/PickCube-v0', image_size=32);"
@@ -27,7 +27,7 @@ def test_unset_it_is_chosen_and_renders(imports):
     assert out.stdout.split() in (["egl", "True"], ["osmesa", "True"]), out.stderr
 
 
-def test_egl_is_preferred_and_osmesa_next(monkeypatch):
+def test_egl_is_preferred_and_osmesa_next(monkeypatch) -> None:
     monkeypatch.setattr(opengl, "_tell_mujoco", lambda: None)  # this process keeps what it renders with
     for egl, osmesa, choice in [(True, True, "egl"), (False, True, "osmesa"), (False, False, "disabled")]:
         for name in ("MUJOCO_GL", "DISPLAY", "WAYLAND_DISPLAY"):
@@ -37,7 +37,7 @@ def test_egl_is_preferred_and_osmesa_next(monkeypatch):
         assert opengl.configure() == choice
 
 
-def test_the_users_choice_and_a_display_are_respected(monkeypatch):
+def test_the_users_choice_and_a_display_are_respected(monkeypatch) -> None:
     monkeypatch.setattr(opengl, "egl_starts", lambda: True)
     monkeypatch.setenv("MUJOCO_GL", "osmesa")
     assert opengl.configure() == "osmesa"
@@ -46,7 +46,7 @@ def test_the_users_choice_and_a_display_are_respected(monkeypatch):
     assert opengl.configure() == ""
 
 
-def test_without_opengl_physics_works_and_rendering_names_the_packages():
+def test_without_opengl_physics_works_and_rendering_names_the_packages() -> None:
     code = (
         "import envs, gymnasium, numpy as np\n"
         "e = gymnasium.make('s2robot/PickCube-v0', disable_env_checker=True)\n"
@@ -62,7 +62,7 @@ def test_without_opengl_physics_works_and_rendering_names_the_packages():
     assert "libegl1" in opengl.MISSING and "libosmesa6" in opengl.MISSING
 
 
-def test_a_backend_that_cannot_start_is_told_in_one_line():
+def test_a_backend_that_cannot_start_is_told_in_one_line() -> None:
     code = (
         "import envs, gymnasium\n"
         "e = gymnasium.make('s2robot/PickCube-v0', disable_env_checker=True)\n"

@@ -28,7 +28,7 @@ def env():
     env.close()
 
 
-def put_cube_aside(env):
+def put_cube_aside(env) -> None:
     env.unwrapped.data.joint("cube").qpos[:2] = [0.2, 0.5]
 
 
@@ -50,7 +50,7 @@ def denavit_hartenberg(q):
     return position, orientation @ rotation([0, 0, 1], HAND_YAW)
 
 
-def test_kinematics_are_the_published_ones(env):
+def test_kinematics_are_the_published_ones(env) -> None:
     task = env.unwrapped
     rng = np.random.default_rng(0)
     for q in rng.uniform(LOW, HIGH, (20, 7)):
@@ -62,12 +62,12 @@ def test_kinematics_are_the_published_ones(env):
         np.testing.assert_allclose(orientation, want_orientation, atol=1e-6)
 
 
-def test_joint_limits_are_the_published_ones(env):
+def test_joint_limits_are_the_published_ones(env) -> None:
     ranges = np.array([env.unwrapped.model.joint(f"joint{i}").range for i in range(1, 8)])
     np.testing.assert_array_equal(ranges, np.stack([LOW, HIGH], axis=1))
 
 
-def test_home_is_above_the_table_and_points_down():
+def test_home_is_above_the_table_and_points_down() -> None:
     position, orientation = denavit_hartenberg(HOME_QPOS)
     np.testing.assert_allclose(position, [0.45, 0, 0.25], atol=1e-3)
     np.testing.assert_allclose(orientation, np.diag([1, -1, -1]), atol=1e-3)
@@ -75,7 +75,7 @@ def test_home_is_above_the_table_and_points_down():
 
 @pytest.mark.parametrize("index", range(6))
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_an_action_moves_by_what_the_table_says(env, index, sign):
+def test_an_action_moves_by_what_the_table_says(env, index, sign) -> None:
     task = env.unwrapped
     action = np.zeros(7, np.float32)
     action[index] = 0.6 * sign
@@ -92,7 +92,7 @@ def test_an_action_moves_by_what_the_table_says(env, index, sign):
     np.testing.assert_allclose(got[3:], want[3:], atol=0.05)
 
 
-def test_an_action_of_one_moves_five_centimetres_within_its_step(env):
+def test_an_action_of_one_moves_five_centimetres_within_its_step(env) -> None:
     task = env.unwrapped
     start, _ = task.panda.pose(task.data)
     env.step(np.array([0, 1, 0, 0, 0, 0, 0], np.float32))
@@ -100,7 +100,7 @@ def test_an_action_of_one_moves_five_centimetres_within_its_step(env):
 
 
 @pytest.mark.parametrize("control_freq", [5, 10, 20, 50])
-def test_the_step_length_does_not_depend_on_the_control_frequency(control_freq):
+def test_the_step_length_does_not_depend_on_the_control_frequency(control_freq) -> None:
     env = gymnasium.make("s2robot/PickCube-v0", control_freq=control_freq, disable_env_checker=True)
     task = env.unwrapped
     task.images_in_step = False
@@ -116,7 +116,7 @@ def test_the_step_length_does_not_depend_on_the_control_frequency(control_freq):
     assert task.metadata["render_fps"] == control_freq
 
 
-def test_actions_out_of_range_are_clipped(env):
+def test_actions_out_of_range_are_clipped(env) -> None:
     task = env.unwrapped
     state = task.get_state()
     env.step(np.full(7, 4.0, np.float32))
@@ -126,7 +126,7 @@ def test_actions_out_of_range_are_clipped(env):
     np.testing.assert_array_equal(clipped, task.get_state())
 
 
-def test_the_arm_holds_still_without_action(env):
+def test_the_arm_holds_still_without_action(env) -> None:
     task = env.unwrapped
     start, _ = task.panda.pose(task.data)
     for _ in range(20):
@@ -134,7 +134,7 @@ def test_the_arm_holds_still_without_action(env):
     np.testing.assert_allclose(task.panda.pose(task.data)[0], start, atol=2e-4)
 
 
-def test_a_blocked_arm_answers_at_once_when_it_turns_back(env):
+def test_a_blocked_arm_answers_at_once_when_it_turns_back(env) -> None:
     task = env.unwrapped
     for _ in range(20):
         env.step(np.array([0, 0, -1, 0, 0, 0, 0], np.float32))  # 1 m down; the table is 25 cm away
@@ -144,7 +144,7 @@ def test_a_blocked_arm_answers_at_once_when_it_turns_back(env):
     assert task.panda.pose(task.data)[0][2] - low[2] > 0.04
 
 
-def test_the_gripper_opens_and_closes_at_its_speed_and_does_not_wind_up(env):
+def test_the_gripper_opens_and_closes_at_its_speed_and_does_not_wind_up(env) -> None:
     task = env.unwrapped
     close, open_ = np.zeros(7, np.float32), np.zeros(7, np.float32)
     close[6], open_[6] = 1, -1
@@ -164,7 +164,7 @@ def test_the_gripper_opens_and_closes_at_its_speed_and_does_not_wind_up(env):
     np.testing.assert_allclose(task.panda.finger_qpos(task.data), still, atol=5.1e-3)
 
 
-def test_the_quaternion_is_xyzw_and_does_not_jump(env):
+def test_the_quaternion_is_xyzw_and_does_not_jump(env) -> None:
     task = env.unwrapped
     action = np.array([0, 0, 0, 0, 0, 0.2, 0], np.float32)
     last = env.step(action)[0]["robot0_eef_quat"]
@@ -179,7 +179,7 @@ def test_the_quaternion_is_xyzw_and_does_not_jump(env):
 
 
 @pytest.mark.parametrize("direction", [(1, 0, 1), (1, 1, 0), (1, 1, 1), (-1, -1, 0.5)])
-def test_at_the_edge_of_reach_the_arm_stands_still_and_comes_back(env, direction):
+def test_at_the_edge_of_reach_the_arm_stands_still_and_comes_back(env, direction) -> None:
     task = env.unwrapped
     out = np.array([*direction, 0, 0, 0, 0], np.float32)
     for _ in range(30):

@@ -14,7 +14,7 @@ EACH = pytest.mark.parametrize("env_id", IDS)
 
 
 @EACH
-def test_starts_cover_the_documented_area(env_id):
+def test_starts_cover_the_documented_area(env_id) -> None:
     env = make(env_id)
     starts = np.array([env.reset(seed=seed)[0]["object"][:3] for seed in range(200)])
     assert starts[:, 2] == pytest.approx(env.unwrapped.half_size)
@@ -24,7 +24,7 @@ def test_starts_cover_the_documented_area(env_id):
 
 
 @EACH
-def test_the_expert_succeeds_at_a_human_pace(env_id):
+def test_the_expert_succeeds_at_a_human_pace(env_id) -> None:
     env = make(env_id)
     for seed in range(1000, 1015):
         env.reset(seed=seed)
@@ -32,7 +32,7 @@ def test_the_expert_succeeds_at_a_human_pace(env_id):
         assert success and 25 <= steps <= 55
 
 
-def test_without_a_grip_a_raised_cube_is_no_success():
+def test_without_a_grip_a_raised_cube_is_no_success() -> None:
     env = make(IDS[0])
     task = env.unwrapped
     env.reset(seed=0)
@@ -41,7 +41,7 @@ def test_without_a_grip_a_raised_cube_is_no_success():
     assert not task.is_success()
 
 
-def test_a_gripped_cube_below_ten_centimetres_is_no_success():
+def test_a_gripped_cube_below_ten_centimetres_is_no_success() -> None:
     env = make(IDS[0])
     task = env.unwrapped
     expert = envs.make_expert(IDS[0])
@@ -58,7 +58,7 @@ def test_a_gripped_cube_below_ten_centimetres_is_no_success():
     assert [h >= 0.10 for h in heights[-SUCCESS_STEPS - 1 :]] == [False] + [True] * SUCCESS_STEPS
 
 
-def test_reward_and_termination_come_with_success():
+def test_reward_and_termination_come_with_success() -> None:
     env = make(IDS[0])
     expert = envs.make_expert(IDS[0])
     env.reset(seed=0)
@@ -70,7 +70,7 @@ def test_reward_and_termination_come_with_success():
     assert sum(rewards) == 1.0
 
 
-def test_nothing_happens_for_a_hundred_steps_without_a_grasp():
+def test_nothing_happens_for_a_hundred_steps_without_a_grasp() -> None:
     env = make(IDS[0])
     env.reset(seed=0)
     for step in range(100):
@@ -79,7 +79,7 @@ def test_nothing_happens_for_a_hundred_steps_without_a_grasp():
 
 
 @EACH
-def test_the_expert_slows_down_smoothly(env_id):
+def test_the_expert_slows_down_smoothly(env_id) -> None:
     env = make(env_id)
     expert = envs.make_expert(env_id)
     env.reset(seed=8)
@@ -93,7 +93,7 @@ def test_the_expert_slows_down_smoothly(env_id):
 
 
 @EACH
-def test_the_expert_picks_up_again_what_was_dropped(env_id):
+def test_the_expert_picks_up_again_what_was_dropped(env_id) -> None:
     env = make(env_id)
     expert = envs.make_expert(env_id)
     env.reset(seed=9)
@@ -106,7 +106,7 @@ def test_the_expert_picks_up_again_what_was_dropped(env_id):
 
 
 @EACH
-def test_the_expert_reopens_after_a_missed_grasp(env_id):
+def test_the_expert_reopens_after_a_missed_grasp(env_id) -> None:
     env = make(env_id)
     expert = envs.make_expert(env_id)
     env.reset(seed=10)
@@ -118,7 +118,7 @@ def test_the_expert_reopens_after_a_missed_grasp(env_id):
     assert finish(env, expert)[1]
 
 
-def test_the_expert_turns_with_the_cube_to_the_nearest_side():
+def test_the_expert_turns_with_the_cube_to_the_nearest_side() -> None:
     env = make(IDS[0])
     expert = envs.make_expert(IDS[0])
     for seed in range(5):

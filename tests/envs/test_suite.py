@@ -36,7 +36,7 @@ def pixels_of_the_object(task, camera):
 
 
 @ALL
-def test_every_camera_sees_the_object_at_reset(env_id):
+def test_every_camera_sees_the_object_at_reset(env_id) -> None:
     env = blind(env_id, image_size=224, wrist_camera=True)
     for seed in range(20):
         env.reset(seed=seed)
@@ -45,11 +45,11 @@ def test_every_camera_sees_the_object_at_reset(env_id):
     env.close()
 
 
-def test_an_object_that_can_never_be_seen_is_told(monkeypatch):
+def test_an_object_that_can_never_be_seen_is_told(monkeypatch) -> None:
     env = blind("s2robot/PickCube-v0")
     task = env.unwrapped
 
-    def behind_the_arm(rng):
+    def behind_the_arm(rng) -> None:
         task.data.joint("cube").qpos[:3] = [0.2, -0.8, 0.02]
 
     monkeypatch.setattr(task, "place_objects", behind_the_arm)
@@ -59,7 +59,7 @@ def test_an_object_that_can_never_be_seen_is_told(monkeypatch):
 
 
 @ALL
-def test_starts_do_not_depend_on_which_cameras_there_are(env_id):
+def test_starts_do_not_depend_on_which_cameras_there_are(env_id) -> None:
     with_hand, without = blind(env_id, wrist_camera=True), blind(env_id, wrist_camera=False)
     for seed in range(20):
         with_hand.reset(seed=seed)
@@ -71,7 +71,7 @@ def test_starts_do_not_depend_on_which_cameras_there_are(env_id):
 
 @ALL
 @pytest.mark.parametrize("image_size", [(224, 224), (120, 200)])
-def test_fixed_cameras_show_the_object_where_it_is(env_id, image_size):
+def test_fixed_cameras_show_the_object_where_it_is(env_id, image_size) -> None:
     env = blind(env_id, image_size=image_size)
     task = env.unwrapped
     for seed in range(3):
@@ -85,7 +85,7 @@ def test_fixed_cameras_show_the_object_where_it_is(env_id, image_size):
 
 
 @ALL
-def test_the_expert_solves_it_without_overlap_of_bodies(env_id):
+def test_the_expert_solves_it_without_overlap_of_bodies(env_id) -> None:
     env = blind(env_id)
     for seed in SEEDS:
         env.reset(seed=seed)
@@ -99,7 +99,7 @@ def test_the_expert_solves_it_without_overlap_of_bodies(env_id):
 
 
 @ALL
-def test_the_expert_looks_only_at_the_current_state(env_id):
+def test_the_expert_looks_only_at_the_current_state(env_id) -> None:
     env = blind(env_id)
     expert = envs.make_expert(env_id, seed=1)
     env.reset(seed=6)
@@ -113,7 +113,7 @@ def test_the_expert_looks_only_at_the_current_state(env_id):
 
 @ALL
 @pytest.mark.parametrize("when", [8, 18, 24, 30])
-def test_the_expert_comes_back_after_a_push(env_id, when):
+def test_the_expert_comes_back_after_a_push(env_id, when) -> None:
     env = blind(env_id)
     expert = envs.make_expert(env_id)
     rng = np.random.default_rng(when)
@@ -127,7 +127,7 @@ def test_the_expert_comes_back_after_a_push(env_id, when):
 
 
 @ALL
-def test_the_start_is_at_rest_and_nothing_overlaps(env_id):
+def test_the_start_is_at_rest_and_nothing_overlaps(env_id) -> None:
     env = blind(env_id)
     task = env.unwrapped
     for seed in range(20):
@@ -140,7 +140,7 @@ def test_the_start_is_at_rest_and_nothing_overlaps(env_id):
 
 
 @ALL
-def test_the_dense_reward_rises_to_one_and_the_sparse_one_says_only_success(env_id):
+def test_the_dense_reward_rises_to_one_and_the_sparse_one_says_only_success(env_id) -> None:
     dense, sparse = blind(env_id, reward_type="dense"), blind(env_id)
     expert = envs.make_expert(env_id)
     dense.reset(seed=1)
@@ -156,13 +156,13 @@ def test_the_dense_reward_rises_to_one_and_the_sparse_one_says_only_success(env_
     assert quarters == sorted(quarters)
 
 
-def test_an_unknown_reward_type_is_refused():
+def test_an_unknown_reward_type_is_refused() -> None:
     with pytest.raises(ValueError, match="reward_type is 'shaped'; it must be 'sparse' or 'dense'"):
         make("s2robot/PickCube-v0", reward_type="shaped")
 
 
 @ALL
-def test_every_camera_can_be_moved_and_the_wrist_view_left_out(env_id):
+def test_every_camera_can_be_moved_and_the_wrist_view_left_out(env_id) -> None:
     env = make(env_id, camera_distance=1.4, wrist_camera=False)
     task = env.unwrapped
     obs, _ = env.reset(seed=0)
@@ -173,7 +173,7 @@ def test_every_camera_can_be_moved_and_the_wrist_view_left_out(env_id):
 
 
 @ALL
-def test_a_varied_scene_looks_different_moves_the_same_and_is_part_of_the_state(env_id):
+def test_a_varied_scene_looks_different_moves_the_same_and_is_part_of_the_state(env_id) -> None:
     plain, varied, other = blind(env_id), blind(env_id, vary_scene=True), blind(env_id, vary_scene=True)
     expert, looks = envs.make_expert(env_id), []
     for seed in range(3):
@@ -195,7 +195,7 @@ def test_a_varied_scene_looks_different_moves_the_same_and_is_part_of_the_state(
         env.close()
 
 
-def test_a_varied_scene_shows_textures_and_another_cube():
+def test_a_varied_scene_shows_textures_and_another_cube() -> None:
     env = blind("s2robot/PickCube-v0", vary_scene=True)
     model, shown, reds = env.unwrapped.model, set(), set()
     for seed in range(30):
@@ -211,7 +211,7 @@ TABLE_ROW = re.compile(r"^\| `(\w+)` +\| (\(.*?\)) ", re.MULTILINE)
 
 
 @ALL
-def test_documented_spaces_are_the_real_ones(env_id):
+def test_documented_spaces_are_the_real_ones(env_id) -> None:
     doc = envs.TASKS[env_id].env.__doc__
     for title in (
         *("Description", "Action space", "Observation space", "Reward", "Starting state", "Episode end"),
@@ -233,7 +233,7 @@ def test_documented_spaces_are_the_real_ones(env_id):
 
 
 @ALL
-def test_the_wrist_camera_sees_the_part_that_is_approached(env_id):
+def test_the_wrist_camera_sees_the_part_that_is_approached(env_id) -> None:
     env = blind(env_id, image_size=128, wrist_camera=True)
     task = env.unwrapped
     for seed in range(3):
@@ -249,7 +249,7 @@ def test_the_wrist_camera_sees_the_part_that_is_approached(env_id):
 
 
 @ALL
-def test_what_is_thrown_does_not_pass_through_the_table(env_id):
+def test_what_is_thrown_does_not_pass_through_the_table(env_id) -> None:
     env = blind(env_id)
     task = env.unwrapped
     joint = "part" if issubclass(type(task), PlaceTask) else "cube"
@@ -265,7 +265,7 @@ def test_what_is_thrown_does_not_pass_through_the_table(env_id):
 
 
 @ALL
-def test_what_is_held_does_not_slip_or_turn_in_the_hand(env_id):
+def test_what_is_held_does_not_slip_or_turn_in_the_hand(env_id) -> None:
     env = blind(env_id)
     task, expert = env.unwrapped, envs.make_expert(env_id)
     assert task.model.neq == 1  # the fingers' gear; nothing welds what is held
@@ -287,7 +287,7 @@ def in_hand(task):
 
 
 @ALL
-def test_nothing_is_lifted_without_friction(env_id):
+def test_nothing_is_lifted_without_friction(env_id) -> None:
     env = blind(env_id)
     task, expert = env.unwrapped, envs.make_expert(env_id)
     task.model.geom_friction[:] = 0

@@ -27,17 +27,17 @@ def evaluation(folder: Path, successes: dict[int, bool], **plan: object) -> Path
 
 
 @pytest.mark.parametrize("pair", [(0, 0), (1, 0), (0, 6), (5, 5), (4, 5), (3, 17), (200, 150), (900, 1100)])
-def test_p_value_is_scipys_binomial_test(pair):
+def test_p_value_is_scipys_binomial_test(pair) -> None:
     expected = scipy.stats.binomtest(pair[0], sum(pair), 0.5).pvalue if sum(pair) else 1.0
     assert mcnemar_p(*pair) == pytest.approx(expected, rel=1e-9)
     assert mcnemar_p(*pair) == mcnemar_p(*reversed(pair))
 
 
-def test_p_value_when_one_is_never_worse_is_a_run_of_equal_tosses():
+def test_p_value_when_one_is_never_worse_is_a_run_of_equal_tosses() -> None:
     assert [mcnemar_p(0, n) for n in (1, 2, 6, 10)] == [1.0, 0.5, 2**-5, 2**-9]
 
 
-def test_pairs_are_found_by_seed_whatever_the_order():
+def test_pairs_are_found_by_seed_whatever_the_order() -> None:
     rng = random.Random(0)
     a = {seed: rng.random() < 0.7 for seed in range(50)}
     b = {seed: rng.random() < 0.5 for seed in range(50)}
@@ -52,7 +52,7 @@ def test_pairs_are_found_by_seed_whatever_the_order():
     assert comparison.p_value == mcnemar_p(len(comparison.only_a), len(comparison.only_b))
 
 
-def test_folders_of_runs_and_of_evaluations(tmp_path):
+def test_folders_of_runs_and_of_evaluations(tmp_path) -> None:
     solved = {seed: True for seed in range(8)}
     evaluation(tmp_path / "a" / "eval" / "default", solved)
     b = evaluation(tmp_path / "b" / "eval" / "other", {seed: seed > 5 for seed in solved})
@@ -65,7 +65,7 @@ def test_folders_of_runs_and_of_evaluations(tmp_path):
     assert lines[3] == "only b  0 seeds" and lines[4].endswith("p = 0.0312")
 
 
-def test_the_command_says_it_as_a_table_and_as_json(tmp_path, monkeypatch, capsys):
+def test_the_command_says_it_as_a_table_and_as_json(tmp_path, monkeypatch, capsys) -> None:
     a = evaluation(tmp_path / "a", {0: True, 1: True})
     b = evaluation(tmp_path / "b", {0: True, 1: False})
 
@@ -88,7 +88,7 @@ def test_the_command_says_it_as_a_table_and_as_json(tmp_path, monkeypatch, capsy
         ({}, {}, "not the same seeds: 1 episodes and 0; only one of them has 0"),
     ],
 )
-def test_what_differs_is_named_in_one_line(tmp_path, plan, successes, told):
+def test_what_differs_is_named_in_one_line(tmp_path, plan, successes, told) -> None:
     a = evaluation(tmp_path / "a", {0: True})
     b = evaluation(tmp_path / "b", successes, **plan)
 
@@ -97,7 +97,7 @@ def test_what_differs_is_named_in_one_line(tmp_path, plan, successes, told):
     assert "\n" not in str(error.value)
 
 
-def test_which_evaluation_is_meant_must_be_clear(tmp_path):
+def test_which_evaluation_is_meant_must_be_clear(tmp_path) -> None:
     for name in ("x", "y"):
         evaluation(tmp_path / "run" / "eval" / name, {0: True})
     with pytest.raises(UserError, match=r"has several evaluations \(x, y\); name one"):

@@ -27,31 +27,31 @@ SEEDS = [11, 5, 8, 3, 7]
         (1, 29, (0.0061, 0.1718)),
     ],
 )
-def test_wilson_interval_of_a_published_table(successes, episodes, interval):
+def test_wilson_interval_of_a_published_table(successes, episodes, interval) -> None:
     assert wilson_interval(successes, episodes) == pytest.approx(interval, abs=5e-5)
 
 
-def test_wilson_interval_solves_the_score_equation():
+def test_wilson_interval_solves_the_score_equation() -> None:
     z, n = 1.959963984540054, 50  # the ends are where |rate - p| is z standard errors of p
 
     for end in wilson_interval(37, n):
         assert (37 / n - end) ** 2 == pytest.approx(z**2 * end * (1 - end) / n)
 
 
-def test_wilson_interval_at_the_ends_and_beyond():
+def test_wilson_interval_at_the_ends_and_beyond() -> None:
     assert wilson_interval(20, 20)[1] == 1.0
     for successes, episodes in ((0, 0), (3, 2), (-1, 2)):
         with pytest.raises(ValueError, match="no success rate"):
             wilson_interval(successes, episodes)
 
 
-def test_seeds_are_disjoint_from_training():
+def test_seeds_are_disjoint_from_training() -> None:
     assert evaluation_seeds(3, training={0, 1, 99_999}) == [100_000, 100_001, 100_002]
     with pytest.raises(UserError, match=r"2 evaluation seeds were trained on .*100001.* above 100005"):
         evaluation_seeds(4, training=[100_005, 100_001, 100_003])
 
 
-def test_an_evaluation_folder(tmp_path):
+def test_an_evaluation_folder(tmp_path) -> None:
     summary = evaluate(TinyActor(), LAZY, {}, SEEDS, tmp_path, videos=2, workers=2)
 
     lines = [json.loads(line) for line in (tmp_path / "episodes.jsonl").read_text().splitlines()]
@@ -97,7 +97,7 @@ def interrupted(out_dir: Path, kwargs: dict, identity: dict | None) -> dict[int,
     return {line["seed"]: line for line in lines}
 
 
-def test_an_interrupted_evaluation_is_carried_on(tmp_path):
+def test_an_interrupted_evaluation_is_carried_on(tmp_path) -> None:
     expected = evaluate(TinyActor(), LAZY, {}, SEEDS, tmp_path / "whole", workers=2)
     kept = interrupted(tmp_path / "halves", {}, {"weights": "abc"})
 
@@ -120,7 +120,7 @@ def test_an_interrupted_evaluation_is_carried_on(tmp_path):
         (({}, None), ({}, None)),
     ],
 )
-def test_another_evaluation_starts_anew(tmp_path, before, after):
+def test_another_evaluation_starts_anew(tmp_path, before, after) -> None:
     interrupted(tmp_path, *before)
 
     evaluate(TinyActor(), LAZY, after[0], SEEDS, tmp_path, workers=2, videos=0, identity=after[1])
@@ -131,19 +131,19 @@ def test_another_evaluation_starts_anew(tmp_path, before, after):
     assert list((tmp_path / "videos").iterdir()) == []
 
 
-def test_a_finished_evaluation_runs_again(tmp_path):
+def test_a_finished_evaluation_runs_again(tmp_path) -> None:
     for _ in range(2):
         evaluate(TinyActor(), LAZY, {}, [1, 2], tmp_path, workers=2, videos=0, identity={})
 
     assert len(read_episodes(tmp_path / "episodes.jsonl")) == 2
 
 
-def test_no_seeds(tmp_path):
+def test_no_seeds(tmp_path) -> None:
     with pytest.raises(UserError, match="at least one episode"):
         evaluate(TinyActor(), LAZY, {}, [], tmp_path)
 
 
-def test_progress_shows_the_running_success_rate(tmp_path, capsys):
+def test_progress_shows_the_running_success_rate(tmp_path, capsys) -> None:
     summary = evaluate(TinyActor(), LAZY, {}, SEEDS, tmp_path, workers=2, videos=0)
 
     line = capsys.readouterr().err.splitlines()[-1]

@@ -25,13 +25,13 @@ class Page(HTMLParser):
         self.tags: list[str] = []
         self.feed(html)
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag, attrs) -> None:
         self.tags.append(tag)
         self.links += [value for name, value in attrs if name in ("src", "href")]
         if tag == "tr":
             self.rows.append([])
 
-    def handle_data(self, data):
+    def handle_data(self, data) -> None:
         if self.tags and self.tags[-1] in ("style", "script"):
             return
         self.text += data
@@ -51,7 +51,7 @@ def run_dir(tmp_path_factory) -> Path:
     return run_dir
 
 
-def test_report_says_what_the_files_say(run_dir):
+def test_report_says_what_the_files_say(run_dir) -> None:
     path = write_report(run_dir)
 
     page = Page(path.read_text())
@@ -72,14 +72,14 @@ def test_report_says_what_the_files_say(run_dir):
     assert ["train", "12.2 s", "1.50 GiB"] in page.rows
 
 
-def test_report_opens_offline(run_dir):
+def test_report_opens_offline(run_dir) -> None:
     page = Page(write_report(run_dir).read_text())
 
     assert page.links == ["eval/a%20b/videos/seed_11.mp4", "eval/a%20b/videos/seed_5.mp4"]
     assert list(run_dir.glob("*.part")) == []
 
 
-def test_report_draws_the_curves(run_dir):
+def test_report_draws_the_curves(run_dir) -> None:
     html = write_report(run_dir).read_text()
 
     titles = re.findall(r"<h3>(.*?)</h3>", html)
@@ -89,14 +89,14 @@ def test_report_draws_the_curves(run_dir):
         assert values in plot
 
 
-def test_report_escapes_what_it_quotes(run_dir):
+def test_report_escapes_what_it_quotes(run_dir) -> None:
     html = write_report(run_dir).read_text()
 
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert" in html
 
 
-def test_report_of_an_unfinished_evaluation_without_training(run_dir, tmp_path):
+def test_report_of_an_unfinished_evaluation_without_training(run_dir, tmp_path) -> None:
     folder = tmp_path / "eval" / "last"
     folder.mkdir(parents=True)
     whole = run_dir / "eval" / "a b"
@@ -112,7 +112,7 @@ def test_report_of_an_unfinished_evaluation_without_training(run_dir, tmp_path):
     assert path.stat().st_size < 100_000  # no plots, no plotting library
 
 
-def test_a_run_without_evaluations(tmp_path):
+def test_a_run_without_evaluations(tmp_path) -> None:
     with pytest.raises(UserError, match=r"no evaluated episodes.*no validation\.json") as error:
         write_report(tmp_path)
 
@@ -120,7 +120,7 @@ def test_a_run_without_evaluations(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_line_that_is_no_episode_is_named(tmp_path):
+def test_a_line_that_is_no_episode_is_named(tmp_path) -> None:
     folder = tmp_path / "eval" / "last"
     folder.mkdir(parents=True)
     (folder / "seeds.json").write_text('{"seeds": [1], "env_id": "x"}')

@@ -26,7 +26,7 @@ from s2robot.rollouts.episodes import run_episodes
         ({"env_id": "CartPole-v1"}, "Dict observations"),
     ],
 )
-def test_bad_input_is_told_in_one_line(arguments, told):
+def test_bad_input_is_told_in_one_line(arguments, told) -> None:
     good = {"policy": TinyActor(), "env_id": TINY, "seeds": [1], "env_kwargs": {}, "workers": 1}
 
     with pytest.raises(UserError, match=told) as error:
@@ -35,7 +35,7 @@ def test_bad_input_is_told_in_one_line(arguments, told):
     assert "\n" not in str(error.value)
 
 
-def test_an_unknown_observation_names_the_known_ones():
+def test_an_unknown_observation_names_the_known_ones() -> None:
     actor = TinyActor()
     actor.obs_keys = ("agentview_imag", "pos")
 
@@ -43,7 +43,7 @@ def test_an_unknown_observation_names_the_known_ones():
         run_episodes(actor, TINY, [1], workers=1)
 
 
-def test_an_action_that_is_not_finite_is_not_executed():
+def test_an_action_that_is_not_finite_is_not_executed() -> None:
     class Broken(TinyActor):
         def act(self, obs, states, generators):
             chunk, states = super().act(obs, states, generators)

@@ -39,7 +39,7 @@ def play_with_a_table(seed, m):
 
 
 @pytest.mark.parametrize("m", [0.0, 0.01, 1.0])
-def test_equals_the_table_of_the_paper(m):
+def test_equals_the_table_of_the_paper(m) -> None:
     results = run_episodes(TemporalEnsemble(TinyActor(1, 1), m), TINY, SEEDS, workers=2)
 
     for got, expected in zip(numbers(results), [play_with_a_table(seed, m) for seed in SEEDS], strict=True):
@@ -47,7 +47,7 @@ def test_equals_the_table_of_the_paper(m):
         assert got[3] == pytest.approx(expected[3], abs=1e-5)
 
 
-def test_averaging_changes_what_is_done():
+def test_averaging_changes_what_is_done() -> None:
     plain = run_episodes(TinyActor(1, 1), TINY, SEEDS, workers=1)
     assert numbers(run_episodes(TemporalEnsemble(TinyActor(1, 1), 0.01), TINY, SEEDS, workers=1)) != numbers(
         plain
@@ -55,7 +55,7 @@ def test_averaging_changes_what_is_done():
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_numbers_do_not_depend_on_workers(batch):
+def test_numbers_do_not_depend_on_workers(batch) -> None:
     one, *others = (
         numbers(run_episodes(TemporalEnsemble(TinyActor(2, 1), 0.1), TINY, SEEDS, workers=n, batch=batch))
         for n in (1, 2, 3)
@@ -63,7 +63,7 @@ def test_numbers_do_not_depend_on_workers(batch):
     assert others == [one, one]
 
 
-def test_the_actors_own_state_travels_along():
+def test_the_actors_own_state_travels_along() -> None:
     actor = TinyActor(1, 1)
 
     run_episodes(TemporalEnsemble(actor, 0.01), TINY, [0], workers=1)
@@ -71,7 +71,7 @@ def test_the_actors_own_state_travels_along():
     assert actor.states == [[None], *([call] for call in range(1, len(actor.states)))]
 
 
-def test_what_cannot_be_ensembled_is_refused():
+def test_what_cannot_be_ensembled_is_refused() -> None:
     with pytest.raises(UserError, match="action_steps=1, not 3"):
         TemporalEnsemble(TinyActor(action_steps=3), 0.01)
     with pytest.raises(UserError, match="finite"):

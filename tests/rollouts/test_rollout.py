@@ -22,7 +22,7 @@ PICK, AGENTVIEW = "s2robot/PickCube-v0", image_key("agentview")
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_numbers_do_not_depend_on_workers(batch):
+def test_numbers_do_not_depend_on_workers(batch) -> None:
     one = run_episodes(TinyActor(), TINY, SEEDS, workers=1, batch=batch)
 
     assert [r.seed for r in one] == SEEDS
@@ -33,7 +33,7 @@ def test_numbers_do_not_depend_on_workers(batch):
         assert {len(obs["pos"]) for obs in actor.seen} == {batch}  # filled up, whoever waits
 
 
-def test_a_real_policy_does_the_same_with_any_number_of_workers():
+def test_a_real_policy_does_the_same_with_any_number_of_workers() -> None:
     kwargs = {"image_size": 32, "cameras": ["agentview"], "reward_type": "dense"}
     encoders = CameraEncoders("lite0", [32], device="cpu", backend="torch")
     camera = CameraSpec(AGENTVIEW, (32, 32), encoders.feature_shape("agentview", (32, 32)))
@@ -48,7 +48,7 @@ def test_a_real_policy_does_the_same_with_any_number_of_workers():
     assert other == one
 
 
-def test_no_episode_waits_for_a_slow_one():
+def test_no_episode_waits_for_a_slow_one() -> None:
     slow = {"trouble": "slow", "trouble_seed": SEEDS[0]}
 
     order = [result.seed for result in iter_episodes(TinyActor(), TINY, SEEDS, slow, workers=2)]
@@ -56,7 +56,7 @@ def test_no_episode_waits_for_a_slow_one():
     assert order[-1] == SEEDS[0] and set(order) == set(SEEDS)
 
 
-def test_observations_do_not_travel_through_the_pipe(monkeypatch):
+def test_observations_do_not_travel_through_the_pipe(monkeypatch) -> None:
     sizes = []
 
     class Spied(Worker):
@@ -73,7 +73,7 @@ def test_observations_do_not_travel_through_the_pipe(monkeypatch):
     assert len(sizes) > 5 and max(sizes[1:]) < one_frame  # the first tells the layout
 
 
-def test_equals_a_plain_loop():
+def test_equals_a_plain_loop() -> None:
     actor, expected = TinyActor(obs_steps=1, action_steps=1), []
     env = gymnasium.make(TINY)
     for seed in SEEDS[:3]:
@@ -91,7 +91,7 @@ def test_equals_a_plain_loop():
     assert numbers(results) == expected
 
 
-def test_each_seed_runs_once_and_is_reported_as_it_finishes(tmp_path):
+def test_each_seed_runs_once_and_is_reported_as_it_finishes(tmp_path) -> None:
     log, reported = tmp_path / "log", []
 
     results = run_episodes(TinyActor(), TINY, SEEDS, {"log": str(log)}, on_result=reported.append, workers=3)
@@ -102,7 +102,7 @@ def test_each_seed_runs_once_and_is_reported_as_it_finishes(tmp_path):
 
 
 @pytest.mark.parametrize(("obs_steps", "action_steps"), [(2, 3), (3, 1), (4, 2), (1, 5)])
-def test_history_is_the_last_observations_padded_by_the_first(obs_steps, action_steps):
+def test_history_is_the_last_observations_padded_by_the_first(obs_steps, action_steps) -> None:
     actor = TinyActor(obs_steps, action_steps)
 
     (result,) = run_episodes(actor, LAZY, [0], workers=1)
@@ -113,7 +113,7 @@ def test_history_is_the_last_observations_padded_by_the_first(obs_steps, action_
     assert actor.seen[0]["pos"].shape == (1, obs_steps, 2)
 
 
-def test_state_goes_back_to_the_policy():
+def test_state_goes_back_to_the_policy() -> None:
     actor = TinyActor()
 
     run_episodes(actor, TINY, [0], workers=1)
@@ -121,7 +121,7 @@ def test_state_goes_back_to_the_policy():
     assert actor.states == [[None], *([call] for call in range(1, len(actor.states)))]
 
 
-def test_renders_only_what_the_policy_reads(tmp_path):
+def test_renders_only_what_the_policy_reads(tmp_path) -> None:
     log = tmp_path / "log"
 
     (result,) = run_episodes(TinyActor(2, 5), LAZY, [2], {"log": str(log)}, workers=1)
@@ -131,7 +131,7 @@ def test_renders_only_what_the_policy_reads(tmp_path):
     assert words(log, "render") == [f"render:agentview:{step}" for step in read]
 
 
-def test_actions_beyond_the_chunk_and_bounds_are_not_executed(tmp_path):
+def test_actions_beyond_the_chunk_and_bounds_are_not_executed(tmp_path) -> None:
     log = tmp_path / "log"
     actor = TinyActor(1, 3)
 
@@ -142,7 +142,7 @@ def test_actions_beyond_the_chunk_and_bounds_are_not_executed(tmp_path):
     assert max(np.abs(actions)) == 1  # the noise reaches beyond
 
 
-def test_recording_changes_nothing(tmp_path):
+def test_recording_changes_nothing(tmp_path) -> None:
     plain = run_episodes(TinyActor(), LAZY, SEEDS, workers=2)
 
     filmed = run_episodes(TinyActor(), LAZY, SEEDS, workers=2, record=2, video_dir=tmp_path / "videos")

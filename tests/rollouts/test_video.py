@@ -21,7 +21,7 @@ def decode(path):
     return np.stack([np.frombuffer(frame, np.uint8).reshape(height, width, 3) for frame in frames]), meta
 
 
-def test_views_of_other_sizes_stand_side_by_side_uncovered():
+def test_views_of_other_sizes_stand_side_by_side_uncovered() -> None:
     rng = np.random.default_rng(0)
     large, small = (rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for h, w in ((41, 33), (20, 10)))
 
@@ -36,7 +36,7 @@ def test_views_of_other_sizes_stand_side_by_side_uncovered():
 
 
 @pytest.mark.parametrize(("success", "colour"), [(True, SUCCESS), (False, FAILURE)])
-def test_an_episode_becomes_h264_that_ends_in_the_colour_of_its_outcome(tmp_path, success, colour):
+def test_an_episode_becomes_h264_that_ends_in_the_colour_of_its_outcome(tmp_path, success, colour) -> None:
     path = tmp_path / "seed_7.mp4"
     video = EpisodeVideo(path, seed=7, fps=5)
     greys = [40, 80, 120, 160]
@@ -57,7 +57,7 @@ def test_an_episode_becomes_h264_that_ends_in_the_colour_of_its_outcome(tmp_path
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_unfinished_video_gets_no_name(tmp_path):
+def test_an_unfinished_video_gets_no_name(tmp_path) -> None:
     video = EpisodeVideo(tmp_path / "seed_7.mp4", seed=7, fps=5)
     video.add([np.zeros((32, 32, 3), np.uint8)])
 
@@ -66,7 +66,7 @@ def test_an_unfinished_video_gets_no_name(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_video_that_cannot_be_written_raises(tmp_path):
+def test_a_video_that_cannot_be_written_raises(tmp_path) -> None:
     video = EpisodeVideo(tmp_path / "missing" / "seed_7.mp4", seed=7, fps=5)
 
     with pytest.raises(OSError):
