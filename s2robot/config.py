@@ -47,7 +47,7 @@ def at_least(least: float, options: object, *names: str, group: str = "") -> Non
 
 
 def as_declared(options: type, values: Mapping[str, Any], group: str = "") -> dict[str, Any]:
-    """Values of an options dataclass in their declared types: lists of tuples, text of paths, `int` of NumPy's.
+    """Values of an options dataclass in their declared types: lists of tuples, text of paths.
 
     Hydra sees to that on the command line; this is for values from Python and from files. Raises `UserError`
     for the first that is of another type; `group` is its prefix.

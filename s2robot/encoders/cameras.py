@@ -70,7 +70,7 @@ class CameraEncoders:
         return encoder
 
     def encode(self, camera: str, images: np.ndarray | Tensor) -> Features:
-        """Features (float32) of a camera's frames uint8 "b h w 3"; raises UserError as `Encoder.encode` does."""
+        """Features (float32) of a camera's frames uint8 "b h w 3"; raises as `Encoder.encode` does."""
         return self.encoder(camera).encode(images)
 
     def feature_shape(self, camera: str, image_size: tuple[int, int]) -> tuple[int, int, int]:

@@ -133,12 +133,12 @@ def forward(
 ) -> Tensor:
     """Run `model` on several scales of `input`, concatenate the features: a drop-in for `s2wrapper.forward`.
 
-    `input` is whatever the model takes (normalised, square, "b c h w"). `model` gives "b n c" (`output_shape="bnc"`,
-    the first `num_prefix_token` of n being no part of the grid) or "b c gh gw" (`"bchw"`), and so does this,
-    with `len(scales)` times the channels, on the grid of the scale `resize_output_to_idx`; prefix tokens are
-    averaged over a scale's tiles. Sides are `img_sizes`, or `scales` times the input's; tiles are at most
-    `max_split_size` (the input's side) wide. `split_forward` runs one tile of each image at a time, to save
-    memory.
+    `input` is whatever the model takes (normalised, square, "b c h w"). `model` gives "b n c"
+    (`output_shape="bnc"`, the first `num_prefix_token` of n being no part of the grid) or "b c gh gw"
+    (`"bchw"`), and so does this, with `len(scales)` times the channels, on the grid of the scale
+    `resize_output_to_idx`; prefix tokens are averaged over a scale's tiles. Sides are `img_sizes`, or
+    `scales` times the input's; tiles are at most `max_split_size` (the input's side) wide. `split_forward`
+    runs one tile of each image at a time, to save memory.
     Gradients flow. Raises UserError where the reference asserts.
     """
     if input.dim() != 4 or input.shape[2] != input.shape[3]:

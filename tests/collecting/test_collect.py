@@ -156,7 +156,9 @@ def test_most_attempts_succeed_as_each_task_is_disturbed_by_default(env_id: str)
     assert all((a.arrays["actions"] != a.arrays["actions_executed"]).any() for a in attempts)
 
 
-def test_arguments_of_the_task_are_taken_and_recorded(tmp_path: Path, monkeypatch, capsys) -> None:
+def test_arguments_of_the_task_are_taken_and_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "small.hdf5"
     words = ["--env", "s2robot/PegInsertion-v0", "--image-size", "32", "--episodes", "2", "--workers", "2"]
     told = ["--env-kwargs", "clearance=0.004", "vary_scene=true", "wrist_camera=false", "--out", str(out)]

@@ -18,7 +18,14 @@ from small_files import demo, write
 ORIGINS = ("observations", "states", "actions")
 
 
-def play(capsys, monkeypatch, path: Path, out: Path, origin: str, *more: str) -> dict:
+def play(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    path: Path,
+    out: Path,
+    origin: str,
+    *more: str,
+) -> dict:
     words = ["playback", str(path), "--episode", "demo_1", "--out", str(out), "--from", origin, *more]
     assert status_here(monkeypatch, "s2robot", *words, "--json") == 0, capsys.readouterr().err
     return json.loads(capsys.readouterr().out)
@@ -26,7 +33,11 @@ def play(capsys, monkeypatch, path: Path, out: Path, origin: str, *more: str) ->
 
 @pytest.mark.parametrize("origin", ORIGINS)
 def test_an_episode_is_shown_as_it_was(
-    origin: str, demos_path: Path, tmp_path: Path, capsys, monkeypatch
+    origin: str,
+    demos_path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     played = play(capsys, monkeypatch, demos_path, tmp_path / "v.mp4", origin)
     with h5py.File(demos_path) as file:
@@ -44,7 +55,9 @@ def test_an_episode_is_shown_as_it_was(
     assert played["success"] is (True if origin == "actions" else None)
 
 
-def test_another_action_or_frame_is_measured(demos_path: Path, tmp_path: Path, capsys, monkeypatch) -> None:
+def test_another_action_or_frame_is_measured(
+    demos_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "changed.hdf5"
     shutil.copy(demos_path, path)
     with h5py.File(path, "a") as file:
@@ -59,7 +72,9 @@ def test_another_action_or_frame_is_measured(demos_path: Path, tmp_path: Path, c
     assert pixels["robot0_eye_in_hand, pixels"]["largest"] == 0
 
 
-def test_without_states_the_seed_is_the_start(demos_path: Path, tmp_path: Path, capsys, monkeypatch) -> None:
+def test_without_states_the_seed_is_the_start(
+    demos_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a.hdf5"
     shutil.copy(demos_path, path)
     with h5py.File(path, "a") as file:
@@ -69,7 +84,9 @@ def test_without_states_the_seed_is_the_start(demos_path: Path, tmp_path: Path, 
     assert played["success"]
 
 
-def test_what_cannot_be_shown_is_one_line(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_what_cannot_be_shown_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path / "d.hdf5", [demo()], env_args=None)
     cases = [
         (["--episode", "demo_00"], "did you mean 'demo_0'"),
@@ -89,7 +106,9 @@ def test_what_cannot_be_shown_is_one_line(tmp_path: Path, capsys, monkeypatch) -
     assert [file.name for file in tmp_path.iterdir()] == ["d.hdf5"]
 
 
-def test_cameras_of_different_sizes_are_side_by_side(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_cameras_of_different_sizes_are_side_by_side(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrist = np.zeros((6, 20, 30, 3), np.uint8)
     path = write(tmp_path / "d.hdf5", [demo(), demo(seed=1, obs__wrist_image=wrist)][::-1][:1] * 2)
     assert play(capsys, monkeypatch, path, tmp_path / "v.mp4", "observations")["frames"] == 6

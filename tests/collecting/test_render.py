@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import h5py
@@ -46,7 +47,9 @@ def test_command_renders_another_size_that_the_environment_then_has(demos_path: 
     env.close()
 
 
-def test_a_killed_run_goes_on_where_it_stopped(demos_path: Path, tmp_path: Path, monkeypatch) -> None:
+def test_a_killed_run_goes_on_where_it_stopped(
+    demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole, out = tmp_path / "whole.hdf5", tmp_path / "out.hdf5"
     render(demos_path, whole, (32, 32))
     script = (
@@ -91,7 +94,7 @@ def test_parts_that_say_nothing_of_themselves_are_not_used(demos_path: Path, tmp
     assert [path.name for path in parts.iterdir()] == ["demo_0.hdf5"]
 
 
-def changed(source: Path, target: Path, change) -> Path:
+def changed(source: Path, target: Path, change: Any) -> Path:
     with h5py.File(source) as old, h5py.File(target, "w") as new:
         old.copy("data", new)
         change(new["data"])
@@ -129,7 +132,9 @@ def of_robosuite(data: h5py.Group) -> None:
         (lambda data: None, ["agentvue"], "did you mean 'agentview'"),
     ],
 )
-def test_mistakes_leave_nothing(change, cameras, message: str, demos_path: Path, tmp_path: Path) -> None:
+def test_mistakes_leave_nothing(
+    change: Any, cameras: Any, message: str, demos_path: Path, tmp_path: Path
+) -> None:
     data = changed(demos_path, tmp_path / "data.hdf5", change)
     with pytest.raises(UserError, match=message):
         render(data, tmp_path / "out.hdf5", (32, 32), cameras)

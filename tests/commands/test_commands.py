@@ -48,7 +48,9 @@ def test_evaluation_folder(evaluated: Path) -> None:
     assert "evaluate" in run_folder.read_stages(evaluated)
 
 
-def test_acting_options_are_kept_with_the_evaluation(evaluated: Path, monkeypatch, capsys) -> None:
+def test_acting_options_are_kept_with_the_evaluation(
+    evaluated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     last = f"checkpoint={evaluated}/checkpoints/last"
     for name, option in (("often", "policy.action_steps=8"), ("smooth", "temporal_ensemble=0.01")):
         words = ("eval.py", last, "episodes=1", f"name={name}", option, "workers=1", "backend=torch")
@@ -58,7 +60,9 @@ def test_acting_options_are_kept_with_the_evaluation(evaluated: Path, monkeypatc
         assert (identity["action_steps"], identity["temporal_ensemble"]) == (steps, m)
 
 
-def test_several_decisions_at_once(evaluated: Path, monkeypatch, capsys) -> None:
+def test_several_decisions_at_once(
+    evaluated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     last = f"checkpoint={evaluated}/checkpoints/last"
     words = ("eval.py", last, "episodes=3", "name=rows", "batch=2", "backend=torch")
     assert status_here(monkeypatch, *words) == 0
@@ -66,7 +70,9 @@ def test_several_decisions_at_once(evaluated: Path, monkeypatch, capsys) -> None
     assert " of 3 succeeded" in capsys.readouterr().out
 
 
-def test_report_shows_the_evaluation(evaluated: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_report_shows_the_evaluation(
+    evaluated: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert status_here(monkeypatch, "s2robot", "report", str(evaluated)) == 0
     assert str(evaluated / "report.html") in capsys.readouterr().out
     page = (evaluated / "report.html").read_text()
@@ -121,7 +127,7 @@ def test_sweep_trains_each_policy_and_leaves_no_folder_of_hydra(
 
 
 def test_sigterm_ends_a_sweep(
-    demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+    demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     update = Trainer.update
 
@@ -158,7 +164,7 @@ def test_doctor_finds_nothing_missing(tmp_path: Path) -> None:
     assert "MISSING" not in done.stdout
 
 
-def test_help_names_the_options(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_help_names_the_options(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert status_here(monkeypatch, "train.py", "--help") == 0
     said = capsys.readouterr().out
     assert "usage: s2robot train" in said

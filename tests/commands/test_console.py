@@ -15,21 +15,21 @@ def opened(path: Path) -> None:
         path.read_text()
 
 
-def test_a_missing_file_is_one_line(tmp_path: Path, capfd) -> None:
+def test_a_missing_file_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         opened(tmp_path / "nothing")
     assert exit_.value.code == BAD_INPUT
     assert_one_line(capfd.readouterr().err, "No such file", str(tmp_path / "nothing"))
 
 
-def test_a_folder_in_place_of_a_file_is_one_line(tmp_path: Path, capfd) -> None:
+def test_a_folder_in_place_of_a_file_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         opened(tmp_path)
     assert_one_line(capfd.readouterr().err, str(tmp_path))
 
 
 @pytest.mark.parametrize("error", [UserError("two\nlines"), OSError(errno.ENOSPC, "No space left on device")])
-def test_told_in_one_line(error: Exception, capfd) -> None:
+def test_told_in_one_line(error: Exception, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_, one_line_errors():
         raise error
     assert exit_.value.code == BAD_INPUT
@@ -46,14 +46,14 @@ def test_told_in_one_line(error: Exception, capfd) -> None:
         ValueError("not a UserError"),
     ],
 )
-def test_a_defect_keeps_its_traceback(error: Exception, capfd) -> None:
+def test_a_defect_keeps_its_traceback(error: Exception, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(type(error)) as raised, one_line_errors():
         raise error
     assert raised.value is error
     assert capfd.readouterr().err == ""
 
 
-def test_ctrl_c_is_one_word(capfd) -> None:
+def test_ctrl_c_is_one_word(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_, one_line_errors():
         raise KeyboardInterrupt
     assert exit_.value.code == INTERRUPTED

@@ -13,7 +13,7 @@ from s2robot.encoders import packaged
     "failure", [MemoryError("no room for it"), RuntimeError("the backend failed")], ids=repr
 )
 def test_a_failure_of_the_machine_is_not_told_as_the_checkpoints(
-    failure: Exception, trained: Path, monkeypatch: pytest.MonkeyPatch, capfd
+    failure: Exception, trained: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def fails(*_: object) -> None:
         raise failure

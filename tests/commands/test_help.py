@@ -13,7 +13,7 @@ from s2robot.policies import POLICIES
 NEEDED = {"train": ["data.path=d.hdf5", "run_dir=runs/x"], "eval": ["checkpoint=c"]}
 
 
-def page(monkeypatch: pytest.MonkeyPatch, capfd, *words: str) -> str:
+def page(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *words: str) -> str:
     assert status_here(monkeypatch, "s2robot", *words) == 0
     said = capfd.readouterr()
     assert said.err == ""
@@ -31,7 +31,9 @@ def meanings(options: object, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("name", names())
-def test_every_command_has_help(name: str, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+def test_every_command_has_help(
+    name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         assert f"  {name} " in page(patch, capfd, "--help")
     assert f"usage: s2robot {name}" in page(monkeypatch, capfd, name, "--help")
@@ -39,7 +41,7 @@ def test_every_command_has_help(name: str, monkeypatch: pytest.MonkeyPatch, capf
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_train_shows_every_option_with_its_meaning(
-    policy: str, monkeypatch: pytest.MonkeyPatch, capfd
+    policy: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     said = " ".join(page(monkeypatch, capfd, "train", f"policy={policy}", "--help").split())
     for name, meaning in meanings(options_of("train", [f"policy={policy}", *NEEDED["train"]])):
@@ -48,25 +50,33 @@ def test_train_shows_every_option_with_its_meaning(
         assert " ".join(meaning.split()) in said
 
 
-def test_eval_shows_every_option_with_its_meaning(monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+def test_eval_shows_every_option_with_its_meaning(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     said = " ".join(page(monkeypatch, capfd, "eval", "--help").split())
     for name, meaning in meanings(options_of("eval", NEEDED["eval"])):
         assert f" {name}=" in said
         assert meaning and " ".join(meaning.split()) in said
 
 
-def test_help_shows_the_values_that_were_typed(monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+def test_help_shows_the_values_that_were_typed(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     said = page(monkeypatch, capfd, "train", "--help", "encoder.sizes=[224]", "optim.steps=7", "resume=true")
     for shown in ("encoder.sizes=[224] ", "optim.steps=7 ", "resume=true ", "data.path=... ", "wandb=false "):
         assert shown in said
     assert "_schema" not in said and "env=" not in said
 
 
-def test_help_of_a_mistyped_option_is_one_line(monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+def test_help_of_a_mistyped_option_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert status_here(monkeypatch, "s2robot", "train", "--help", "optim.step=7") == 2
     assert_one_line(capfd.readouterr().err, "did you mean 'optim.steps'?")
 
 
-def test_the_composed_configuration_is_printed(monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+def test_the_composed_configuration_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     said = page(monkeypatch, capfd, "train", "--cfg", "job", "policy=flow", *NEEDED["train"])
     assert "run_dir: runs/x\n" in said and "  name: flow\n" in said

@@ -68,7 +68,11 @@ ON_THE_COMMAND_LINE = {
 
 @pytest.mark.parametrize("case", ON_THE_COMMAND_LINE)
 def test_train_refuses(
-    case: str, demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+    case: str,
+    demos_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     words, told = ON_THE_COMMAND_LINE[case]
     monkeypatch.chdir(tmp_path)
@@ -78,7 +82,9 @@ def test_train_refuses(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_missing_options_are_all_named(monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+def test_missing_options_are_all_named(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert status_here(monkeypatch, "train.py") == 2
     assert_one_line(capfd.readouterr().err, "data.path=...", "run_dir=...")
 
@@ -129,7 +135,7 @@ def test_train_refuses_datasets(
     demos_path: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capfd,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     damaged = tmp_path / "damaged.hdf5"
     damaged.write_bytes(demos_path.read_bytes())
@@ -142,7 +148,7 @@ def test_train_refuses_datasets(
 
 
 def test_train_refuses_a_truncated_file(
-    demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+    demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     damaged = tmp_path / "damaged.hdf5"
     damaged.write_bytes(demos_path.read_bytes()[:-1000])
@@ -185,7 +191,11 @@ EVALUATION = {
 
 @pytest.mark.parametrize("case", EVALUATION)
 def test_eval_refuses(
-    case: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+    case: str,
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     words, told = EVALUATION[case]
     monkeypatch.chdir(tmp_path)
@@ -212,7 +222,11 @@ def test_eval_refuses(
     ],
 )
 def test_s2robot_refuses(
-    words: list[str], told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+    words: list[str],
+    told: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert status_here(monkeypatch, "s2robot", *words) == 2
@@ -222,7 +236,11 @@ def test_s2robot_refuses(
 
 @pytest.mark.parametrize("command", ["collect", "eval", "doctor"])
 def test_missing_opengl_names_the_packages(
-    command: str, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+    command: str,
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     words = {
         "collect": ["s2robot", "collect", "--env", "s2robot/PickCube-v0", "--out", f"{tmp_path}/demos.hdf5"],

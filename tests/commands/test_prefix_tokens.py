@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -61,7 +62,7 @@ def test_a_rollout_gives_what_was_trained_on(
     seen: dict[str, Features] = {}
     predict = loaded.policy.predict
 
-    def noting(obs, state, generators):
+    def noting(obs: Any, state: Any, generators: Any) -> Any:
         seen.update(obs.features)
         return predict(obs, state, generators)
 
@@ -74,7 +75,9 @@ def test_a_rollout_gives_what_was_trained_on(
         torch.testing.assert_close(seen[camera].prefix, stored.float(), rtol=2e-3, atol=2e-3)
 
 
-def test_it_is_evaluated(trained_on_prefix: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+def test_it_is_evaluated(
+    trained_on_prefix: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ("eval.py", f"checkpoint={trained_on_prefix}", "episodes=1", "workers=1", "backend=torch")
     assert status_here(monkeypatch, *words) == 0
     assert " of 1 succeeded" in capsys.readouterr().out
@@ -92,7 +95,7 @@ def test_other_heads_with_the_same_eyes_get_no_prefix(
 
 
 def test_an_encoder_without_them_is_refused(
-    demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+    demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     words = without_keypoints(demos_path, tmp_path / "run")
     assert status_here(monkeypatch, "train.py", *words, "policy.head=cls") == 2

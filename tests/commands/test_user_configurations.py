@@ -49,7 +49,9 @@ def job(cwd: Path, *words: str) -> str:
     return done.stdout
 
 
-def test_config_dir_adds_choices(own: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+def test_config_dir_adds_choices(
+    own: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     words = ["--cfg", "job", *NEEDED, "--config-dir", str(own), "experiment=short", "policy=wide"]
     assert status_here(monkeypatch, "s2robot", "train", *words) == 0
     said = capfd.readouterr().out
@@ -57,7 +59,9 @@ def test_config_dir_adds_choices(own: Path, monkeypatch: pytest.MonkeyPatch, cap
     assert "  name: bc\n" in said and "hidden:\n  - 9\n  - 9\n" in said
 
 
-def test_choices_of_config_dir_are_shown_and_named(own: Path, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+def test_choices_of_config_dir_are_shown_and_named(
+    own: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert status_here(monkeypatch, "s2robot", "train", "--config-dir", str(own), "--help") == 0
     said = capfd.readouterr().out
     assert "short" in said and "wide" in said
@@ -67,7 +71,7 @@ def test_choices_of_config_dir_are_shown_and_named(own: Path, monkeypatch: pytes
 
 
 def test_a_file_in_config_dir_stands_for_a_registered_choice(
-    own: Path, monkeypatch: pytest.MonkeyPatch, capfd
+    own: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (own / "policy" / "flow.yaml").write_text("defaults: [_flow]\nhorizon: 5\naction_steps: 3\n")
     words = ["--cfg", "job", *NEEDED, "--config-dir", str(own), "policy=flow"]
@@ -78,7 +82,7 @@ def test_a_file_in_config_dir_stands_for_a_registered_choice(
 
 @pytest.mark.parametrize("command", ["train", "eval"])
 def test_an_unknown_folder_is_refused(
-    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert status_here(monkeypatch, "s2robot", command, "--config-dir", str(tmp_path / "confs")) == 2
     assert_one_line(capfd.readouterr().err, "--config-dir", f"there is no folder {tmp_path / 'confs'}")

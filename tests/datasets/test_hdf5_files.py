@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -140,7 +141,9 @@ def add_virtual(path: Path, file: h5py.File) -> None:
 
 
 @pytest.mark.parametrize(("add", "told"), [(add_external, "external storage"), (add_virtual, "allow_links")])
-def test_arrays_from_elsewhere_are_left_alone_and_refused_when_chosen(add, told: str, tmp_path: Path) -> None:
+def test_arrays_from_elsewhere_are_left_alone_and_refused_when_chosen(
+    add: Any, told: str, tmp_path: Path
+) -> None:
     path = tmp_path / "own" / "d.hdf5"
     path.parent.mkdir()
     write(path, [demo()])

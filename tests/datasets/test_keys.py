@@ -1,6 +1,7 @@
 """The key mapping: cameras by type and not by name, names and keys, defaults, clashes, families."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def test_a_file_that_says_its_image_convention_is_believed(tmp_path: Path) -> No
     [("upright", np.s_[:]), ("flipped_rows", np.s_[:, ::-1]), ("rotated_180", np.s_[:, ::-1, ::-1])],
 )
 def test_the_orientation_that_is_given_is_taken_and_part_of_the_identity(
-    orientation: str, flip, tmp_path: Path
+    orientation: str, flip: Any, tmp_path: Path
 ) -> None:
     one = libero()
     path = write(tmp_path / "d.hdf5", [one])

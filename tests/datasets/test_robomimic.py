@@ -1,6 +1,7 @@
 """Reading demonstrations: what is asked for, or one line that says what is wrong."""
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -86,7 +87,9 @@ def test_unknown_names_are_answered_with_the_nearest(demos_path: Path) -> None:
         ((5, 8, 6), np.uint8, r"frames must be uint8 of shape \(t, h, w, 3\)$"),
     ],
 )
-def test_other_frames_are_refused_when_the_file_is_opened(tmp_path: Path, shape, dtype, told: str) -> None:
+def test_other_frames_are_refused_when_the_file_is_opened(
+    tmp_path: Path, shape: Any, dtype: Any, told: str
+) -> None:
     path = tmp_path / "d.hdf5"
     with h5py.File(path, "w") as file:
         file["data/demo_0/actions"] = np.zeros((5, 7))

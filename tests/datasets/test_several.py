@@ -1,6 +1,7 @@
 """Several datasets at once: lists, folders, globs, names, weights, differences that are refused or said."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> No
         ),
     ],
 )
-def test_robots_of_other_sizes_are_refused_naming_both_files(other, told: str, tmp_path: Path) -> None:
+def test_robots_of_other_sizes_are_refused_naming_both_files(other: Any, told: str, tmp_path: Path) -> None:
     paths = [write(tmp_path / "a.hdf5", [demo()]), write(tmp_path / "b.hdf5", [other])]
     with pytest.raises(UserError, match=told):
         open_dataset(paths)
@@ -71,7 +72,7 @@ def test_another_environment_is_said(tmp_path: Path) -> None:
     assert "its environment is another than that of" in str(dataset.warnings[0])
 
 
-def windows(dataset, episodes: list[int]) -> Windows:
+def windows(dataset: Any, episodes: list[int]) -> Windows:
     weights = dataset.frame_weights(episodes)
     return Windows(dataset, {}, PolicyConfig(horizon=2), episodes, weights=weights)
 

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,7 +40,9 @@ def test_openvino_gives_the_same_bits_in_any_batch() -> None:
     assert torch.equal(encoder.encode(FRAMES).map[1:], encoder.encode(FRAMES[1:]).map)
 
 
-def test_kept_graph_gives_the_same_bits_and_builds_no_network(monkeypatch, tmp_path) -> None:
+def test_kept_graph_gives_the_same_bits_and_builds_no_network(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("S2ROBOT_CACHE", str(tmp_path))
     pretrained = tiny_pretrained()
     tiles = torch.rand(3, 3, 32, 32) * 255
@@ -53,7 +56,7 @@ def test_kept_graph_gives_the_same_bits_and_builds_no_network(monkeypatch, tmp_p
     assert torch.equal(first.map, again.map)
 
 
-def test_random_weights_are_not_kept(monkeypatch, tmp_path) -> None:
+def test_random_weights_are_not_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("S2ROBOT_CACHE", str(tmp_path))
     pretrained = tiny_pretrained()
     spec = replace(pretrained.spec, weights_sha256="")
@@ -61,7 +64,7 @@ def test_random_weights_are_not_kept(monkeypatch, tmp_path) -> None:
     assert not (tmp_path / "openvino").exists()
 
 
-def test_auto_measures_once_and_remembers(monkeypatch, tmp_path) -> None:
+def test_auto_measures_once_and_remembers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("S2ROBOT_CACHE", str(tmp_path))
     pretrained = tiny_pretrained()
     backend = make_backend("auto", pretrained.spec, pretrained.build, "cpu")
@@ -93,7 +96,7 @@ def test_compiled_network_gives_the_same_features() -> None:
     torch.testing.assert_close(actual.prefix, expected.prefix, rtol=1e-4, atol=1e-5)
 
 
-def test_without_a_compiler_one_line_says_so(monkeypatch) -> None:
+def test_without_a_compiler_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     pretrained = tiny_pretrained()
     with pytest.raises(UserError, match=r"needs a C.. compiler and 'no-such-compiler' is not here"):

@@ -1,6 +1,7 @@
 """The numbers that `s2robot encoders` shows, held against closed forms."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -31,7 +32,9 @@ def test_nothing_beyond_the_layer_is_counted() -> None:
     assert cost("lite0", (448,), timed=False).gflops == pytest.approx(4 * row.gflops)
 
 
-def test_weights_that_are_here_are_known_without_a_network(monkeypatch, tmp_path) -> None:
+def test_weights_that_are_here_are_known_without_a_network(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("S2ROBOT_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     assert weights_here("lite0") and not weights_here("dinov2_s") and not weights_here("r3m_18")
@@ -43,7 +46,7 @@ def test_table_says_which_sizes_do_not_fit() -> None:
     assert "256x6x6" in lines[2] and lines[2].endswith("mit")
 
 
-def test_command(monkeypatch, capsys) -> None:
+def test_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(
         "sys.argv", ["s2robot", "encoders", "lite0", "--sizes", "32,64", "--device", "cpu", "--json"]
     )

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ SMALL = ["resnet18", "r3m_18", "mvp_s", "dinov3_s", "timm/test_vit"]
     ],
     ids=str,
 )
-def encoder(request):
+def encoder(request: pytest.FixtureRequest) -> S2:
     name, backend = request.param
     if backend is not None:
         return make_encoder(name, sizes=(64, 96), backend=backend, device="cpu")
@@ -64,14 +65,14 @@ def test_every_entry_is_what_it_declares_and_frozen_to_the_last_norm(name: str) 
     assert name.startswith("timm/") or ENCODERS[name].about
 
 
-def test_declared_shape_is_measured_shape(encoder) -> None:
+def test_declared_shape_is_measured_shape(encoder: S2) -> None:
     features = encoder.encode(FRAMES)
     assert features.map.shape == (3, encoder.spec.channels, *encoder.spec.grid(96, 96))
     assert features.map.dtype == torch.float32
     assert (features.prefix is None) == (encoder.spec.prefix_tokens == 0)
 
 
-def test_frozen_whatever_a_parent_does(encoder) -> None:
+def test_frozen_whatever_a_parent_does(encoder: S2) -> None:
     before = encoder.encode(FRAMES).map
     parent = nn.ModuleDict({"encoder": encoder})
 
@@ -134,20 +135,20 @@ def test_what_is_not_frozen_is_noticed() -> None:
     assert last == ["model.norm.weight", "model.norm.bias"]
 
 
-def test_deterministic_and_input_unchanged(encoder) -> None:
+def test_deterministic_and_input_unchanged(encoder: S2) -> None:
     frames = FRAMES.copy()
     first, second = encoder.encode(frames).map, encoder.encode(frames).map
     assert torch.equal(first, second)
     assert np.array_equal(frames, FRAMES)
 
 
-def test_a_frame_does_not_depend_on_its_neighbours(encoder) -> None:
+def test_a_frame_does_not_depend_on_its_neighbours(encoder: S2) -> None:
     together, alone = encoder.encode(FRAMES).map[1:2], encoder.encode(FRAMES[1:2]).map
     assert (together - alone).abs().max() <= 1e-5 * alone.abs().max()
     assert not torch.allclose(encoder.encode(FRAMES).map[0], alone[0])
 
 
-def test_spec_is_plain_data_and_comes_back(encoder) -> None:
+def test_spec_is_plain_data_and_comes_back(encoder: S2) -> None:
     plain = encoder.spec.to_dict()
     assert json.loads(json.dumps(plain)) == plain
     assert S2Spec.from_dict(plain) == encoder.spec
@@ -155,7 +156,7 @@ def test_spec_is_plain_data_and_comes_back(encoder) -> None:
         S2Spec.from_dict({key: value for key, value in plain.items() if key != "weights_sha256"})
 
 
-def test_views_and_tensors_are_taken_as_they_are(encoder) -> None:
+def test_views_and_tensors_are_taken_as_they_are(encoder: S2) -> None:
     mirrored = FRAMES[:, ::-1]  # negative stride
     read_only = FRAMES.copy()
     read_only.flags.writeable = False
@@ -176,7 +177,7 @@ def test_views_and_tensors_are_taken_as_they_are(encoder) -> None:
         (FRAMES[:, :0], "1x1 pixels or more, not 0x96"),
     ],
 )
-def test_wrong_images_are_refused_in_one_line(encoder, images, message: str) -> None:
+def test_wrong_images_are_refused_in_one_line(encoder: S2, images: Any, message: str) -> None:
     with pytest.raises(UserError, match=message) as raised:
         encoder.encode(images)
     assert "\n" not in str(raised.value)

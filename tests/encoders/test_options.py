@@ -57,7 +57,7 @@ OTHER: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("field", fields(EncoderConfig), ids=lambda field: field.name)
-def test_an_option_is_recorded_exactly_if_it_decides_numbers(field) -> None:
+def test_an_option_is_recorded_exactly_if_it_decides_numbers(field: Any) -> None:
     assert field.metadata["decides"] in (NETWORK, SCALES, CAMERAS, SPEED) and field.metadata["meaning"]
     if OTHER[field.name] is None:
         return

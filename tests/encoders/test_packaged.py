@@ -1,5 +1,7 @@
 """EfficientNet-Lite's real weights, held against the release's own implementation."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -47,7 +49,7 @@ def test_weights_of_another_architecture_are_refused() -> None:
         )
 
 
-def test_missing_and_foreign_files_are_refused_in_one_line(tmp_path) -> None:
+def test_missing_and_foreign_files_are_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no file"):
         make_encoder("lite0", weights=tmp_path / "absent.pth")
     foreign = tmp_path / "foreign.pth"
@@ -58,7 +60,7 @@ def test_missing_and_foreign_files_are_refused_in_one_line(tmp_path) -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_own_checkpoint_in_timm_layout_gives_its_own_features_and_another_checksum(tmp_path) -> None:
+def test_own_checkpoint_in_timm_layout_gives_its_own_features_and_another_checksum(tmp_path: Path) -> None:
     state = {key: value.clone() for key, value in load_classifier("lite0").state_dict().items()}
     state["conv_stem.weight"] *= 1.5
     torch.save(state, tmp_path / "mine.pth")

@@ -87,7 +87,7 @@ def vision_transformer(state: dict[str, Tensor], depth: int, heads: int) -> Tens
     return norm(x, "norm")
 
 
-def test_mvp_gives_the_papers_transformer_with_twelve_heads(tmp_path) -> None:
+def test_mvp_gives_the_papers_transformer_with_twelve_heads(tmp_path: Path) -> None:
     state = mae_checkpoint(tmp_path / "mvp.pth", width=384, depth=12, cells=14)
     features = on_cpu(ENCODERS["mvp_s"](EncoderConfig(weights=tmp_path / "mvp.pth"))).encode(FRAMES)
     tokens = vision_transformer(state, depth=12, heads=12)
@@ -113,7 +113,7 @@ def test_larger_ones_expect_what_is_published(name: str, width: int, depth: int,
     assert len(shapes) == 6 + 12 * depth
 
 
-def test_r3m_is_torchvisions_resnet(tmp_path) -> None:
+def test_r3m_is_torchvisions_resnet(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = resnet18().eval()
     inside = {k: v for k, v in network.state_dict().items() if not k.startswith("fc.")}
@@ -131,7 +131,7 @@ def test_r3m_is_torchvisions_resnet(tmp_path) -> None:
     torch.testing.assert_close(features.map, expected, rtol=1e-3, atol=1e-4)
 
 
-def test_a_file_of_another_release_is_refused(tmp_path) -> None:
+def test_a_file_of_another_release_is_refused(tmp_path: Path) -> None:
     torch.save({"r3m": {"module.convnet.conv1.weight": torch.zeros(64, 3, 7, 7)}}, tmp_path / "model.pt")
     for name in ("vc1_b", "r3m_18"):
         encoder = on_cpu(ENCODERS[name](EncoderConfig(weights=tmp_path / "model.pt")))

@@ -1,5 +1,7 @@
 """S2 around an encoder: the reference's numbers with antialiasing off, and what is beyond the reference."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import s2wrapper
@@ -36,7 +38,7 @@ def spied_tiles(encoder: S2, frames: np.ndarray) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("sizes", [(32,), (32, 64), (32, 64, 96), (64, 32), (48, 128)])
-def test_without_antialiasing_it_is_the_reference(sizes) -> None:
+def test_without_antialiasing_it_is_the_reference(sizes: tuple[int, ...]) -> None:
     features = tiny_s2(sizes, antialias=False).encode(FRAMES)
     expected = s2wrapper.forward(
         tiny_tokens, PIXELS, img_sizes=list(sizes), max_split_size=32, num_prefix_token=1
@@ -102,6 +104,8 @@ def test_split_and_merge_are_inverse() -> None:
         ((32,), {"merge": "mean"}, "'concat' or 'add'"),
     ],
 )
-def test_settings_that_do_not_fit_are_refused(sizes, options, message) -> None:
+def test_settings_that_do_not_fit_are_refused(
+    sizes: tuple[int, ...], options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(UserError, match=message):
         tiny_s2(sizes, **options)

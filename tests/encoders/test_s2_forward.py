@@ -1,6 +1,7 @@
 """`s2.forward` against the installed reference, s2wrapper, over what it accepts."""
 
 import itertools
+from typing import Any
 
 import pytest
 import s2wrapper
@@ -97,7 +98,9 @@ def test_half_precision_and_gradients_pass_through() -> None:
         ((1, 3, 224, 224), {"scales": [1.3]}, "cannot be cut"),  # 291 pixels into 2 x 2
     ],
 )
-def test_what_the_reference_refuses_is_refused_in_one_line(shape, arguments, message) -> None:
+def test_what_the_reference_refuses_is_refused_in_one_line(
+    shape: tuple[int, ...], arguments: dict[str, Any], message: str
+) -> None:
     images = torch.zeros(shape)
     with pytest.raises(AssertionError):
         s2wrapper.forward(TinyConvNet(), images, **arguments)

@@ -33,7 +33,7 @@ def tiny_map(pixels: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 6 gh gw"]:
         (16, 24, (16, 24), (0,), (0,)),  # smaller than a tile
     ],
 )
-def test_where_tiles_lie(height, width, tile, tops, lefts) -> None:
+def test_where_tiles_lie(height: int, width: int, tile: int, tops: list[int], lefts: list[int]) -> None:
     tiling = make_tiling(height, width, tile=32, stride=8)
     assert (tiling.tile, tiling.tops, tiling.lefts) == (tile, tops, lefts)
 

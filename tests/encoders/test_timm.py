@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ SMALLEST = "timm/test_vit"  # timm's own model for tests: 64 channels, stride 16
 
 
 @pytest.fixture
-def offline(monkeypatch, tmp_path) -> Path:
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A machine without a network and with empty caches."""
 
     def unreachable(*_: object) -> None:
@@ -41,7 +42,7 @@ def random_weights(model: str, file: Path, **options: object) -> torch.nn.Module
     return network
 
 
-def test_vision_transformer_gives_its_normed_tokens(tmp_path) -> None:
+def test_vision_transformer_gives_its_normed_tokens(tmp_path: Path) -> None:
     network = random_weights("test_vit", tmp_path / "w.safetensors", img_size=64)
     encoder = on_cpu(ENCODERS[SMALLEST](EncoderConfig(weights=tmp_path / "w.safetensors")))
     features = encoder.encode(FRAMES)
@@ -56,7 +57,7 @@ def test_vision_transformer_gives_its_normed_tokens(tmp_path) -> None:
     assert torch.nn.functional.cosine_similarity(features.map, expected).min() > 0.97
 
 
-def test_at_its_own_size_the_numbers_are_timms(tmp_path) -> None:
+def test_at_its_own_size_the_numbers_are_timms(tmp_path: Path) -> None:
     network = random_weights("resnet18.tv_in1k", tmp_path / "w.safetensors")
     encoder = on_cpu(ENCODERS["resnet18"](EncoderConfig(weights=tmp_path / "w.safetensors")))
     pixels = torch.from_numpy(FRAMES).permute(0, 3, 1, 2) / 255
@@ -69,7 +70,7 @@ def test_at_its_own_size_the_numbers_are_timms(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(("layer", "channels", "stride"), [(-1, 512, 32), (2, 128, 8), (None, 256, 16)])
-def test_layer_can_be_chosen(tmp_path, layer, channels: int, stride: int) -> None:
+def test_layer_can_be_chosen(tmp_path: Path, layer: int | None, channels: int, stride: int) -> None:
     random_weights("resnet18.tv_in1k", tmp_path / "w.safetensors")
     pretrained = ENCODERS["resnet18"](EncoderConfig(weights=tmp_path / "w.safetensors", layer=layer))
     assert (pretrained.spec.channels, pretrained.spec.stride) == (channels, stride)
@@ -89,7 +90,7 @@ def test_another_layer_is_another_spec_and_the_usual_one_is_not() -> None:
         make_encoder("lite0", layer=7)
 
 
-def test_both_file_formats_give_the_same(tmp_path) -> None:
+def test_both_file_formats_give_the_same(tmp_path: Path) -> None:
     network = random_weights("test_vit", tmp_path / "w.safetensors")
     torch.save({"state_dict": network.state_dict()}, tmp_path / "w.pth")
     first, second = (
@@ -99,9 +100,9 @@ def test_both_file_formats_give_the_same(tmp_path) -> None:
     assert torch.equal(first, second)
 
 
-def test_pickled_code_is_not_run(tmp_path) -> None:
+def test_pickled_code_is_not_run(tmp_path: Path) -> None:
     class Evil:
-        def __reduce__(self):
+        def __reduce__(self) -> Any:
             return (Path(tmp_path / "executed").write_text, ("x",))
 
     torch.save({"model": Evil()}, tmp_path / "evil.pth")
@@ -110,7 +111,7 @@ def test_pickled_code_is_not_run(tmp_path) -> None:
     assert not (tmp_path / "executed").exists()
 
 
-def test_weights_of_another_architecture_are_refused(tmp_path) -> None:
+def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
     random_weights("test_vit2", tmp_path / "w.safetensors")
     encoder = make_encoder(SMALLEST, (64,), tmp_path / "w.safetensors", "torch", "cpu")
     with pytest.raises(UserError, match="holds no weights of encoder 'timm/test_vit'") as raised:
@@ -118,7 +119,7 @@ def test_weights_of_another_architecture_are_refused(tmp_path) -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_without_a_network_one_line_says_what_to_do(offline) -> None:
+def test_without_a_network_one_line_says_what_to_do(offline: None) -> None:
     address = "https://huggingface.co/timm/vit_small_patch14_dinov2.lvd142m/resolve/main/model.safetensors"
     with pytest.raises(UserError, match=r"hub does not answer .*or say weights=FILE") as raised:
         make_encoder("dinov2_s")
@@ -129,7 +130,7 @@ def test_without_a_network_one_line_says_what_to_do(offline) -> None:
         make_encoder("vc1_b")
 
 
-def test_weights_are_found_where_the_message_says(offline) -> None:
+def test_weights_are_found_where_the_message_says(offline: None) -> None:
     entry = ENCODERS[SMALLEST]
     entry.kept_file.parent.mkdir(parents=True)
     random_weights("test_vit", entry.kept_file)
@@ -149,7 +150,7 @@ def test_unknown_names_are_told_with_the_nearest() -> None:
 
 
 @pytest.mark.parametrize("model", ["test_vit", "test_resnet"])
-def test_both_backends_give_the_same(tmp_path, monkeypatch, model: str) -> None:
+def test_both_backends_give_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str) -> None:
     monkeypatch.setenv("S2ROBOT_CACHE", str(tmp_path))  # of graphs that OpenVINO makes
     random_weights(model, tmp_path / "w.safetensors")
     oblong = data.astronaut()[None, :64, 200:296]

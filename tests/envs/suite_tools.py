@@ -1,5 +1,7 @@
 """What tests of environments share: making one, letting the expert finish, where a point is in an image."""
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
@@ -10,18 +12,18 @@ SIZE = 64
 ALL = pytest.mark.parametrize("env_id", sorted(envs.TASKS))
 
 
-def make(env_id, **kwargs):
+def make(env_id: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
     return gymnasium.make(env_id, **{"image_size": SIZE, "disable_env_checker": True, **kwargs})
 
 
-def blind(env_id, **kwargs):
+def blind(env_id: str, **kwargs: Any) -> Any:
     """An environment that renders only when asked to."""
     env = make(env_id, **kwargs)
     env.unwrapped.images_in_step = False
     return env
 
 
-def finish(env, expert):
+def finish(env: Any, expert: Any) -> tuple[int, bool]:
     """Lets the expert act to the end of the episode; returns (steps, success)."""
     steps, done, info = 0, False, {}
     while not done:
@@ -30,7 +32,7 @@ def finish(env, expert):
     return steps, info["success"]
 
 
-def pixel_of(task, camera, point):
+def pixel_of(task: Any, camera: str, point: Any) -> tuple[int, int]:
     """(row, column) of a world point by the pinhole camera model; row 0 is the top."""
     height, width = task.image_size
     cam = task.data.camera(camera)

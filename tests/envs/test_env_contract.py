@@ -5,6 +5,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import mujoco
@@ -17,12 +18,12 @@ from suite_tools import ALL, SIZE, make, pixel_of
 import envs
 
 
-def random_actions(count, seed=0):
+def random_actions(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-1, 1, (count, 7)).astype(np.float32)
 
 
 @ALL
-def test_passes_gymnasiums_checker_without_warnings(env_id) -> None:
+def test_passes_gymnasiums_checker_without_warnings(env_id: str) -> None:
     env = gymnasium.make(env_id, image_size=SIZE, render_mode="rgb_array")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -33,7 +34,7 @@ def test_passes_gymnasiums_checker_without_warnings(env_id) -> None:
 
 
 @ALL
-def test_observations_are_what_the_space_says(env_id) -> None:
+def test_observations_are_what_the_space_says(env_id: str) -> None:
     env = make(env_id, image_size=(48, 64))
     obs, info = env.reset(seed=0)
     assert set(obs) == set(env.observation_space.spaces) and info == {"success": False}
@@ -48,7 +49,7 @@ def test_observations_are_what_the_space_says(env_id) -> None:
 
 
 @ALL
-def test_a_thousand_random_steps_stay_finite_and_within_joint_limits(env_id) -> None:
+def test_a_thousand_random_steps_stay_finite_and_within_joint_limits(env_id: str) -> None:
     env = make(env_id)
     task = env.unwrapped
     task.images_in_step = False
@@ -65,7 +66,7 @@ def test_a_thousand_random_steps_stay_finite_and_within_joint_limits(env_id) -> 
     env.close()
 
 
-def digest_of_an_episode(env_id):
+def digest_of_an_episode(env_id: str) -> str:
     env = make(env_id)
     parts = []
     for seed in (7, 8):
@@ -79,7 +80,7 @@ def digest_of_an_episode(env_id):
 
 
 @ALL
-def test_a_seed_gives_the_same_episode_in_another_process(env_id) -> None:
+def test_a_seed_gives_the_same_episode_in_another_process(env_id: str) -> None:
     code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import {__name__} as t;"
     code += f"print(t.digest_of_an_episode({env_id!r}))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -87,7 +88,7 @@ def test_a_seed_gives_the_same_episode_in_another_process(env_id) -> None:
 
 
 @ALL
-def test_another_seed_gives_another_start(env_id) -> None:
+def test_another_seed_gives_another_start(env_id: str) -> None:
     env = make(env_id)
     first, second = env.reset(seed=0)[0], env.reset(seed=1)[0]
     assert not np.allclose(first["object"], second["object"])
@@ -96,7 +97,7 @@ def test_another_seed_gives_another_start(env_id) -> None:
 
 
 @ALL
-def test_a_restored_state_continues_bit_for_bit_in_another_environment(env_id) -> None:
+def test_a_restored_state_continues_bit_for_bit_in_another_environment(env_id: str) -> None:
     first, second = make(env_id), make(env_id)
     expert = envs.make_expert(env_id)
     first.reset(seed=3)
@@ -139,7 +140,7 @@ def test_a_state_of_another_length_is_refused() -> None:
 
 
 @ALL
-def test_the_xml_is_the_scene(env_id) -> None:
+def test_the_xml_is_the_scene(env_id: str) -> None:
     task = make(env_id).unwrapped
     again = mujoco.MjModel.from_xml_string(task.model_xml())
     assert (again.nq, again.nv, again.nu, again.ngeom, again.ncam) == (
@@ -153,14 +154,16 @@ def test_the_xml_is_the_scene(env_id) -> None:
     np.testing.assert_allclose(again.cam_pos, task.model.cam_pos, atol=1e-5)
 
 
-def is_red(pixel):
+def is_red(pixel: Any) -> bool:
     red, green, blue = (int(c) for c in pixel)
     return red > 60 and red > 2 * green and red > 2 * blue
 
 
 @pytest.mark.parametrize("env_id", ["s2robot/PickCube-v0", "s2robot/PickSmall-v0"])
 @pytest.mark.parametrize("image_size", [(224, 224), (120, 200)])
-def test_images_are_the_right_way_up_and_show_the_cube_at_reset(env_id, image_size) -> None:
+def test_images_are_the_right_way_up_and_show_the_cube_at_reset(
+    env_id: str, image_size: tuple[int, int]
+) -> None:
     env = make(env_id, image_size=image_size)
     for seed in range(5):
         obs, _ = env.reset(seed=seed)
@@ -231,7 +234,7 @@ def test_the_id_with_the_module_needs_no_import() -> None:
         ({"cube_size": 0.09}, "cube_size is 0.09"),
     ],
 )
-def test_bad_arguments_are_refused_in_one_line(kwargs, message) -> None:
+def test_bad_arguments_are_refused_in_one_line(kwargs: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message) as error:
         make("s2robot/PickCube-v0", **kwargs)
     assert "\n" not in str(error.value)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -11,13 +12,13 @@ from envs import opengl
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k not in ("MUJOCO_GL", "PYOPENGL_PLATFORM", "DISPLAY")}
 
 
-def run(code, **variables):
+def run(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {**ENVIRONMENT, **variables}
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
 
 
 @pytest.mark.parametrize("imports", ["envs", "mujoco, envs"])
-def test_unset_it_is_chosen_and_renders(imports) -> None:
+def test_unset_it_is_chosen_and_renders(imports: Any) -> None:
     code = (
         f"import os, {imports}, gymnasium;"
         "e = gymnasium.make('s2robot/PickCube-v0', image_size=32);"
@@ -27,7 +28,7 @@ def test_unset_it_is_chosen_and_renders(imports) -> None:
     assert out.stdout.split() in (["egl", "True"], ["osmesa", "True"]), out.stderr
 
 
-def test_egl_is_preferred_and_osmesa_next(monkeypatch) -> None:
+def test_egl_is_preferred_and_osmesa_next(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opengl, "_tell_mujoco", lambda: None)  # this process keeps what it renders with
     for egl, osmesa, choice in [(True, True, "egl"), (False, True, "osmesa"), (False, False, "disabled")]:
         for name in ("MUJOCO_GL", "DISPLAY", "WAYLAND_DISPLAY"):
@@ -37,7 +38,7 @@ def test_egl_is_preferred_and_osmesa_next(monkeypatch) -> None:
         assert opengl.configure() == choice
 
 
-def test_the_users_choice_and_a_display_are_respected(monkeypatch) -> None:
+def test_the_users_choice_and_a_display_are_respected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opengl, "egl_starts", lambda: True)
     monkeypatch.setenv("MUJOCO_GL", "osmesa")
     assert opengl.configure() == "osmesa"

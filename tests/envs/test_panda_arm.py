@@ -1,5 +1,8 @@
 """The arm against its data sheet, and the action table against what the arm does."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import gymnasium
 import mujoco
 import numpy as np
@@ -19,7 +22,7 @@ HAND_YAW = -np.pi / 4
 
 
 @pytest.fixture
-def env():
+def env() -> Iterator[Any]:
     env = gymnasium.make("s2robot/PickCube-v0", image_size=32, disable_env_checker=True)
     env.unwrapped.images_in_step = False
     env.reset(seed=0)
@@ -28,18 +31,18 @@ def env():
     env.close()
 
 
-def put_cube_aside(env) -> None:
+def put_cube_aside(env: Any) -> None:
     env.unwrapped.data.joint("cube").qpos[:2] = [0.2, 0.5]
 
 
-def rotation(axis, angle):
+def rotation(axis: Any, angle: float) -> np.ndarray:
     quat, matrix = np.empty(4), np.empty(9)
     mujoco.mju_axisAngle2Quat(quat, np.array(axis, float), angle)
     mujoco.mju_quat2Mat(matrix, quat)
     return matrix.reshape(3, 3)
 
 
-def denavit_hartenberg(q):
+def denavit_hartenberg(q: Any) -> tuple[np.ndarray, np.ndarray]:
     position, orientation = np.zeros(3), np.eye(3)
     for a, d, alpha, angle in zip(A, D, ALPHA, q, strict=True):
         position = position + orientation @ [a, 0, 0]
@@ -50,7 +53,7 @@ def denavit_hartenberg(q):
     return position, orientation @ rotation([0, 0, 1], HAND_YAW)
 
 
-def test_kinematics_are_the_published_ones(env) -> None:
+def test_kinematics_are_the_published_ones(env: Any) -> None:
     task = env.unwrapped
     rng = np.random.default_rng(0)
     for q in rng.uniform(LOW, HIGH, (20, 7)):
@@ -62,7 +65,7 @@ def test_kinematics_are_the_published_ones(env) -> None:
         np.testing.assert_allclose(orientation, want_orientation, atol=1e-6)
 
 
-def test_joint_limits_are_the_published_ones(env) -> None:
+def test_joint_limits_are_the_published_ones(env: Any) -> None:
     ranges = np.array([env.unwrapped.model.joint(f"joint{i}").range for i in range(1, 8)])
     np.testing.assert_array_equal(ranges, np.stack([LOW, HIGH], axis=1))
 
@@ -75,7 +78,7 @@ def test_home_is_above_the_table_and_points_down() -> None:
 
 @pytest.mark.parametrize("index", range(6))
 @pytest.mark.parametrize("sign", [-1, 1])
-def test_an_action_moves_by_what_the_table_says(env, index, sign) -> None:
+def test_an_action_moves_by_what_the_table_says(env: Any, index: int, sign: int) -> None:
     task = env.unwrapped
     action = np.zeros(7, np.float32)
     action[index] = 0.6 * sign
@@ -92,7 +95,7 @@ def test_an_action_moves_by_what_the_table_says(env, index, sign) -> None:
     np.testing.assert_allclose(got[3:], want[3:], atol=0.05)
 
 
-def test_an_action_of_one_moves_five_centimetres_within_its_step(env) -> None:
+def test_an_action_of_one_moves_five_centimetres_within_its_step(env: Any) -> None:
     task = env.unwrapped
     start, _ = task.panda.pose(task.data)
     env.step(np.array([0, 1, 0, 0, 0, 0, 0], np.float32))
@@ -100,7 +103,7 @@ def test_an_action_of_one_moves_five_centimetres_within_its_step(env) -> None:
 
 
 @pytest.mark.parametrize("control_freq", [5, 10, 20, 50])
-def test_the_step_length_does_not_depend_on_the_control_frequency(control_freq) -> None:
+def test_the_step_length_does_not_depend_on_the_control_frequency(control_freq: int) -> None:
     env = gymnasium.make("s2robot/PickCube-v0", control_freq=control_freq, disable_env_checker=True)
     task = env.unwrapped
     task.images_in_step = False
@@ -116,7 +119,7 @@ def test_the_step_length_does_not_depend_on_the_control_frequency(control_freq) 
     assert task.metadata["render_fps"] == control_freq
 
 
-def test_actions_out_of_range_are_clipped(env) -> None:
+def test_actions_out_of_range_are_clipped(env: Any) -> None:
     task = env.unwrapped
     state = task.get_state()
     env.step(np.full(7, 4.0, np.float32))
@@ -126,7 +129,7 @@ def test_actions_out_of_range_are_clipped(env) -> None:
     np.testing.assert_array_equal(clipped, task.get_state())
 
 
-def test_the_arm_holds_still_without_action(env) -> None:
+def test_the_arm_holds_still_without_action(env: Any) -> None:
     task = env.unwrapped
     start, _ = task.panda.pose(task.data)
     for _ in range(20):
@@ -134,7 +137,7 @@ def test_the_arm_holds_still_without_action(env) -> None:
     np.testing.assert_allclose(task.panda.pose(task.data)[0], start, atol=2e-4)
 
 
-def test_a_blocked_arm_answers_at_once_when_it_turns_back(env) -> None:
+def test_a_blocked_arm_answers_at_once_when_it_turns_back(env: Any) -> None:
     task = env.unwrapped
     for _ in range(20):
         env.step(np.array([0, 0, -1, 0, 0, 0, 0], np.float32))  # 1 m down; the table is 25 cm away
@@ -144,7 +147,7 @@ def test_a_blocked_arm_answers_at_once_when_it_turns_back(env) -> None:
     assert task.panda.pose(task.data)[0][2] - low[2] > 0.04
 
 
-def test_the_gripper_opens_and_closes_at_its_speed_and_does_not_wind_up(env) -> None:
+def test_the_gripper_opens_and_closes_at_its_speed_and_does_not_wind_up(env: Any) -> None:
     task = env.unwrapped
     close, open_ = np.zeros(7, np.float32), np.zeros(7, np.float32)
     close[6], open_[6] = 1, -1
@@ -164,7 +167,7 @@ def test_the_gripper_opens_and_closes_at_its_speed_and_does_not_wind_up(env) -> 
     np.testing.assert_allclose(task.panda.finger_qpos(task.data), still, atol=5.1e-3)
 
 
-def test_the_quaternion_is_xyzw_and_does_not_jump(env) -> None:
+def test_the_quaternion_is_xyzw_and_does_not_jump(env: Any) -> None:
     task = env.unwrapped
     action = np.array([0, 0, 0, 0, 0, 0.2, 0], np.float32)
     last = env.step(action)[0]["robot0_eef_quat"]
@@ -179,7 +182,7 @@ def test_the_quaternion_is_xyzw_and_does_not_jump(env) -> None:
 
 
 @pytest.mark.parametrize("direction", [(1, 0, 1), (1, 1, 0), (1, 1, 1), (-1, -1, 0.5)])
-def test_at_the_edge_of_reach_the_arm_stands_still_and_comes_back(env, direction) -> None:
+def test_at_the_edge_of_reach_the_arm_stands_still_and_comes_back(env: Any, direction: Any) -> None:
     task = env.unwrapped
     out = np.array([*direction, 0, 0, 0, 0], np.float32)
     for _ in range(30):

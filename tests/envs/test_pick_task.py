@@ -14,7 +14,7 @@ EACH = pytest.mark.parametrize("env_id", IDS)
 
 
 @EACH
-def test_starts_cover_the_documented_area(env_id) -> None:
+def test_starts_cover_the_documented_area(env_id: str) -> None:
     env = make(env_id)
     starts = np.array([env.reset(seed=seed)[0]["object"][:3] for seed in range(200)])
     assert starts[:, 2] == pytest.approx(env.unwrapped.half_size)
@@ -24,7 +24,7 @@ def test_starts_cover_the_documented_area(env_id) -> None:
 
 
 @EACH
-def test_the_expert_succeeds_at_a_human_pace(env_id) -> None:
+def test_the_expert_succeeds_at_a_human_pace(env_id: str) -> None:
     env = make(env_id)
     for seed in range(1000, 1015):
         env.reset(seed=seed)
@@ -79,7 +79,7 @@ def test_nothing_happens_for_a_hundred_steps_without_a_grasp() -> None:
 
 
 @EACH
-def test_the_expert_slows_down_smoothly(env_id) -> None:
+def test_the_expert_slows_down_smoothly(env_id: str) -> None:
     env = make(env_id)
     expert = envs.make_expert(env_id)
     env.reset(seed=8)
@@ -93,7 +93,7 @@ def test_the_expert_slows_down_smoothly(env_id) -> None:
 
 
 @EACH
-def test_the_expert_picks_up_again_what_was_dropped(env_id) -> None:
+def test_the_expert_picks_up_again_what_was_dropped(env_id: str) -> None:
     env = make(env_id)
     expert = envs.make_expert(env_id)
     env.reset(seed=9)
@@ -106,7 +106,7 @@ def test_the_expert_picks_up_again_what_was_dropped(env_id) -> None:
 
 
 @EACH
-def test_the_expert_reopens_after_a_missed_grasp(env_id) -> None:
+def test_the_expert_reopens_after_a_missed_grasp(env_id: str) -> None:
     env = make(env_id)
     expert = envs.make_expert(env_id)
     env.reset(seed=10)

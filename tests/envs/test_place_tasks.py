@@ -1,5 +1,7 @@
 """Tasks that put a part where it belongs: when that counts, and an expert that corrects itself."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from suite_tools import blind, finish
@@ -12,13 +14,13 @@ IDS = sorted(env_id for env_id, task in envs.TASKS.items() if issubclass(task.en
 EACH = pytest.mark.parametrize("env_id", IDS)
 
 
-def run_until(env, expert, condition) -> None:
+def run_until(env: Any, expert: Any, condition: Any) -> None:
     while not condition(env.unwrapped):
         assert not any(env.step(expert(env))[2:4])
 
 
 @EACH
-def test_success_needs_the_part_let_go_for_five_steps(env_id) -> None:
+def test_success_needs_the_part_let_go_for_five_steps(env_id: str) -> None:
     env = blind(env_id)
     task, expert = env.unwrapped, envs.make_expert(env_id)
     env.reset(seed=0)
@@ -32,7 +34,7 @@ def test_success_needs_the_part_let_go_for_five_steps(env_id) -> None:
 
 
 @EACH
-def test_a_part_held_above_its_goal_is_not_placed(env_id) -> None:
+def test_a_part_held_above_its_goal_is_not_placed(env_id: str) -> None:
     env = blind(env_id)
     task = env.unwrapped
     env.reset(seed=0)
@@ -49,7 +51,7 @@ def test_a_part_held_above_its_goal_is_not_placed(env_id) -> None:
 
 
 @EACH
-def test_the_expert_picks_up_again_what_slipped_before_it_was_carried(env_id) -> None:
+def test_the_expert_picks_up_again_what_slipped_before_it_was_carried(env_id: str) -> None:
     env = blind(env_id)
     expert = envs.make_expert(env_id)
     env.reset(seed=9)
@@ -62,7 +64,7 @@ def test_the_expert_picks_up_again_what_slipped_before_it_was_carried(env_id) ->
 
 
 @EACH
-def test_a_restored_state_looks_the_same_in_another_environment(env_id) -> None:
+def test_a_restored_state_looks_the_same_in_another_environment(env_id: str) -> None:
     first, second = blind(env_id), blind(env_id)
     looks = set()
     for seed in range(4):
@@ -78,7 +80,7 @@ def test_a_restored_state_looks_the_same_in_another_environment(env_id) -> None:
 
 
 @EACH
-def test_goals_and_parts_start_apart_and_differ_between_episodes(env_id) -> None:
+def test_goals_and_parts_start_apart_and_differ_between_episodes(env_id: str) -> None:
     env = blind(env_id)
     starts = np.array([env.reset(seed=seed)[0]["object"] for seed in range(50)])
     parts, goals = starts[:, :3], starts[:, 10:13]
@@ -107,7 +109,7 @@ def test_only_the_slot_of_the_parts_colour_counts() -> None:
     ("env_id", "argument"),
     [("s2robot/StackCube-v0", "cube_size"), ("s2robot/PlaceByColour-v0", "part_size")],
 )
-def test_difficulty_is_an_argument_with_limits(env_id, argument) -> None:
+def test_difficulty_is_an_argument_with_limits(env_id: str, argument: Any) -> None:
     env = blind(env_id, **{argument: 0.02})
     env.reset(seed=0)
     assert env.unwrapped.object_state()[2] == pytest.approx(0.01)
@@ -144,7 +146,7 @@ def test_a_peg_that_is_turned_or_off_stays_on_the_board() -> None:
         ("s2robot/ThreadNut-v0", 0.010),
     ],
 )
-def test_the_expert_copes_with_other_clearances(env_id, clearance) -> None:
+def test_the_expert_copes_with_other_clearances(env_id: str, clearance: Any) -> None:
     env = blind(env_id, clearance=clearance)
     for seed in range(3):
         env.reset(seed=seed)

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ SEEDS = range(2000, 2004)
 MAX_OVERLAP_M = 1e-3
 
 
-def geoms_of_the_object(task):
+def geoms_of_the_object(task: Any) -> np.ndarray:
     """Ids of the geoms of the body that the privileged state describes."""
     where = task.object_state()[:3]
     distance = np.linalg.norm(task.data.xpos - where, axis=1)
@@ -24,7 +25,7 @@ def geoms_of_the_object(task):
     return np.flatnonzero(task.model.geom_bodyid == distance.argmin())
 
 
-def pixels_of_the_object(task, camera):
+def pixels_of_the_object(task: Any, camera: str) -> np.ndarray:
     """(row, column) of the pixels that look otherwise when the object is not drawn, (n, 2)."""
     geoms = geoms_of_the_object(task)
     seen = task.observe((camera,))[f"{camera}_image"].astype(int)
@@ -36,7 +37,7 @@ def pixels_of_the_object(task, camera):
 
 
 @ALL
-def test_every_camera_sees_the_object_at_reset(env_id) -> None:
+def test_every_camera_sees_the_object_at_reset(env_id: str) -> None:
     env = blind(env_id, image_size=224, wrist_camera=True)
     for seed in range(20):
         env.reset(seed=seed)
@@ -45,11 +46,11 @@ def test_every_camera_sees_the_object_at_reset(env_id) -> None:
     env.close()
 
 
-def test_an_object_that_can_never_be_seen_is_told(monkeypatch) -> None:
+def test_an_object_that_can_never_be_seen_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     env = blind("s2robot/PickCube-v0")
     task = env.unwrapped
 
-    def behind_the_arm(rng) -> None:
+    def behind_the_arm(rng: np.random.Generator) -> None:
         task.data.joint("cube").qpos[:3] = [0.2, -0.8, 0.02]
 
     monkeypatch.setattr(task, "place_objects", behind_the_arm)
@@ -59,7 +60,7 @@ def test_an_object_that_can_never_be_seen_is_told(monkeypatch) -> None:
 
 
 @ALL
-def test_starts_do_not_depend_on_which_cameras_there_are(env_id) -> None:
+def test_starts_do_not_depend_on_which_cameras_there_are(env_id: str) -> None:
     with_hand, without = blind(env_id, wrist_camera=True), blind(env_id, wrist_camera=False)
     for seed in range(20):
         with_hand.reset(seed=seed)
@@ -71,7 +72,7 @@ def test_starts_do_not_depend_on_which_cameras_there_are(env_id) -> None:
 
 @ALL
 @pytest.mark.parametrize("image_size", [(224, 224), (120, 200)])
-def test_fixed_cameras_show_the_object_where_it_is(env_id, image_size) -> None:
+def test_fixed_cameras_show_the_object_where_it_is(env_id: str, image_size: tuple[int, int]) -> None:
     env = blind(env_id, image_size=image_size)
     task = env.unwrapped
     for seed in range(3):
@@ -85,7 +86,7 @@ def test_fixed_cameras_show_the_object_where_it_is(env_id, image_size) -> None:
 
 
 @ALL
-def test_the_expert_solves_it_without_overlap_of_bodies(env_id) -> None:
+def test_the_expert_solves_it_without_overlap_of_bodies(env_id: str) -> None:
     env = blind(env_id)
     for seed in SEEDS:
         env.reset(seed=seed)
@@ -99,7 +100,7 @@ def test_the_expert_solves_it_without_overlap_of_bodies(env_id) -> None:
 
 
 @ALL
-def test_the_expert_looks_only_at_the_current_state(env_id) -> None:
+def test_the_expert_looks_only_at_the_current_state(env_id: str) -> None:
     env = blind(env_id)
     expert = envs.make_expert(env_id, seed=1)
     env.reset(seed=6)
@@ -113,7 +114,7 @@ def test_the_expert_looks_only_at_the_current_state(env_id) -> None:
 
 @ALL
 @pytest.mark.parametrize("when", [8, 18, 24, 30])
-def test_the_expert_comes_back_after_a_push(env_id, when) -> None:
+def test_the_expert_comes_back_after_a_push(env_id: str, when: int) -> None:
     env = blind(env_id)
     expert = envs.make_expert(env_id)
     rng = np.random.default_rng(when)
@@ -127,7 +128,7 @@ def test_the_expert_comes_back_after_a_push(env_id, when) -> None:
 
 
 @ALL
-def test_the_start_is_at_rest_and_nothing_overlaps(env_id) -> None:
+def test_the_start_is_at_rest_and_nothing_overlaps(env_id: str) -> None:
     env = blind(env_id)
     task = env.unwrapped
     for seed in range(20):
@@ -140,7 +141,7 @@ def test_the_start_is_at_rest_and_nothing_overlaps(env_id) -> None:
 
 
 @ALL
-def test_the_dense_reward_rises_to_one_and_the_sparse_one_says_only_success(env_id) -> None:
+def test_the_dense_reward_rises_to_one_and_the_sparse_one_says_only_success(env_id: str) -> None:
     dense, sparse = blind(env_id, reward_type="dense"), blind(env_id)
     expert = envs.make_expert(env_id)
     dense.reset(seed=1)
@@ -162,7 +163,7 @@ def test_an_unknown_reward_type_is_refused() -> None:
 
 
 @ALL
-def test_every_camera_can_be_moved_and_the_wrist_view_left_out(env_id) -> None:
+def test_every_camera_can_be_moved_and_the_wrist_view_left_out(env_id: str) -> None:
     env = make(env_id, camera_distance=1.4, wrist_camera=False)
     task = env.unwrapped
     obs, _ = env.reset(seed=0)
@@ -173,7 +174,7 @@ def test_every_camera_can_be_moved_and_the_wrist_view_left_out(env_id) -> None:
 
 
 @ALL
-def test_a_varied_scene_looks_different_moves_the_same_and_is_part_of_the_state(env_id) -> None:
+def test_a_varied_scene_looks_different_moves_the_same_and_is_part_of_the_state(env_id: str) -> None:
     plain, varied, other = blind(env_id), blind(env_id, vary_scene=True), blind(env_id, vary_scene=True)
     expert, looks = envs.make_expert(env_id), []
     for seed in range(3):
@@ -211,7 +212,7 @@ TABLE_ROW = re.compile(r"^\| `(\w+)` +\| (\(.*?\)) ", re.MULTILINE)
 
 
 @ALL
-def test_documented_spaces_are_the_real_ones(env_id) -> None:
+def test_documented_spaces_are_the_real_ones(env_id: str) -> None:
     doc = envs.TASKS[env_id].env.__doc__
     for title in (
         *("Description", "Action space", "Observation space", "Reward", "Starting state", "Episode end"),
@@ -233,7 +234,7 @@ def test_documented_spaces_are_the_real_ones(env_id) -> None:
 
 
 @ALL
-def test_the_wrist_camera_sees_the_part_that_is_approached(env_id) -> None:
+def test_the_wrist_camera_sees_the_part_that_is_approached(env_id: str) -> None:
     env = blind(env_id, image_size=128, wrist_camera=True)
     task = env.unwrapped
     for seed in range(3):
@@ -249,7 +250,7 @@ def test_the_wrist_camera_sees_the_part_that_is_approached(env_id) -> None:
 
 
 @ALL
-def test_what_is_thrown_does_not_pass_through_the_table(env_id) -> None:
+def test_what_is_thrown_does_not_pass_through_the_table(env_id: str) -> None:
     env = blind(env_id)
     task = env.unwrapped
     joint = "part" if issubclass(type(task), PlaceTask) else "cube"
@@ -265,7 +266,7 @@ def test_what_is_thrown_does_not_pass_through_the_table(env_id) -> None:
 
 
 @ALL
-def test_what_is_held_does_not_slip_or_turn_in_the_hand(env_id) -> None:
+def test_what_is_held_does_not_slip_or_turn_in_the_hand(env_id: str) -> None:
     env = blind(env_id)
     task, expert = env.unwrapped, envs.make_expert(env_id)
     assert task.model.neq == 1  # the fingers' gear; nothing welds what is held
@@ -281,13 +282,13 @@ def test_what_is_held_does_not_slip_or_turn_in_the_hand(env_id) -> None:
     assert np.linalg.norm(in_hand(task) - start) < 2e-3
 
 
-def in_hand(task):
+def in_hand(task: Any) -> np.ndarray:
     position, rotation = task.panda.pose(task.data)
     return rotation.T @ (task.object_state()[:3] - position)
 
 
 @ALL
-def test_nothing_is_lifted_without_friction(env_id) -> None:
+def test_nothing_is_lifted_without_friction(env_id: str) -> None:
     env = blind(env_id)
     task, expert = env.unwrapped, envs.make_expert(env_id)
     task.model.geom_friction[:] = 0

@@ -1,6 +1,7 @@
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 import scipy.stats
@@ -27,7 +28,7 @@ def evaluation(folder: Path, successes: dict[int, bool], **plan: object) -> Path
 
 
 @pytest.mark.parametrize("pair", [(0, 0), (1, 0), (0, 6), (5, 5), (4, 5), (3, 17), (200, 150), (900, 1100)])
-def test_p_value_is_scipys_binomial_test(pair) -> None:
+def test_p_value_is_scipys_binomial_test(pair: Any) -> None:
     expected = scipy.stats.binomtest(pair[0], sum(pair), 0.5).pvalue if sum(pair) else 1.0
     assert mcnemar_p(*pair) == pytest.approx(expected, rel=1e-9)
     assert mcnemar_p(*pair) == mcnemar_p(*reversed(pair))
@@ -52,7 +53,7 @@ def test_pairs_are_found_by_seed_whatever_the_order() -> None:
     assert comparison.p_value == mcnemar_p(len(comparison.only_a), len(comparison.only_b))
 
 
-def test_folders_of_runs_and_of_evaluations(tmp_path) -> None:
+def test_folders_of_runs_and_of_evaluations(tmp_path: Path) -> None:
     solved = {seed: True for seed in range(8)}
     evaluation(tmp_path / "a" / "eval" / "default", solved)
     b = evaluation(tmp_path / "b" / "eval" / "other", {seed: seed > 5 for seed in solved})
@@ -65,7 +66,9 @@ def test_folders_of_runs_and_of_evaluations(tmp_path) -> None:
     assert lines[3] == "only b  0 seeds" and lines[4].endswith("p = 0.0312")
 
 
-def test_the_command_says_it_as_a_table_and_as_json(tmp_path, monkeypatch, capsys) -> None:
+def test_the_command_says_it_as_a_table_and_as_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     a = evaluation(tmp_path / "a", {0: True, 1: True})
     b = evaluation(tmp_path / "b", {0: True, 1: False})
 
@@ -88,7 +91,7 @@ def test_the_command_says_it_as_a_table_and_as_json(tmp_path, monkeypatch, capsy
         ({}, {}, "not the same seeds: 1 episodes and 0; only one of them has 0"),
     ],
 )
-def test_what_differs_is_named_in_one_line(tmp_path, plan, successes, told) -> None:
+def test_what_differs_is_named_in_one_line(tmp_path: Path, plan: Any, successes: Any, told: str) -> None:
     a = evaluation(tmp_path / "a", {0: True})
     b = evaluation(tmp_path / "b", successes, **plan)
 
@@ -97,7 +100,7 @@ def test_what_differs_is_named_in_one_line(tmp_path, plan, successes, told) -> N
     assert "\n" not in str(error.value)
 
 
-def test_which_evaluation_is_meant_must_be_clear(tmp_path) -> None:
+def test_which_evaluation_is_meant_must_be_clear(tmp_path: Path) -> None:
     for name in ("x", "y"):
         evaluation(tmp_path / "run" / "eval" / name, {0: True})
     with pytest.raises(UserError, match=r"has several evaluations \(x, y\); name one"):

@@ -1,6 +1,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import imageio_ffmpeg
 import pytest
@@ -27,7 +28,7 @@ SEEDS = [11, 5, 8, 3, 7]
         (1, 29, (0.0061, 0.1718)),
     ],
 )
-def test_wilson_interval_of_a_published_table(successes, episodes, interval) -> None:
+def test_wilson_interval_of_a_published_table(successes: Any, episodes: Any, interval: Any) -> None:
     assert wilson_interval(successes, episodes) == pytest.approx(interval, abs=5e-5)
 
 
@@ -51,7 +52,7 @@ def test_seeds_are_disjoint_from_training() -> None:
         evaluation_seeds(4, training=[100_005, 100_001, 100_003])
 
 
-def test_an_evaluation_folder(tmp_path) -> None:
+def test_an_evaluation_folder(tmp_path: Path) -> None:
     summary = evaluate(TinyActor(), LAZY, {}, SEEDS, tmp_path, videos=2, workers=2)
 
     lines = [json.loads(line) for line in (tmp_path / "episodes.jsonl").read_text().splitlines()]
@@ -80,7 +81,7 @@ def test_an_evaluation_folder(tmp_path) -> None:
 class Interrupted(TinyActor):
     """Acts until one episode is finished and then some."""
 
-    def act(self, obs, states, generators):
+    def act(self, obs: Any, states: Any, generators: Any) -> Any:
         if len(self.seen) == 12:
             raise KeyboardInterrupt
         return super().act(obs, states, generators)
@@ -97,7 +98,7 @@ def interrupted(out_dir: Path, kwargs: dict, identity: dict | None) -> dict[int,
     return {line["seed"]: line for line in lines}
 
 
-def test_an_interrupted_evaluation_is_carried_on(tmp_path) -> None:
+def test_an_interrupted_evaluation_is_carried_on(tmp_path: Path) -> None:
     expected = evaluate(TinyActor(), LAZY, {}, SEEDS, tmp_path / "whole", workers=2)
     kept = interrupted(tmp_path / "halves", {}, {"weights": "abc"})
 
@@ -120,7 +121,7 @@ def test_an_interrupted_evaluation_is_carried_on(tmp_path) -> None:
         (({}, None), ({}, None)),
     ],
 )
-def test_another_evaluation_starts_anew(tmp_path, before, after) -> None:
+def test_another_evaluation_starts_anew(tmp_path: Path, before: Any, after: Any) -> None:
     interrupted(tmp_path, *before)
 
     evaluate(TinyActor(), LAZY, after[0], SEEDS, tmp_path, workers=2, videos=0, identity=after[1])
@@ -131,19 +132,19 @@ def test_another_evaluation_starts_anew(tmp_path, before, after) -> None:
     assert list((tmp_path / "videos").iterdir()) == []
 
 
-def test_a_finished_evaluation_runs_again(tmp_path) -> None:
+def test_a_finished_evaluation_runs_again(tmp_path: Path) -> None:
     for _ in range(2):
         evaluate(TinyActor(), LAZY, {}, [1, 2], tmp_path, workers=2, videos=0, identity={})
 
     assert len(read_episodes(tmp_path / "episodes.jsonl")) == 2
 
 
-def test_no_seeds(tmp_path) -> None:
+def test_no_seeds(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at least one episode"):
         evaluate(TinyActor(), LAZY, {}, [], tmp_path)
 
 
-def test_progress_shows_the_running_success_rate(tmp_path, capsys) -> None:
+def test_progress_shows_the_running_success_rate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     summary = evaluate(TinyActor(), LAZY, {}, SEEDS, tmp_path, workers=2, videos=0)
 
     line = capsys.readouterr().err.splitlines()[-1]

@@ -69,7 +69,9 @@ def spec(dim: int = 7, cameras: dict[str, CameraSpec] | None = None) -> Spec:
     return Spec("s2robot/PickCube-v0", {"image_size": 32}, dim, {"robot0_eef_pos": 3}, cameras or {})
 
 
-def test_actions_outside_of_the_environment_s_box_are_said(tmp_path: Path, capsys) -> None:
+def test_actions_outside_of_the_environment_s_box_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     actions = np.zeros((4, 7))
     actions[2, 5] = 20
     opened = dataset(tmp_path / "d.hdf5", PICK_CUBE, actions)
@@ -77,7 +79,9 @@ def test_actions_outside_of_the_environment_s_box_are_said(tmp_path: Path, capsy
     assert "1 of 4 actions are outside of the environment's box, the worst 20" in capsys.readouterr().out
 
 
-def test_chosen_actions_that_the_environment_does_not_take_leave_it_out(tmp_path: Path, capsys) -> None:
+def test_chosen_actions_that_the_environment_does_not_take_leave_it_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     opened = dataset(tmp_path / "d.hdf5", PICK_CUBE, np.zeros((4, 10)), actions=["actions_abs"])
     assert check_recorded_environment(opened, spec(10)).env_id == ""
     assert "no rollouts with these actions" in capsys.readouterr().out

@@ -2,6 +2,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_actor import TinyActor
@@ -25,13 +26,13 @@ class Page(HTMLParser):
         self.tags: list[str] = []
         self.feed(html)
 
-    def handle_starttag(self, tag, attrs) -> None:
+    def handle_starttag(self, tag: Any, attrs: Any) -> None:
         self.tags.append(tag)
         self.links += [value for name, value in attrs if name in ("src", "href")]
         if tag == "tr":
             self.rows.append([])
 
-    def handle_data(self, data) -> None:
+    def handle_data(self, data: Any) -> None:
         if self.tags and self.tags[-1] in ("style", "script"):
             return
         self.text += data
@@ -40,7 +41,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def run_dir(tmp_path_factory) -> Path:
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_dir = tmp_path_factory.mktemp("runs") / "my run"
     evaluate(TinyActor(), LAZY, {}, SEEDS, run_dir / "eval" / "a b", videos=2, workers=2)
     (run_dir / "config.yaml").write_text("policy: <script>alert(1)</script>\n")
@@ -51,7 +52,7 @@ def run_dir(tmp_path_factory) -> Path:
     return run_dir
 
 
-def test_report_says_what_the_files_say(run_dir) -> None:
+def test_report_says_what_the_files_say(run_dir: Path) -> None:
     path = write_report(run_dir)
 
     page = Page(path.read_text())
@@ -72,14 +73,14 @@ def test_report_says_what_the_files_say(run_dir) -> None:
     assert ["train", "12.2 s", "1.50 GiB"] in page.rows
 
 
-def test_report_opens_offline(run_dir) -> None:
+def test_report_opens_offline(run_dir: Path) -> None:
     page = Page(write_report(run_dir).read_text())
 
     assert page.links == ["eval/a%20b/videos/seed_11.mp4", "eval/a%20b/videos/seed_5.mp4"]
     assert list(run_dir.glob("*.part")) == []
 
 
-def test_report_draws_the_curves(run_dir) -> None:
+def test_report_draws_the_curves(run_dir: Path) -> None:
     html = write_report(run_dir).read_text()
 
     titles = re.findall(r"<h3>(.*?)</h3>", html)
@@ -89,14 +90,14 @@ def test_report_draws_the_curves(run_dir) -> None:
         assert values in plot
 
 
-def test_report_escapes_what_it_quotes(run_dir) -> None:
+def test_report_escapes_what_it_quotes(run_dir: Path) -> None:
     html = write_report(run_dir).read_text()
 
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert" in html
 
 
-def test_report_of_an_unfinished_evaluation_without_training(run_dir, tmp_path) -> None:
+def test_report_of_an_unfinished_evaluation_without_training(run_dir: Path, tmp_path: Path) -> None:
     folder = tmp_path / "eval" / "last"
     folder.mkdir(parents=True)
     whole = run_dir / "eval" / "a b"
@@ -112,7 +113,7 @@ def test_report_of_an_unfinished_evaluation_without_training(run_dir, tmp_path) 
     assert path.stat().st_size < 100_000  # no plots, no plotting library
 
 
-def test_a_run_without_evaluations(tmp_path) -> None:
+def test_a_run_without_evaluations(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no evaluated episodes.*no validation\.json") as error:
         write_report(tmp_path)
 
@@ -120,7 +121,7 @@ def test_a_run_without_evaluations(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_line_that_is_no_episode_is_named(tmp_path) -> None:
+def test_a_line_that_is_no_episode_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "eval" / "last"
     folder.mkdir(parents=True)
     (folder / "seeds.json").write_text('{"seeds": [1], "env_id": "x"}')

@@ -4,6 +4,7 @@ import dataclasses
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from frame_cases import SIDE, CountingEncoders, Frames, random_frames, stored_in
 from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
 from s2robot.features import build, build_with_report, builder, make_plan
+from s2robot.features.table import FeatureTable
 from s2robot.types import Features
 
 
@@ -20,11 +22,13 @@ def expected_features(encoders: CountingEncoders, episodes: dict[str, np.ndarray
     return encoders.encoder("cam").encode(np.concatenate(list(episodes.values()))).map
 
 
-def all_frames(table) -> torch.Tensor:
+def all_frames(table: FeatureTable) -> torch.Tensor:
     return table.gather(torch.arange(len(table))[:, None]).map[:, 0]
 
 
-def test_features_are_the_encoders(tmp_path, episodes, encoders) -> None:
+def test_features_are_the_encoders(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> None:
     table, report = build_with_report(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
 
     torch.testing.assert_close(
@@ -36,7 +40,12 @@ def test_features_are_the_encoders(tmp_path, episodes, encoders) -> None:
     assert report.bytes == 18 * 112 * 2 * 2 * 2  # frames x channels x cells x fp16
 
 
-def test_second_build_reads_and_encodes_nothing(tmp_path, episodes, encoders, capsys) -> None:
+def test_second_build_reads_and_encodes_nothing(
+    tmp_path: Path,
+    episodes: dict[str, np.ndarray],
+    encoders: CountingEncoders,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     source = Frames(episodes, "a")
     first = build(source, "cam", encoders, stored_in(tmp_path))
     source.read, encoders.frames_encoded = [], 0
@@ -48,7 +57,7 @@ def test_second_build_reads_and_encodes_nothing(tmp_path, episodes, encoders, ca
     assert "0 frames encoded, 18 found" in capsys.readouterr().out
 
 
-def test_same_frames_are_encoded_once(tmp_path, encoders) -> None:
+def test_same_frames_are_encoded_once(tmp_path: Path, encoders: CountingEncoders) -> None:
     still = np.repeat(random_frames(1, seed=0), 5, axis=0)
     table = build(Frames({"demo_0": still, "demo_1": still[:2]}, "a"), "cam", encoders, stored_in(tmp_path))
     assert encoders.frames_encoded == 1
@@ -56,7 +65,9 @@ def test_same_frames_are_encoded_once(tmp_path, encoders) -> None:
     assert (all_frames(table) == all_frames(table)[0]).all()
 
 
-def test_reordered_and_renamed_demonstrations_are_found(tmp_path, episodes, encoders) -> None:
+def test_reordered_and_renamed_demonstrations_are_found(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> None:
     first = all_frames(build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path)))
     encoders.frames_encoded = 0
     renamed = {f"demo_{9 - i}": frames for i, frames in enumerate(reversed(episodes.values()))}
@@ -67,7 +78,9 @@ def test_reordered_and_renamed_demonstrations_are_found(tmp_path, episodes, enco
     assert torch.equal(all_frames(again)[:6], first[12:])
 
 
-def test_new_demonstrations_alone_are_encoded(tmp_path, episodes, encoders) -> None:
+def test_new_demonstrations_alone_are_encoded(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> None:
     build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
     encoders.frames_encoded = 0
     more = episodes | {"demo_4": random_frames(2, seed=9)}
@@ -78,7 +91,7 @@ def test_new_demonstrations_alone_are_encoded(tmp_path, episodes, encoders) -> N
     )
 
 
-def test_other_settings_make_another_store(tmp_path, episodes) -> None:
+def test_other_settings_make_another_store(tmp_path: Path, episodes: dict[str, np.ndarray]) -> None:
     folders = set()
     for settings in (
         {"sizes": (SIDE,)},
@@ -95,14 +108,21 @@ def test_other_settings_make_another_store(tmp_path, episodes) -> None:
     assert report.folder not in folders and report.frames_encoded == 18
 
 
-def test_backend_is_no_part_of_the_key(tmp_path, episodes, encoders) -> None:
+def test_backend_is_no_part_of_the_key(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> None:
     build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
     fast = CountingEncoders("lite0", sizes=(SIDE,), backend="openvino", device="cpu")
     _, report = build_with_report(Frames(episodes, "a"), "cam", fast, stored_in(tmp_path))
     assert report.frames_encoded == 0
 
 
-def test_interrupted_build_goes_on(tmp_path, episodes, encoders, monkeypatch) -> None:
+def test_interrupted_build_goes_on(
+    tmp_path: Path,
+    episodes: dict[str, np.ndarray],
+    encoders: CountingEncoders,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(builder, "COMMIT_INTERVAL_S", 0)
     monkeypatch.setattr(builder, "BATCH_FRAMES", 7)
     encoders.fails_after = 7  # the first of three batches
@@ -135,7 +155,12 @@ build(Frames(episodes, "a"), "cam", encoders, stored_in({root!r}))
 """
 
 
-def test_killed_build_goes_on(tmp_path, episodes, encoders, request) -> None:
+def test_killed_build_goes_on(
+    tmp_path: Path,
+    episodes: dict[str, np.ndarray],
+    encoders: CountingEncoders,
+    request: pytest.FixtureRequest,
+) -> None:
     script = KILLED_BUILD.format(tests=str(request.path.parent), root=str(tmp_path))
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True)
     assert killed.returncode == -9, killed.stderr
@@ -148,7 +173,12 @@ def test_killed_build_goes_on(tmp_path, episodes, encoders, request) -> None:
     )
 
 
-def test_two_builders_at_once_share_the_work(tmp_path, episodes, encoders, request) -> None:
+def test_two_builders_at_once_share_the_work(
+    tmp_path: Path,
+    episodes: dict[str, np.ndarray],
+    encoders: CountingEncoders,
+    request: pytest.FixtureRequest,
+) -> None:
     script = KILLED_BUILD.format(tests=str(request.path.parent), root=str(tmp_path)).replace(">= 7", "> 99")
     other = subprocess.Popen([sys.executable, "-c", script])
     table, report = build_with_report(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
@@ -160,7 +190,9 @@ def test_two_builders_at_once_share_the_work(tmp_path, episodes, encoders, reque
     assert index_bytes == 18 * 20  # every frame has one record
 
 
-def test_features_that_are_not_finite_are_named(tmp_path, episodes, encoders) -> None:
+def test_features_that_are_not_finite_are_named(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> None:
     class Broken(CountingEncoders):
         def encode(self, camera: str, images: np.ndarray) -> Features:
             features = super().encode(camera, images)
@@ -172,7 +204,9 @@ def test_features_that_are_not_finite_are_named(tmp_path, episodes, encoders) ->
         build(Frames(episodes, "a"), "cam", broken, stored_in(tmp_path))
 
 
-def test_frames_of_wrong_range_type_or_size_are_named(tmp_path, episodes, encoders) -> None:
+def test_frames_of_wrong_range_type_or_size_are_named(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> None:
     binary = random_frames(2, seed=0) // 128
     with pytest.raises(UserError, match="a: cam in demo_0 holds only 0 and 1, expected 0 to 255"):
         build(Frames({"demo_0": binary}, "a"), "cam", encoders, stored_in(tmp_path))
@@ -184,7 +218,7 @@ def test_frames_of_wrong_range_type_or_size_are_named(tmp_path, episodes, encode
         build(Frames(smaller, "c"), "cam", encoders, stored_in(tmp_path))
 
 
-def test_real_demonstrations(tmp_path, demos_path) -> None:
+def test_real_demonstrations(tmp_path: Path, demos_path: Path) -> None:
     demos = open_dataset(demos_path)
     own = CountingEncoders("lite0", (32, 64), {"robot0_eye_in_hand": (32,)}, device="cpu")
     for camera, channels in (("agentview", 224), ("robot0_eye_in_hand", 112)):
@@ -197,13 +231,15 @@ def test_real_demonstrations(tmp_path, demos_path) -> None:
     assert own.frames_encoded == encoded <= 2 * sum(demos.lengths)
 
 
-def test_report_is_plain_data(tmp_path, episodes, encoders) -> None:
+def test_report_is_plain_data(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> None:
     _, report = build_with_report(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
     assert {"frames_encoded", "frames_found", "bytes", "seconds"} <= dataclasses.asdict(report).keys()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-def test_the_plan_of_a_gpu_waits_for_the_encoder(tmp_path, episodes) -> None:
+def test_the_plan_of_a_gpu_waits_for_the_encoder(tmp_path: Path, episodes: dict[str, np.ndarray]) -> None:
     on_gpu = CountingEncoders("lite0", sizes=(SIDE,), backend="torch", device="cuda")
     source = Frames(episodes, "a")
     (plan,) = make_plan(source, ["cam"], on_gpu, stored_in(tmp_path), "cuda").cameras

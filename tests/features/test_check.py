@@ -1,9 +1,11 @@
 """Frames that carry their features: found again, or refused in one line."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
-from frame_cases import SIDE, Frames, stored_in
+from frame_cases import SIDE, CountingEncoders, Frames, stored_in
 from safetensors.torch import load_file, save_file
 
 from s2robot.encoders.cameras import CameraEncoders
@@ -12,14 +14,18 @@ from s2robot.features import build, sample, verify
 
 
 @pytest.fixture
-def samples(tmp_path, episodes, encoders) -> dict[str, torch.Tensor]:
+def samples(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> dict[str, torch.Tensor]:
     source = Frames(episodes, "a")
     return sample(
         source, {"cam": build(source, "cam", encoders, stored_in(tmp_path), progress=False)}, count=4, seed=1
     )
 
 
-def test_samples_are_frames_of_the_dataset_with_their_features(samples, episodes, encoders) -> None:
+def test_samples_are_frames_of_the_dataset_with_their_features(
+    samples: dict[str, torch.Tensor], episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> None:
     everything = np.concatenate(list(episodes.values()))
     frames = samples["frames.cam"].numpy()
     assert frames.shape == (4, SIDE, SIDE, 3) and frames.dtype == np.uint8
@@ -29,7 +35,9 @@ def test_samples_are_frames_of_the_dataset_with_their_features(samples, episodes
     torch.testing.assert_close(samples["features.cam"].float(), expected, rtol=1e-3, atol=1e-3)
 
 
-def test_they_are_found_again_one_by_one(tmp_path, samples, encoders) -> None:
+def test_they_are_found_again_one_by_one(
+    tmp_path: Path, samples: dict[str, torch.Tensor], encoders: CountingEncoders
+) -> None:
     save_file(samples, tmp_path / "samples.safetensors")
     encoders.frames_encoded = 0
     differences = verify(encoders, load_file(tmp_path / "samples.safetensors"))
@@ -37,12 +45,12 @@ def test_they_are_found_again_one_by_one(tmp_path, samples, encoders) -> None:
     assert encoders.frames_encoded == 4
 
 
-def test_another_backend_is_within_tolerance(samples) -> None:
+def test_another_backend_is_within_tolerance(samples: dict[str, torch.Tensor]) -> None:
     fast = CameraEncoders("lite0", (SIDE,), backend="openvino", device="cpu")
     assert verify(fast, samples)["cam"] < 2e-3
 
 
-def test_other_features_are_refused(samples, encoders) -> None:
+def test_other_features_are_refused(samples: dict[str, torch.Tensor], encoders: CountingEncoders) -> None:
     changed = samples["features.cam"].clone()
     changed[2, 5, 0, 1] += 0.01 * changed.abs().max()
     with pytest.raises(UserError, match=r"features of cam differ by 0\.01 of the largest"):
@@ -53,13 +61,15 @@ def test_other_features_are_refused(samples, encoders) -> None:
         verify(encoders, samples | {"features.cam": changed[:, :, :1]})
 
 
-def test_other_frames_are_noticed(samples, encoders) -> None:
+def test_other_frames_are_noticed(samples: dict[str, torch.Tensor], encoders: CountingEncoders) -> None:
     brighter = (samples["frames.cam"].float() * 0.9).to(torch.uint8)
     with pytest.raises(UserError, match="differ by"):
         verify(encoders, samples | {"frames.cam": brighter})
 
 
-def test_more_than_there_are_is_all_and_none_is_refused(tmp_path, episodes, encoders) -> None:
+def test_more_than_there_are_is_all_and_none_is_refused(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> None:
     source = Frames({"demo_0": episodes["demo_0"]}, "a")
     tables = {"cam": build(source, "cam", encoders, stored_in(tmp_path), progress=False)}
     assert len(sample(source, tables, count=99)["frames.cam"]) == 3

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +14,14 @@ from s2robot.datasets import open_dataset
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.features.camera_store import CameraStore
 
+Run = Callable[..., tuple[str, str]]  # options -> what stdout and stderr say
 KEYS = {"frames_encoded", "frames_found", "bytes", "seconds"}
 
 
 @pytest.fixture
-def features(monkeypatch, capsys, tmp_path, demos_path):
+def features(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, demos_path: Path
+) -> Run:
     def run(*options: str, data: Path = demos_path) -> tuple[str, str]:
         root = ["--root", str(tmp_path / "store"), "--device", "cpu"]
         own = any(option.startswith("encoder.sizes=") for option in options)
@@ -34,7 +38,7 @@ def features(monkeypatch, capsys, tmp_path, demos_path):
     return run
 
 
-def test_plan_says_exactly_what_a_build_takes(features, tmp_path, demos_path) -> None:
+def test_plan_says_exactly_what_a_build_takes(features: Run, tmp_path: Path, demos_path: Path) -> None:
     plan = json.loads(features("--plan", "--json")[0])
     frames = 2 * sum(open_dataset(demos_path).lengths)  # two cameras
     assert plan.keys() >= KEYS and plan["tier"] == "ram"
@@ -52,7 +56,7 @@ def test_plan_says_exactly_what_a_build_takes(features, tmp_path, demos_path) ->
     assert again["bytes"] == plan["bytes"]
 
 
-def test_plan_shows_every_way_to_store(features) -> None:
+def test_plan_shows_every_way_to_store(features: Run) -> None:
     out, _ = features("--plan", "--cameras", "agentview")
     row = 224 * 2 * 2  # channels x cells of the first scale
     for grid, dtype, size in (
@@ -66,7 +70,7 @@ def test_plan_shows_every_way_to_store(features) -> None:
     assert "will live in: ram" in out
 
 
-def test_a_finer_grid_is_another_store(features) -> None:
+def test_a_finer_grid_is_another_store(features: Run) -> None:
     coarse, fine = (json.loads(features("--json", *grid)[0]) for grid in ([], ["--grid", "4,4"]))
     assert fine["bytes"] == 4 * coarse["bytes"]
     assert fine["frames_encoded"] == coarse["frames_encoded"]
@@ -74,7 +78,7 @@ def test_a_finer_grid_is_another_store(features) -> None:
     assert "--grid is rows and columns" in features("--grid", "4")[1]
 
 
-def test_views_of_each_frame(features, tmp_path) -> None:
+def test_views_of_each_frame(features: Run, tmp_path: Path) -> None:
     views = ("--cameras", "agentview", "--views", "2")
     assert "2 views of each" in features(*views, "--plan")[0]
     plan, built = (json.loads(features(*views, *form, "--json")[0]) for form in (["--plan"], []))
@@ -87,7 +91,7 @@ def test_views_of_each_frame(features, tmp_path) -> None:
     assert json.loads(features(*views, "--check", "3", "--json")[0])["largest_difference"]["agentview"] < 2e-3
 
 
-def test_build_then_verify_then_check(features) -> None:
+def test_build_then_verify_then_check(features: Run) -> None:
     out, _ = features("--camera-sizes", "robot0_eye_in_hand=32")
     assert "frames encoded, " in out.splitlines()[-1]
     out, _ = features("--camera-sizes", "robot0_eye_in_hand=32", "--verify")
@@ -99,7 +103,7 @@ def test_build_then_verify_then_check(features) -> None:
     assert "features of agentview differ by" in err and err.count("\n") == 1
 
 
-def test_verify_names_the_damaged_frame(features, tmp_path) -> None:
+def test_verify_names_the_damaged_frame(features: Run, tmp_path: Path) -> None:
     features("--cameras", "agentview")
     (rows,) = (tmp_path / "store").glob("*/rows.bin")
     with open(rows, "r+b") as file:
@@ -110,7 +114,7 @@ def test_verify_names_the_damaged_frame(features, tmp_path) -> None:
     assert err.count("\n") == 1
 
 
-def test_mistakes_are_one_line(features, tmp_path, demos_path) -> None:
+def test_mistakes_are_one_line(features: Run, tmp_path: Path, demos_path: Path) -> None:
     for options, message in (
         (["--verify"], "are not stored with these settings: run `s2robot features"),
         (["--cameras", "agentvew"], "did you mean 'agentview'"),
@@ -136,7 +140,7 @@ def test_mistakes_are_one_line(features, tmp_path, demos_path) -> None:
         assert message in err and err.count("\n") == 1
 
 
-def test_words_and_short_forms_are_the_same_options(features) -> None:
+def test_words_and_short_forms_are_the_same_options(features: Run) -> None:
     flags = ["--grid", "4,4", "--dtype", "float32", "--camera-sizes", "agentview=32", "--views", "2"]
     words = ["encoder.output_grid=[4,4]", "features.dtype=float32", "encoder.camera_sizes.agentview=[32]"]
     built = json.loads(features(*flags, "--json")[0])
@@ -146,7 +150,9 @@ def test_words_and_short_forms_are_the_same_options(features) -> None:
     assert other["folders"] != built["folders"] and other["frames_encoded"] == built["frames_encoded"]
 
 
-def test_what_training_uses_is_what_is_built_and_checked(features, demos_path, tmp_path, monkeypatch) -> None:
+def test_what_training_uses_is_what_is_built_and_checked(
+    features: Run, demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same words, planned, built and checked here, leave nothing to encode for `train`."""
     words = ["encoder.merge=add", "encoder.tile=32", "encoder.sizes=[32,64]", "data.cameras=[agentview]"]
     words += ["features.views=2", "data.valid=null", "encoder.backend=torch"]
@@ -166,7 +172,7 @@ def test_what_training_uses_is_what_is_built_and_checked(features, demos_path, t
     assert not CameraStore(dataset, "agentview", encoders, stored, episodes).missing
 
 
-def test_a_copy_of_the_file_encodes_nothing(features, tmp_path, demos_path) -> None:
+def test_a_copy_of_the_file_encodes_nothing(features: Run, tmp_path: Path, demos_path: Path) -> None:
     features("--json")
     copy = shutil.copy(demos_path, tmp_path / "copy.hdf5")
     assert json.loads(features("--json", data=Path(copy))[0])["frames_encoded"] == 0

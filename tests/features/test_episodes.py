@@ -6,12 +6,13 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from frame_cases import Frames, random_frames, stored_in
+from frame_cases import CountingEncoders, Frames, random_frames, stored_in
 
 from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
 from s2robot.features import CameraStore, build, build_with_report, builder, make_plan, sample
 from s2robot.features.manifest import ENTRY, ROW
+from s2robot.features.table import FeatureTable
 
 
 class Recorded(Frames):
@@ -30,11 +31,13 @@ def read(source: Frames) -> set[str]:
     return {episode for episode, _, _ in source.read}
 
 
-def maps(table) -> torch.Tensor:
+def maps(table: FeatureTable) -> torch.Tensor:
     return table.gather(torch.from_numpy(table.frames)[:, None]).map[:, 0]
 
 
-def test_an_episode_that_was_recorded_again_alone_is_read_and_encoded(tmp_path, episodes, encoders) -> None:
+def test_an_episode_that_was_recorded_again_alone_is_read_and_encoded(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> None:
     build(Recorded(episodes), "cam", encoders, stored_in(tmp_path))
     again = episodes | {"demo_2": random_frames(7, seed=50)}  # two frames longer
     source = Recorded(again, demo_2=1)
@@ -51,7 +54,9 @@ def test_an_episode_that_was_recorded_again_alone_is_read_and_encoded(tmp_path, 
     torch.testing.assert_close(maps(table).float(), expected, rtol=1e-3, atol=1e-3)
 
 
-def test_merged_datasets_are_found(tmp_path, episodes, encoders) -> None:
+def test_merged_datasets_are_found(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> None:
     names = list(episodes)
     for part in (names[:2], names[2:]):
         build(Recorded({name: episodes[name] for name in part}), "cam", encoders, stored_in(tmp_path))
@@ -63,7 +68,9 @@ def test_merged_datasets_are_found(tmp_path, episodes, encoders) -> None:
     assert torch.equal(maps(table)[:6], maps(whole)[12:])
 
 
-def test_a_linked_episode_that_was_recorded_again_is_noticed(tmp_path, encoders) -> None:
+def test_a_linked_episode_that_was_recorded_again_is_noticed(
+    tmp_path: Path, encoders: CountingEncoders
+) -> None:
     def record(path: Path, seed: int) -> np.ndarray:
         frames = random_frames(3, seed)
         with h5py.File(path, "w") as file:
@@ -89,7 +96,9 @@ def test_a_linked_episode_that_was_recorded_again_is_noticed(tmp_path, encoders)
     torch.testing.assert_close(maps(table)[3:].float(), expected, rtol=1e-3, atol=1e-3)
 
 
-def test_only_the_episodes_that_are_wanted_are_read_and_encoded(tmp_path, episodes, encoders) -> None:
+def test_only_the_episodes_that_are_wanted_are_read_and_encoded(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> None:
     source, config = Recorded(episodes), stored_in(tmp_path)
     plan = make_plan(source, ["cam"], encoders, config, episodes=[3, 1])
     source.read, encoders.frames_encoded = [], 0
@@ -115,7 +124,10 @@ def test_only_the_episodes_that_are_wanted_are_read_and_encoded(tmp_path, episod
 
 
 def test_an_interrupted_build_does_not_read_its_complete_episodes_again(
-    tmp_path, episodes, encoders, monkeypatch
+    tmp_path: Path,
+    episodes: dict[str, np.ndarray],
+    encoders: CountingEncoders,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(builder, "COMMIT_INTERVAL_S", 0)
     monkeypatch.setattr(builder, "BATCH_FRAMES", 4)
@@ -128,7 +140,9 @@ def test_an_interrupted_build_does_not_read_its_complete_episodes_again(
 
 
 @pytest.mark.parametrize("views", [1, 3])
-def test_a_manifest_that_does_not_fit_only_costs_reading(tmp_path, episodes, encoders, views: int) -> None:
+def test_a_manifest_that_does_not_fit_only_costs_reading(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders, views: int
+) -> None:
     config = stored_in(tmp_path, views)
     expected, report = build_with_report(Recorded(episodes), "cam", encoders, config)
     encoders.frames_encoded = 0

@@ -53,7 +53,7 @@ def no_frame_may_be_touched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_an_unchanged_file_of_10000_frames_is_found_without_touching_one(
-    tmp_path, encoders, monkeypatch
+    tmp_path: Path, encoders: CountingEncoders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "demos.hdf5"
     add_demonstrations(path, range(100), length=100, different=1)
@@ -69,7 +69,7 @@ def test_an_unchanged_file_of_10000_frames_is_found_without_touching_one(
     assert (again.rows == first.rows).all() and len(first.rows.unique()) == 100
 
 
-def test_of_ten_more_demonstrations_exactly_their_frames_are_encoded(tmp_path) -> None:
+def test_of_ten_more_demonstrations_exactly_their_frames_are_encoded(tmp_path: Path) -> None:
     encoders = NotingEncoders("lite0", sizes=(32,), backend="torch", device="cpu")
     path = tmp_path / "demos.hdf5"
     before = add_demonstrations(path, range(40), length=3, different=3)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ class Repeating(Frames):
         return self.by_episode[episode][np.arange(start, stop) % 5]
 
 
-def test_pieces_are_read_in_order_and_batches_cross_the_ends_of_episodes(tmp_path) -> None:
+def test_pieces_are_read_in_order_and_batches_cross_the_ends_of_episodes(tmp_path: Path) -> None:
     episodes = {f"demo_{i}": random_frames(length, seed=i) for i, length in enumerate((9, 1, 6, 5))}
     source = Frames(episodes, "a")
     encoders = NotingEncoders("lite0", sizes=(SIDE,), backend="torch", device="cpu")
@@ -67,7 +68,9 @@ def test_pieces_are_read_in_order_and_batches_cross_the_ends_of_episodes(tmp_pat
     torch.testing.assert_close(stored.float(), expected, rtol=1e-3, atol=1e-3)
 
 
-def test_the_sizes_of_pieces_and_of_what_is_read_ahead_change_no_bit(tmp_path, monkeypatch, encoders) -> None:
+def test_the_sizes_of_pieces_and_of_what_is_read_ahead_change_no_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoders: CountingEncoders
+) -> None:
     source = Frames({"demo_0": random_frames(19, seed=3), "demo_1": random_frames(2, seed=4)}, "a")
     frames, bits = torch.arange(21)[:, None], []
     for piece, ahead in ((1, 1), (4, 10), (100, 100)):
@@ -77,7 +80,9 @@ def test_the_sizes_of_pieces_and_of_what_is_read_ahead_change_no_bit(tmp_path, m
     assert torch.equal(bits[0], bits[1]) and torch.equal(bits[0], bits[2])
 
 
-def test_memory_does_not_grow_with_the_length_of_an_episode(tmp_path, encoders) -> None:
+def test_memory_does_not_grow_with_the_length_of_an_episode(
+    tmp_path: Path, encoders: CountingEncoders
+) -> None:
     """NumPy's memory, in which frames are; a frame of the longer one may cost its hash and its row."""
     build(Repeating(5), "cam", encoders, stored_in(tmp_path))  # the network is built, all frames are stored
     peaks = []
@@ -108,7 +113,9 @@ build(Frames({{"demo_0": random_frames(43, seed=0)}}, "a"), "cam", encoders, sto
 """
 
 
-def test_a_killed_build_goes_on_within_a_long_episode(tmp_path, encoders, request) -> None:
+def test_a_killed_build_goes_on_within_a_long_episode(
+    tmp_path: Path, encoders: CountingEncoders, request: pytest.FixtureRequest
+) -> None:
     script = KILLED.format(tests=str(request.path.parent), root=str(tmp_path))
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True, env=os.environ)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -120,7 +127,9 @@ def test_a_killed_build_goes_on_within_a_long_episode(tmp_path, encoders, reques
     torch.testing.assert_close(stored.float(), expected, rtol=1e-3, atol=1e-3)
 
 
-def test_an_episode_of_zeros_and_ones_is_judged_as_a_whole(tmp_path, encoders) -> None:
+def test_an_episode_of_zeros_and_ones_is_judged_as_a_whole(
+    tmp_path: Path, encoders: CountingEncoders
+) -> None:
     night = np.zeros((11, SIDE, SIDE, 3), np.uint8)
     night[:, 3, 4] = 1  # the first two pieces hold only 0 and 1
     dawn = night.copy()
@@ -130,7 +139,7 @@ def test_an_episode_of_zeros_and_ones_is_judged_as_a_whole(tmp_path, encoders) -
         build(Frames({"demo_0": dawn, "demo_1": night}, "b"), "cam", encoders, stored_in(tmp_path))
 
 
-def test_samples_read_only_their_frames(tmp_path, encoders) -> None:
+def test_samples_read_only_their_frames(tmp_path: Path, encoders: CountingEncoders) -> None:
     source = Frames({"demo_0": random_frames(30, seed=0), "demo_1": random_frames(2, seed=1)}, "a")
     table = build(source, "cam", encoders, stored_in(tmp_path))
     source.read = []
@@ -138,7 +147,7 @@ def test_samples_read_only_their_frames(tmp_path, encoders) -> None:
     assert source.frames_read == len(source.read) == 3
 
 
-def test_an_error_while_reading_ahead_is_raised(tmp_path, encoders) -> None:
+def test_an_error_while_reading_ahead_is_raised(tmp_path: Path, encoders: CountingEncoders) -> None:
     class Broken(Frames):
         def read_frames(
             self, episode: str, camera: str, start: int = 0, stop: int | None = None

@@ -1,6 +1,8 @@
 """Prefix tokens are stored behind the map and come back as the encoder gave them."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +18,14 @@ NUMBERS = 2 * CHANNELS * (2 * 2 + 1)  # two scales' channels of four cells and t
 
 
 @pytest.fixture
-def vit(tmp_path) -> CountingEncoders:
+def vit(tmp_path: Path) -> CountingEncoders:
     weights = random_vit(tmp_path / "vit.safetensors")
     return CountingEncoders(NAME, SIZES, weights=weights, backend="torch", device="cpu")
 
 
-def test_stored_prefix_is_the_live_one_on_every_tier(tmp_path, episodes, vit) -> None:
+def test_stored_prefix_is_the_live_one_on_every_tier(
+    tmp_path: Path, episodes: dict[str, np.ndarray], vit: Any
+) -> None:
     everything = np.concatenate(list(episodes.values()))
     live = vit.encoder("cam").encode(everything)
     table, _ = build_with_report(Frames(episodes, "a"), "cam", vit, stored_in(tmp_path), progress=False)
@@ -35,7 +39,7 @@ def test_stored_prefix_is_the_live_one_on_every_tier(tmp_path, episodes, vit) ->
         assert torch.equal(placed.prefix, stored.prefix) and torch.equal(placed.map, stored.map)
 
 
-def test_each_view_has_its_own(tmp_path, episodes, vit) -> None:
+def test_each_view_has_its_own(tmp_path: Path, episodes: dict[str, np.ndarray], vit: Any) -> None:
     table, _ = build_with_report(Frames(episodes, "a"), "cam", vit, stored_in(tmp_path, 2), False)
     frames = torch.arange(18)[:, None]
     first, second = (table.gather(frames, torch.full((18,), view)).prefix for view in (0, 1))
@@ -43,7 +47,7 @@ def test_each_view_has_its_own(tmp_path, episodes, vit) -> None:
     assert (first != second).flatten(1).any(1).all()
 
 
-def test_statistics_are_the_maps_alone(tmp_path, episodes, vit) -> None:
+def test_statistics_are_the_maps_alone(tmp_path: Path, episodes: dict[str, np.ndarray], vit: Any) -> None:
     table, _ = build_with_report(Frames(episodes, "a"), "cam", vit, stored_in(tmp_path), progress=False)
     maps = table.gather(torch.arange(18)[:, None]).map[:, 0].double()
     mean, deviation = table.channel_stats(table.frames)
@@ -52,7 +56,9 @@ def test_statistics_are_the_maps_alone(tmp_path, episodes, vit) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
-def test_plan_and_report_count_them(tmp_path, episodes, vit, dtype: str) -> None:
+def test_plan_and_report_count_them(
+    tmp_path: Path, episodes: dict[str, np.ndarray], vit: Any, dtype: str
+) -> None:
     source, row_bytes = Frames(episodes, "a"), NUMBERS * (2 if dtype == "float16" else 4)
     plan = make_plan(source, ["cam"], vit, stored_in(tmp_path, dtype=dtype))
     (camera,) = plan.cameras
@@ -64,7 +70,9 @@ def test_plan_and_report_count_them(tmp_path, episodes, vit, dtype: str) -> None
     assert report.bytes == table.nbytes == plan.bytes == (report.folder / "rows.bin").stat().st_size
 
 
-def test_samples_carry_them_and_a_difference_is_refused(tmp_path, episodes, vit) -> None:
+def test_samples_carry_them_and_a_difference_is_refused(
+    tmp_path: Path, episodes: dict[str, np.ndarray], vit: Any
+) -> None:
     source = Frames(episodes, "a")
     table, _ = build_with_report(source, "cam", vit, stored_in(tmp_path), progress=False)
     samples = sample(source, {"cam": table})
@@ -78,7 +86,9 @@ def test_samples_carry_them_and_a_difference_is_refused(tmp_path, episodes, vit)
         verify(vit, samples | {"prefix.cam": changed.repeat(1, 2, 1)})
 
 
-def test_an_encoder_without_them_stores_and_names_what_it_did_before(tmp_path, episodes, encoders) -> None:
+def test_an_encoder_without_them_stores_and_names_what_it_did_before(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> None:
     source = Frames(episodes, "a")
     table, report = build_with_report(source, "cam", encoders, stored_in(tmp_path), progress=False)
     settings = json.loads((report.folder / "settings.json").read_text())

@@ -1,6 +1,7 @@
 """A store of a million frames in ten thousand episodes: what is stored is found without being read."""
 
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ class Million(Frames):
         return SIDE, SIDE
 
 
-def test_a_million_frames_open_within_a_second_and_gather(tmp_path) -> None:
+def test_a_million_frames_open_within_a_second_and_gather(tmp_path: Path) -> None:
     encoders = CountingEncoders("lite0", sizes=(SIDE,), output_grid=(1, 1), backend="torch", device="cpu")
     opened = CameraStore(Million(), "cam", encoders, stored_in(tmp_path))
     assert opened.shape == SHAPE and len(opened.missing) == EPISODES

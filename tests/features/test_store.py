@@ -1,8 +1,9 @@
 """The store with torn, truncated and foreign files."""
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from s2robot.features.store import FeatureStore, frame_hash
 SHAPE = (112, 2, 2)
 ROW_BYTES = 112 * 2 * 2 * 2
 HASHES = [bytes([i]) * 16 for i in range(6)]
+MakeStore = Callable[..., FeatureStore]
 
 
 @pytest.fixture
@@ -24,13 +26,13 @@ def features() -> torch.Tensor:
 
 
 @pytest.fixture
-def make_store(tmp_path):
+def make_store(tmp_path: Path) -> MakeStore:
     spec = make_encoder("lite0", sizes=(32,), backend="torch", device="cpu").spec
     return lambda **options: FeatureStore(spec, SHAPE, **{"root": tmp_path} | options)
 
 
 @pytest.fixture
-def filled(make_store, features):
+def filled(make_store: MakeStore, features: torch.Tensor) -> FeatureStore:
     store = make_store()
     with store.writer() as writer:
         writer.append(HASHES[:4], features[:4])
@@ -38,21 +40,25 @@ def filled(make_store, features):
     return store
 
 
-def test_rows_come_back(make_store, filled, features) -> None:
+def test_rows_come_back(make_store: MakeStore, filled: FeatureStore, features: torch.Tensor) -> None:
     store = make_store()
     assert torch.equal(store.rows().data, features[:4])
     with store.writer() as writer:
         assert [writer.find(h) for h in HASHES] == [0, 1, 2, 3, None, None]
 
 
-def test_uncommitted_rows_do_not_count(make_store, filled, features) -> None:
+def test_uncommitted_rows_do_not_count(
+    make_store: MakeStore, filled: FeatureStore, features: torch.Tensor
+) -> None:
     with filled.writer() as writer:
         writer.append(HASHES[4:], features[4:])
     assert len(make_store()) == 4
 
 
 @pytest.mark.parametrize("torn", [("rows.bin", 100), ("index.bin", 7)])
-def test_torn_tail_is_ignored_and_cut(make_store, filled, features, torn) -> None:
+def test_torn_tail_is_ignored_and_cut(
+    make_store: MakeStore, filled: FeatureStore, features: torch.Tensor, torn: int
+) -> None:
     name, extra = torn
     with open(filled.folder / name, "ab") as file:
         file.write(b"x" * extra)
@@ -64,7 +70,7 @@ def test_torn_tail_is_ignored_and_cut(make_store, filled, features, torn) -> Non
     assert make_store().damaged_rows() == []
 
 
-def test_missing_rows_are_reported_in_one_line(make_store, filled) -> None:
+def test_missing_rows_are_reported_in_one_line(make_store: MakeStore, filled: FeatureStore) -> None:
     with open(filled.folder / "rows.bin", "r+b") as file:
         file.truncate(3 * ROW_BYTES)
     with pytest.raises(UserError, match="is damaged: 4 rows are listed and 3 are there; delete") as raised:
@@ -74,14 +80,14 @@ def test_missing_rows_are_reported_in_one_line(make_store, filled) -> None:
         pass
 
 
-def test_changed_bytes_are_found_by_their_checksum(make_store, filled) -> None:
+def test_changed_bytes_are_found_by_their_checksum(make_store: MakeStore, filled: FeatureStore) -> None:
     with open(filled.folder / "rows.bin", "r+b") as file:
         file.seek(2 * ROW_BYTES + 5)
         file.write(b"\xff")
     assert make_store().damaged_rows() == [2]
 
 
-def test_changed_settings_are_named(make_store, filled) -> None:
+def test_changed_settings_are_named(make_store: MakeStore, filled: FeatureStore) -> None:
     settings = filled.folder / "settings.json"
     settings.write_text(settings.read_text().replace("float16", "float32"))
     with pytest.raises(UserError, match=r"made with other settings \(dtype\)"):
@@ -94,7 +100,7 @@ def test_changed_settings_are_named(make_store, filled) -> None:
         make_store()
 
 
-def test_unknown_dtype_is_refused(make_store) -> None:
+def test_unknown_dtype_is_refused(make_store: MakeStore) -> None:
     with pytest.raises(UserError, match="float16 or float32, not as 'int8'"):
         make_store(dtype="int8")
 
@@ -110,7 +116,9 @@ def almost_full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_full_disk_leaves_what_is_stored(make_store, filled, features) -> None:
+def test_full_disk_leaves_what_is_stored(
+    make_store: MakeStore, filled: FeatureStore, features: torch.Tensor
+) -> None:
     message = "File too large; the 4 rows stored so far stay usable"
     with almost_full_disk(), pytest.raises(UserError, match=message), filled.writer() as writer:
         writer.append(HASHES[4:], features[4:])
@@ -118,7 +126,7 @@ def test_full_disk_leaves_what_is_stored(make_store, filled, features) -> None:
     assert torch.equal(make_store().rows().data, features[:4])
 
 
-def test_unusable_root_is_reported_in_one_line(make_store, tmp_path) -> None:
+def test_unusable_root_is_reported_in_one_line(make_store: MakeStore, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"Not a directory \(S2ROBOT_CACHE moves it\)"):
         make_store(root=tmp_path / "file")

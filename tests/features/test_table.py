@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,11 +21,11 @@ def features() -> torch.Tensor:
 
 
 @pytest.fixture
-def table(features) -> FeatureTable:
+def table(features: torch.Tensor) -> FeatureTable:
     return FeatureTable(features.flatten(1), ROW, torch.tensor([7, 7, 2, 0, 9]), [2, 3])
 
 
-def test_gather_takes_each_frames_row(table, features) -> None:
+def test_gather_takes_each_frames_row(table: FeatureTable, features: torch.Tensor) -> None:
     frames = torch.tensor([[0, 1], [2, 4], [3, 3]])
     gathered = table.gather(frames).map
     assert torch.equal(gathered, features[torch.tensor([[7, 7], [2, 9], [0, 0]])])
@@ -32,7 +33,7 @@ def test_gather_takes_each_frames_row(table, features) -> None:
     assert features[7].abs().max() > 0  # a copy
 
 
-def test_in_memory_it_gives_the_same_and_holds_only_its_own_rows(table) -> None:
+def test_in_memory_it_gives_the_same_and_holds_only_its_own_rows(table: FeatureTable) -> None:
     frames = torch.tensor([[0, 1], [2, 4]])
     inside = table.to("cpu")
     assert torch.equal(inside.gather(frames).map, table.gather(frames).map)
@@ -40,7 +41,7 @@ def test_in_memory_it_gives_the_same_and_holds_only_its_own_rows(table) -> None:
     assert inside.offsets.tolist() == table.offsets.tolist() == [0, 2, 5]
 
 
-def test_placed_where_it_fits(table, monkeypatch) -> None:
+def test_placed_where_it_fits(table: FeatureTable, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = torch.tensor([[0, 1], [2, 4]])
     assert table.nbytes == 4 * 3 * 2 * 4 * 2
     in_ram = place(table, "cpu")
@@ -49,7 +50,7 @@ def test_placed_where_it_fits(table, monkeypatch) -> None:
     assert place(table, "cpu") is table
 
 
-def test_a_tier_can_be_chosen(table) -> None:
+def test_a_tier_can_be_chosen(table: FeatureTable) -> None:
     frames = torch.tensor([[0, 1], [2, 4]])
     assert place(table, "cpu", "disk") is table
     for tier in ("ram", "device"):
@@ -60,7 +61,7 @@ def test_a_tier_can_be_chosen(table) -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-def test_on_a_gpu_it_gives_the_same(table) -> None:
+def test_on_a_gpu_it_gives_the_same(table: FeatureTable) -> None:
     frames = torch.tensor([[0, 1], [2, 4]])
     gathered = table.to("cuda").gather(frames).map
     assert gathered.device.type == "cuda"
@@ -69,7 +70,7 @@ def test_on_a_gpu_it_gives_the_same(table) -> None:
     assert torch.equal(table.gather(frames.cuda(), views).map, table.gather(frames).map)
 
 
-def test_channel_stats_are_those_of_the_frames(table) -> None:
+def test_channel_stats_are_those_of_the_frames(table: FeatureTable) -> None:
     maps = table.gather(torch.arange(5)[:, None]).map[:, 0]
     values = maps.double().transpose(0, 1).flatten(1)  # c (n gh gw)
     mean, deviation = table.channel_stats(np.arange(5))
@@ -77,7 +78,9 @@ def test_channel_stats_are_those_of_the_frames(table) -> None:
     torch.testing.assert_close(deviation.double(), values.std(1, correction=0), atol=1e-6, rtol=1e-5)
 
 
-def test_the_kernel_is_advised_what_will_be_read(features, tmp_path, monkeypatch) -> None:
+def test_the_kernel_is_advised_what_will_be_read(
+    features: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "rows.bin"
     features.numpy().tofile(file)
     advised = []
@@ -100,7 +103,9 @@ def resident_files_mb() -> float:
 
 
 @pytest.mark.parametrize("bounded", [True, False])
-def test_reading_many_rows_from_the_disk_keeps_little_memory(bounded, tmp_path, monkeypatch) -> None:
+def test_reading_many_rows_from_the_disk_keeps_little_memory(
+    bounded: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(mapped, "MOST_MAPPED", 8 * 1024**2 if bounded else 10**12)
     monkeypatch.setattr(mapped, "INTERVAL_S", 0.0)
     file, count, row = tmp_path / "rows.bin", 16_384, Row((32, 8, 8))  # 64 MB

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from frame_cases import SIDE, CountingEncoders, Frames, random_frames, stored_in
 from s2robot.errors import UserError
 from s2robot.features import Views, build, build_with_report, builder, make_plan, place, sample
 from s2robot.features.store import FeatureStore, frame_hash
+from s2robot.features.table import FeatureTable
 
 THREE = Views(3)
 
 
-def gathered(table, view: int) -> torch.Tensor:
+def gathered(table: FeatureTable, view: int) -> torch.Tensor:
     n = len(table)
     return table.gather(torch.arange(n)[:, None], torch.full((n,), view)).map[:, 0]
 
@@ -72,7 +74,9 @@ def test_numbers_that_cannot_be_are_refused() -> None:
             Views(*arguments)
 
 
-def test_each_view_is_stored_and_gathered_on_every_tier(tmp_path, episodes, encoders) -> None:
+def test_each_view_is_stored_and_gathered_on_every_tier(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> None:
     source = Frames(episodes, "a")
     plan = make_plan(source, ["cam"], encoders, stored_in(tmp_path, 3))
     encoders.frames_encoded = 0
@@ -93,7 +97,9 @@ def test_each_view_is_stored_and_gathered_on_every_tier(tmp_path, episodes, enco
     torch.testing.assert_close(samples["features.cam"].float(), again, rtol=1e-3, atol=1e-3)
 
 
-def test_views_of_the_same_frames_in_another_file_are_found(tmp_path, episodes, encoders) -> None:
+def test_views_of_the_same_frames_in_another_file_are_found(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> None:
     build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path, 3))
     source = Frames({f"demo_{9 - i}": frames for i, frames in enumerate(episodes.values())}, "b")
     encoders.frames_encoded = 0
@@ -103,14 +109,18 @@ def test_views_of_the_same_frames_in_another_file_are_found(tmp_path, episodes, 
     assert plan.bytes == again.nbytes and plan.cameras[0].frames_to_encode == 0
 
 
-def test_a_view_that_is_not_used_needs_no_settings(tmp_path, episodes, encoders) -> None:
+def test_a_view_that_is_not_used_needs_no_settings(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> None:
     build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
     source = Frames(episodes, "a")
     build(source, "cam", encoders, stored_in(tmp_path, view_shift=0.3, view_colour=0.1))
     assert encoders.frames_encoded == 18 and not source.read
 
 
-def test_a_build_that_was_killed_between_views_goes_on(tmp_path, encoders, monkeypatch) -> None:
+def test_a_build_that_was_killed_between_views_goes_on(
+    tmp_path: Path, encoders: CountingEncoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(builder, "COMMIT_INTERVAL_S", 0)
     monkeypatch.setattr(builder, "BATCH_FRAMES", 4)
     still = np.repeat(random_frames(1, seed=9), 2, axis=0)  # one frame, three views
@@ -154,7 +164,12 @@ build(Frames(episodes, "a"), "cam", encoders, stored_in({root!r}, 3))
     ids=["in the middle of a row of the third batch", "in the middle of its records"],
 )
 def test_a_build_of_views_that_is_killed_goes_on(
-    tmp_path, episodes, encoders, request, write: int, valid: int
+    tmp_path: Path,
+    episodes: dict[str, np.ndarray],
+    encoders: CountingEncoders,
+    request: pytest.FixtureRequest,
+    write: int,
+    valid: int,
 ) -> None:
     script = KILLED.format(tests=str(request.path.parent), root=str(tmp_path), write=write)
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True)
@@ -175,7 +190,9 @@ def test_a_build_of_views_that_is_killed_goes_on(
         torch.testing.assert_close(gathered(table, view).float(), expected, rtol=1e-3, atol=1e-3)
 
 
-def test_more_views_encode_only_those_that_were_not_stored(tmp_path, episodes, encoders) -> None:
+def test_more_views_encode_only_those_that_were_not_stored(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
+) -> None:
     encoded, folders = [], set()
     others: list[dict[str, float]] = [{"view_shift": 0.1}, {"view_colour": 0}]
     for views, other in [(1, {}), (3, {}), (5, {}), (2, {}), (1, {}), *((2, one) for one in others)]:

@@ -1,5 +1,7 @@
 """What does not fit together is refused in one line."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -26,7 +28,7 @@ from s2robot.rollouts.episodes import run_episodes
         ({"env_id": "CartPole-v1"}, "Dict observations"),
     ],
 )
-def test_bad_input_is_told_in_one_line(arguments, told) -> None:
+def test_bad_input_is_told_in_one_line(arguments: Any, told: str) -> None:
     good = {"policy": TinyActor(), "env_id": TINY, "seeds": [1], "env_kwargs": {}, "workers": 1}
 
     with pytest.raises(UserError, match=told) as error:
@@ -45,7 +47,7 @@ def test_an_unknown_observation_names_the_known_ones() -> None:
 
 def test_an_action_that_is_not_finite_is_not_executed() -> None:
     class Broken(TinyActor):
-        def act(self, obs, states, generators):
+        def act(self, obs: Any, states: Any, generators: Any) -> Any:
             chunk, states = super().act(obs, states, generators)
             return np.full_like(chunk, np.nan), states
 

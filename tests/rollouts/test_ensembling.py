@@ -1,5 +1,7 @@
 """Temporal ensembling against the table of the paper's own evaluation loop, and what is refused."""
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
@@ -15,11 +17,11 @@ SEEDS = [3, 1, 4, 15]
 LONGEST, CHUNK = 20, 5
 
 
-def numbers(results):
+def numbers(results: Any) -> list[tuple[int, bool, int, float]]:
     return [(r.seed, r.success, r.steps, r.return_) for r in results]
 
 
-def play_with_a_table(seed, m):
+def play_with_a_table(seed: int, m: float) -> Any:
     """One episode as the reference does it: every chunk in a table (asked at, is about), columns averaged."""
     actor, env = TinyActor(obs_steps=1, action_steps=1), gymnasium.make(TINY)
     obs, _ = env.reset(seed=seed)
@@ -39,7 +41,7 @@ def play_with_a_table(seed, m):
 
 
 @pytest.mark.parametrize("m", [0.0, 0.01, 1.0])
-def test_equals_the_table_of_the_paper(m) -> None:
+def test_equals_the_table_of_the_paper(m: float) -> None:
     results = run_episodes(TemporalEnsemble(TinyActor(1, 1), m), TINY, SEEDS, workers=2)
 
     for got, expected in zip(numbers(results), [play_with_a_table(seed, m) for seed in SEEDS], strict=True):
@@ -55,7 +57,7 @@ def test_averaging_changes_what_is_done() -> None:
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_numbers_do_not_depend_on_workers(batch) -> None:
+def test_numbers_do_not_depend_on_workers(batch: Any) -> None:
     one, *others = (
         numbers(run_episodes(TemporalEnsemble(TinyActor(2, 1), 0.1), TINY, SEEDS, workers=n, batch=batch))
         for n in (1, 2, 3)

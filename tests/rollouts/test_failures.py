@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import psutil
 import pytest
@@ -16,7 +17,7 @@ from s2robot.rollouts.episodes import RolloutError, iter_episodes, run_episodes
 
 
 @pytest.mark.parametrize(("trouble", "timeout_s"), [("exit", 60), ("hang", 2), ("raise", 60)])
-def test_a_seed_that_fails_once_is_run_again(tmp_path, trouble, timeout_s) -> None:
+def test_a_seed_that_fails_once_is_run_again(tmp_path: Path, trouble: str, timeout_s: float) -> None:
     log, expected = tmp_path / "log", run_episodes(TinyActor(), TINY, SEEDS, workers=1)
     trouble = {"trouble": trouble, "trouble_seed": 4, "once": str(tmp_path / "once"), "log": str(log)}
 
@@ -34,7 +35,9 @@ def test_a_seed_that_fails_once_is_run_again(tmp_path, trouble, timeout_s) -> No
         ("raise", 60, "seed 4: raised RuntimeError: the arm fell off"),
     ],
 )
-def test_a_seed_that_fails_twice_is_reported_after_the_others(tmp_path, trouble, timeout_s, told) -> None:
+def test_a_seed_that_fails_twice_is_reported_after_the_others(
+    tmp_path: Path, trouble: str, timeout_s: float, told: str
+) -> None:
     log, finished = tmp_path / "log", []
     kwargs = {"trouble": trouble, "trouble_seed": 4, "log": str(log)}
 
@@ -70,7 +73,7 @@ def test_a_killed_worker_is_replaced() -> None:
     assert sorted(numbers(results)) == sorted(numbers(expected))
 
 
-def test_an_interrupted_run_ends_its_workers_and_drops_unfinished_videos(tmp_path) -> None:
+def test_an_interrupted_run_ends_its_workers_and_drops_unfinished_videos(tmp_path: Path) -> None:
     episodes = iter_episodes(TinyActor(), TINY, SEEDS, workers=2, record=7, video_dir=tmp_path)
 
     first = next(episodes)
@@ -82,7 +85,7 @@ def test_an_interrupted_run_ends_its_workers_and_drops_unfinished_videos(tmp_pat
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL])
-def test_workers_end_with_the_process_and_what_is_finished_is_kept(by) -> None:
+def test_workers_end_with_the_process_and_what_is_finished_is_kept(by: str) -> None:
     script = f"""
 import signal, sys; sys.path.insert(0, {os.path.dirname(__file__)!r})
 from tiny_actor import TinyActor

@@ -2,6 +2,8 @@
 
 from collections import Counter
 from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -22,7 +24,7 @@ PICK, AGENTVIEW = "s2robot/PickCube-v0", image_key("agentview")
 
 
 @pytest.mark.parametrize("batch", [1, 3])
-def test_numbers_do_not_depend_on_workers(batch) -> None:
+def test_numbers_do_not_depend_on_workers(batch: Any) -> None:
     one = run_episodes(TinyActor(), TINY, SEEDS, workers=1, batch=batch)
 
     assert [r.seed for r in one] == SEEDS
@@ -56,11 +58,11 @@ def test_no_episode_waits_for_a_slow_one() -> None:
     assert order[-1] == SEEDS[0] and set(order) == set(SEEDS)
 
 
-def test_observations_do_not_travel_through_the_pipe(monkeypatch) -> None:
+def test_observations_do_not_travel_through_the_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
 
     class Spied(Worker):
-        def receive(self):
+        def receive(self) -> Any:
             answer = super().receive()
             sizes.append(len(ForkingPickler.dumps(answer)))  # as the pipe does
             return answer
@@ -91,7 +93,7 @@ def test_equals_a_plain_loop() -> None:
     assert numbers(results) == expected
 
 
-def test_each_seed_runs_once_and_is_reported_as_it_finishes(tmp_path) -> None:
+def test_each_seed_runs_once_and_is_reported_as_it_finishes(tmp_path: Path) -> None:
     log, reported = tmp_path / "log", []
 
     results = run_episodes(TinyActor(), TINY, SEEDS, {"log": str(log)}, on_result=reported.append, workers=3)
@@ -102,7 +104,7 @@ def test_each_seed_runs_once_and_is_reported_as_it_finishes(tmp_path) -> None:
 
 
 @pytest.mark.parametrize(("obs_steps", "action_steps"), [(2, 3), (3, 1), (4, 2), (1, 5)])
-def test_history_is_the_last_observations_padded_by_the_first(obs_steps, action_steps) -> None:
+def test_history_is_the_last_observations_padded_by_the_first(obs_steps: int, action_steps: int) -> None:
     actor = TinyActor(obs_steps, action_steps)
 
     (result,) = run_episodes(actor, LAZY, [0], workers=1)
@@ -121,7 +123,7 @@ def test_state_goes_back_to_the_policy() -> None:
     assert actor.states == [[None], *([call] for call in range(1, len(actor.states)))]
 
 
-def test_renders_only_what_the_policy_reads(tmp_path) -> None:
+def test_renders_only_what_the_policy_reads(tmp_path: Path) -> None:
     log = tmp_path / "log"
 
     (result,) = run_episodes(TinyActor(2, 5), LAZY, [2], {"log": str(log)}, workers=1)
@@ -131,7 +133,7 @@ def test_renders_only_what_the_policy_reads(tmp_path) -> None:
     assert words(log, "render") == [f"render:agentview:{step}" for step in read]
 
 
-def test_actions_beyond_the_chunk_and_bounds_are_not_executed(tmp_path) -> None:
+def test_actions_beyond_the_chunk_and_bounds_are_not_executed(tmp_path: Path) -> None:
     log = tmp_path / "log"
     actor = TinyActor(1, 3)
 
@@ -142,7 +144,7 @@ def test_actions_beyond_the_chunk_and_bounds_are_not_executed(tmp_path) -> None:
     assert max(np.abs(actions)) == 1  # the noise reaches beyond
 
 
-def test_recording_changes_nothing(tmp_path) -> None:
+def test_recording_changes_nothing(tmp_path: Path) -> None:
     plain = run_episodes(TinyActor(), LAZY, SEEDS, workers=2)
 
     filmed = run_episodes(TinyActor(), LAZY, SEEDS, workers=2, record=2, video_dir=tmp_path / "videos")

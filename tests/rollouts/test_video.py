@@ -1,3 +1,6 @@
+from pathlib import Path
+from typing import Any
+
 import imageio_ffmpeg
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from s2robot.rollouts.video import (
 )
 
 
-def decode(path):
+def decode(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
     """Frames of a video, uint8 "t h w 3", and ffmpeg's description of it."""
     frames = imageio_ffmpeg.read_frames(str(path))
     meta = next(frames)
@@ -36,7 +39,9 @@ def test_views_of_other_sizes_stand_side_by_side_uncovered() -> None:
 
 
 @pytest.mark.parametrize(("success", "colour"), [(True, SUCCESS), (False, FAILURE)])
-def test_an_episode_becomes_h264_that_ends_in_the_colour_of_its_outcome(tmp_path, success, colour) -> None:
+def test_an_episode_becomes_h264_that_ends_in_the_colour_of_its_outcome(
+    tmp_path: Path, success: bool, colour: Any
+) -> None:
     path = tmp_path / "seed_7.mp4"
     video = EpisodeVideo(path, seed=7, fps=5)
     greys = [40, 80, 120, 160]
@@ -57,7 +62,7 @@ def test_an_episode_becomes_h264_that_ends_in_the_colour_of_its_outcome(tmp_path
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_unfinished_video_gets_no_name(tmp_path) -> None:
+def test_an_unfinished_video_gets_no_name(tmp_path: Path) -> None:
     video = EpisodeVideo(tmp_path / "seed_7.mp4", seed=7, fps=5)
     video.add([np.zeros((32, 32, 3), np.uint8)])
 
@@ -66,7 +71,7 @@ def test_an_unfinished_video_gets_no_name(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_video_that_cannot_be_written_raises(tmp_path) -> None:
+def test_a_video_that_cannot_be_written_raises(tmp_path: Path) -> None:
     video = EpisodeVideo(tmp_path / "missing" / "seed_7.mp4", seed=7, fps=5)
 
     with pytest.raises(OSError):

@@ -1,6 +1,7 @@
 """Training in half precision: it learns, goes on where it stopped, and survives an overflow."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,9 @@ def test_computes_in_half_and_keeps_weights_whole(precision: str) -> None:
 
 
 @pytest.mark.parametrize("precision", HALF)
-def test_learns_and_resumes_bit_equal(precision: str, demos_path: Path, tmp_path: Path, monkeypatch) -> None:
+def test_learns_and_resumes_bit_equal(
+    precision: str, demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said = f"optim.precision={precision}"
     run_training(demos_path, tmp_path / "whole", "bc", said)
     losses = [line["train/loss"] for line in metrics.read(tmp_path / "whole") if "train/loss" in line]
@@ -39,7 +42,7 @@ def test_learns_and_resumes_bit_equal(precision: str, demos_path: Path, tmp_path
 
     update = Trainer.update
 
-    def killed(trainer: Trainer, loss: torch.Tensor):
+    def killed(trainer: Trainer, loss: torch.Tensor) -> Any:
         if trainer.step == 7:
             raise KeyboardInterrupt
         return update(trainer, loss)

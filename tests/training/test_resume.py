@@ -5,6 +5,7 @@ import signal
 import subprocess
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -30,7 +31,7 @@ def never_stopped(
     return request.param, run_dir
 
 
-def before_update(monkeypatch: pytest.MonkeyPatch, step: int, act) -> None:
+def before_update(monkeypatch: pytest.MonkeyPatch, step: int, act: Any) -> None:
     """Call `act` when `step` steps are done and the next one is about to change the weights."""
     update = Trainer.update
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from policy_cases import SPEC
@@ -20,7 +21,7 @@ def test_success_rate_chooses_and_the_later_of_equals(
 ) -> None:
     rates = iter([0.5, 0.75, 0.75, 0.25])  # at steps 3, 6, 9, 12
 
-    def success_rate(policy, encoders, device, seeds):
+    def success_rate(policy: Any, encoders: Any, device: Any, seeds: Any) -> Any:
         assert seeds == list(range(50_000, 50_020))
         return lambda: {"rollout/success_rate": next(rates)}
 
@@ -41,7 +42,7 @@ def test_real_rollouts_change_nothing_of_the_training(
     run_episodes = selection.run_episodes
     played = []
 
-    def noting(actor, env_id, seeds, env_kwargs, **options):
+    def noting(actor: Any, env_id: str, seeds: Any, env_kwargs: Any, **options: Any) -> Any:
         played.append(seeds)
         return run_episodes(actor, env_id, seeds, env_kwargs, **options)
 

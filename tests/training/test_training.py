@@ -247,7 +247,9 @@ def test_bc_paper_is_trained_on_what_was_executed(demos_path: Path, tmp_path: Pa
     assert executed != labels
 
 
-def test_training_needs_no_environment(demos_path: Path, tmp_path: Path, capsys) -> None:
+def test_training_needs_no_environment(
+    demos_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "real.hdf5"
     path.write_bytes(demos_path.read_bytes())
     with h5py.File(path, "r+") as file:

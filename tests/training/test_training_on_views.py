@@ -1,6 +1,7 @@
 """Training on stored views: other batches than without, the same ones after a stop."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_training import description, run_training, weights
@@ -19,7 +20,7 @@ def test_training_on_views_resumes_bit_equal(
     run_training(demos_path, tmp_path / "whole", "bc", "features.views=2")
     update = Trainer.update
 
-    def killed_at_seven(trainer, loss):
+    def killed_at_seven(trainer: Any, loss: Any) -> Any:
         if trainer.step == 7:
             raise Killed
         return update(trainer, loss)

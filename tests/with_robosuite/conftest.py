@@ -3,7 +3,9 @@
 Nothing here may be skipped: a missing package is an error of the run.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import robosuite  # noqa: F401 (must be there)
@@ -33,7 +35,7 @@ def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
+def pytest_runtest_makereport(item: Any, call: Any) -> Iterator[None]:
     """A skipped test is a failed one."""
     outcome = yield
     report = outcome.get_result()

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -103,7 +104,7 @@ def test_training_and_evaluating(lift_path: Path, tmp_path: Path) -> None:
     ("options", "message"),
     [({"cameras": ["agentvue"]}, "did you mean 'agentview'"), ({"size": (0, 8)}, "at least one pixel")],
 )
-def test_mistakes_leave_nothing(options, message: str, lift_path: Path, tmp_path: Path) -> None:
+def test_mistakes_leave_nothing(options: Any, message: str, lift_path: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         render(lift_path, tmp_path / "bad.hdf5", **{"size": (8, 8), **options})
     assert not list(tmp_path.iterdir())

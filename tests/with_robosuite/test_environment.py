@@ -1,5 +1,7 @@
 """robosuite's tasks keep the contract of our own: spaces, seeds, states, images the right way up."""
 
+from typing import Any
+
 import gymnasium
 import numpy as np
 import pytest
@@ -31,11 +33,11 @@ FLAT = {  # as robomimic's datasets of robosuite 1.2 to 1.4 have it
 ALL = pytest.mark.parametrize("env_id", sorted(TASKS))
 
 
-def make(env_id: str, **kwargs):
+def make(env_id: str, **kwargs: Any) -> Any:
     return gymnasium.make(env_id, disable_env_checker=True, **{"image_size": 48, **kwargs})
 
 
-def same(one, other) -> None:
+def same(one: Any, other: Any) -> None:
     assert one.keys() == other.keys()
     for key in one:
         np.testing.assert_array_equal(one[key], other[key], err_msg=key)
@@ -122,7 +124,7 @@ def test_images_only_when_asked_for() -> None:
 
 
 @pytest.mark.parametrize("config", [FLAT, None])
-def test_built_from_a_datasets_env_args(config) -> None:
+def test_built_from_a_datasets_env_args(config: Any) -> None:
     kwargs = {"robots": ["Panda"], "camera_names": ["agentview"], "camera_heights": 84, "camera_widths": 84}
     kwargs |= {"control_freq": 20, "reward_shaping": False, "camera_depths": False, "has_renderer": False}
     if config:

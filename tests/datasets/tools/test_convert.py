@@ -76,7 +76,9 @@ def test_demonstrations_to_lerobot_and_back(demos_path: Path, tmp_path: Path, co
         back.proprioception(["object"])
 
 
-def test_robomimic_reads_a_conversion(tmp_path: Path, convert: Run, capsys, monkeypatch) -> None:
+def test_robomimic_reads_a_conversion(
+    tmp_path: Path, convert: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     small = {"lengths": (7, 12, 9)}
     path = tmp_path / "a.hdf5"
     convert(_within_the_box(Recording(**small).write(tmp_path / "set")), path)
@@ -131,7 +133,9 @@ def test_a_mapping_names_what_is_written(tmp_path: Path, convert: Run) -> None:
         assert {"main_image", "pose"} <= set(file["data/demo_0/obs"])
 
 
-def test_what_cannot_be_converted(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_what_cannot_be_converted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refused(*words: object, told: str) -> None:
         assert status_here(monkeypatch, "s2robot", "convert", *map(str, words)) == 2
         assert_one_line(capsys.readouterr().err, told)

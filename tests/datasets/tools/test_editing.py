@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,6 +18,7 @@ from small_files import GYM, demo, write
 from s2robot.datasets import open_dataset
 
 Run = Callable[..., dict]
+Refused = Callable[..., None]
 
 
 @pytest.fixture
@@ -66,7 +68,9 @@ def test_a_subset_is_a_copy(demos_path: Path, tmp_path: Path, run: Run) -> None:
     assert open_dataset(tmp_path / "b.hdf5").seeds < open_dataset(demos_path).seeds
 
 
-def test_subsets_by_filter_key_and_number(demos_path: Path, tmp_path: Path, run: Run, refused) -> None:
+def test_subsets_by_filter_key_and_number(
+    demos_path: Path, tmp_path: Path, run: Run, refused: Refused
+) -> None:
     done = run("subset", demos_path, "--out", tmp_path / "b.hdf5", "--mask", "train")
     assert (done["episodes"], done["masks"]) == (2, {"train": 2})
     assert done["lost"] == ["filter key valid: none of its episodes is chosen"]
@@ -103,7 +107,7 @@ def test_links_are_resolved_and_refused_ones_said(tmp_path: Path, run: Run) -> N
         assert not obs["virtual"].is_virtual
 
 
-def test_a_split(tmp_path: Path, run: Run, refused) -> None:
+def test_a_split(tmp_path: Path, run: Run, refused: Refused) -> None:
     masks = {"better": ["demo_1"], "train": ["demo_0"]}
     path = write(tmp_path / "a.hdf5", [demo(seed=i) for i in range(10)], masks=masks)
     words = ["split", path, "--valid", "0.25"]
@@ -153,7 +157,7 @@ def test_a_merged_dataset(tmp_path: Path, run: Run) -> None:
         ({"one": demo(), "env_args": {**GYM, "env_kwargs": {"control_freq": 5}}}, "these do not fit"),
     ],
 )
-def test_datasets_that_do_not_fit(change: dict, told: str, tmp_path: Path, refused) -> None:
+def test_datasets_that_do_not_fit(change: dict, told: str, tmp_path: Path, refused: Refused) -> None:
     a = write(tmp_path / "a.hdf5", [demo()])
     b = write(tmp_path / "b.hdf5", [change["one"]], env_args=change.get("env_args", GYM))
     refused("merge", a, b, "--out", tmp_path / "c.hdf5", told=told)
@@ -162,7 +166,7 @@ def test_datasets_that_do_not_fit(change: dict, told: str, tmp_path: Path, refus
 
 @pytest.mark.parametrize("version", ["v2.1", "v3.0"])
 @pytest.mark.parametrize("images", [None, "png", "path"])
-def test_a_subset_of_a_lerobot_folder_is_exact(version: str, images, tmp_path: Path, run: Run) -> None:
+def test_a_subset_of_a_lerobot_folder_is_exact(version: str, images: Any, tmp_path: Path, run: Run) -> None:
     recording = Recording(version=version, images=images, columns={"next.reward": pa.array(np.arange(28.0))})
     features = {"next.reward": {"dtype": "float64", "shape": [1], "names": None}}
     a = recording.write(tmp_path / "a")
@@ -190,7 +194,7 @@ def test_a_subset_of_a_lerobot_folder_is_exact(version: str, images, tmp_path: P
     assert np.shape(stats["observation.images.front"]["std"]) == (3, 1, 1)
 
 
-def test_lerobot_folders_are_merged_and_split(tmp_path: Path, run: Run, refused) -> None:
+def test_lerobot_folders_are_merged_and_split(tmp_path: Path, run: Run, refused: Refused) -> None:
     a, b = Recording().write(tmp_path / "a"), Recording(lengths=(5, 6), version="v2.1").write(tmp_path / "b")
     run("merge", a, b, "--out", tmp_path / "both")
     both = open_dataset(tmp_path / "both")

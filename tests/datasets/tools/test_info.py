@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,7 +18,9 @@ def info(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *w
     return json.loads(capsys.readouterr().out)
 
 
-def test_demonstrations(demos_path: Path, capsys, monkeypatch) -> None:
+def test_demonstrations(
+    demos_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = info(capsys, monkeypatch, str(demos_path))
     with h5py.File(demos_path) as file:
         lengths = [len(file[f"data/demo_{i}/actions"]) for i in range(3)]
@@ -38,7 +41,7 @@ def test_demonstrations(demos_path: Path, capsys, monkeypatch) -> None:
     assert found["orientation"]["agentview"] == {"stored": "upright", "known_by": "s2robot"}
 
 
-def test_lerobot(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_lerobot(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     found = info(capsys, monkeypatch, str(Recording().write(tmp_path / "set")))
     assert (found["format"], found["version"]) == ("lerobot", "3.0")
     assert (found["episodes"], found["frames"], found["lengths"]) == (3, 28, [7, 12, 9])
@@ -48,7 +51,9 @@ def test_lerobot(tmp_path: Path, capsys, monkeypatch) -> None:
     assert found["tasks"] == ["push the block", "lift the cube"]
 
 
-def test_the_sheet_shows_frames_of_all_cameras(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_the_sheet_shows_frames_of_all_cameras(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     red, blue = (np.full((6, 40, 60, 3), colour, np.uint8) for colour in ((250, 0, 0), (0, 0, 250)))
     path = write(tmp_path / "d.hdf5", [demo(obs__agentview_image=red, obs__wrist_rgb=blue)] * 2)
     sheet = tmp_path / "sheet.png"
@@ -61,7 +66,9 @@ def test_the_sheet_shows_frames_of_all_cameras(tmp_path: Path, capsys, monkeypat
     assert_one_line(capsys.readouterr().err, str(sheet), "exists")
 
 
-def test_a_dataset_that_training_would_refuse(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_a_dataset_that_training_would_refuse(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No camera, no usual proprioception, numbers that are not finite, episodes of different lengths."""
     states = np.ones((6, 2))
     states[2] = np.nan, 5
@@ -73,7 +80,9 @@ def test_a_dataset_that_training_would_refuse(tmp_path: Path, capsys, monkeypatc
     assert list(found["other"]) == ["obs/depth"]
 
 
-def test_options_of_the_dataset_are_those_of_training(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_options_of_the_dataset_are_those_of_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path / "d.hdf5", [demo(obs__top_rgb=np.zeros((6, 8, 8, 3), np.uint8))])
     words = ["--data", "cameras={main: top_rgb}", "actions=[robot0_eef_quat]", "orientation=flipped_rows"]
     found = info(capsys, monkeypatch, str(path), *words)
@@ -98,7 +107,12 @@ def test_options_of_the_dataset_are_those_of_training(tmp_path: Path, capsys, mo
 )
 @pytest.mark.parametrize("command", ["info", "validate"])
 def test_what_is_no_dataset_is_one_line(
-    command: str, make, told, tmp_path: Path, capsys, monkeypatch
+    command: str,
+    make: Any,
+    told: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     make(tmp_path / "it")
     assert status_here(monkeypatch, "s2robot", command, str(tmp_path / "it")) == 2

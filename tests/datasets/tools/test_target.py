@@ -62,7 +62,9 @@ def test_other_endings(name: str) -> None:
         format_of(Path(name))
 
 
-def test_targets_that_cannot_be(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_targets_that_cannot_be(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path / "a.hdf5", [demo()])
     before = path.read_bytes()
     (tmp_path / "link.hdf5").symlink_to(path)

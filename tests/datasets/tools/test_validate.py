@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -15,7 +16,13 @@ from layouts import Recording
 from small_files import demo, picture, write
 
 
-def validate(capsys, monkeypatch, path: Path, *words: str, status: int = 0) -> tuple[list, list]:
+def validate(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    path: Path,
+    *words: str,
+    status: int = 0,
+) -> tuple[list, list]:
     assert status_here(monkeypatch, "s2robot", "validate", str(path), *words, "--json") == status
     found = json.loads(capsys.readouterr().out)
     for problem in found["errors"] + found["warnings"]:
@@ -27,12 +34,16 @@ def said(problems: list[dict], episode: str, key: str) -> str:
     return "; ".join(one["problem"] for one in problems if (one["episode"], one["key"]) == (episode, key))
 
 
-def test_good_demonstrations(demos_path: Path, capsys, monkeypatch) -> None:
+def test_good_demonstrations(
+    demos_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     errors, _ = validate(capsys, monkeypatch, demos_path, "--pixels")
     assert errors == []
 
 
-def test_all_faults_are_listed(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_all_faults_are_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     nan = demo(seed=2)
     nan["obs/robot0_eef_pos"][3, 1] = np.nan
     both = demo(seed=3, obs__robot0_eef_quat=np.zeros((5, 4)))
@@ -68,7 +79,9 @@ def test_all_faults_are_listed(tmp_path: Path, capsys, monkeypatch) -> None:
     assert "demo_0" not in {one["episode"] for one in errors}
 
 
-def test_the_table_has_a_line_for_each(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_the_table_has_a_line_for_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = demo(seed=1, obs__agentview_image=picture(4), obs__robot0_eef_pos=np.zeros((5, 3)))
     path = write(tmp_path / "d.hdf5", [demo(), broken])
     assert status_here(monkeypatch, "s2robot", "validate", str(path)) == 1
@@ -79,7 +92,9 @@ def test_the_table_has_a_line_for_each(tmp_path: Path, capsys, monkeypatch) -> N
     assert lines[-1].startswith("2 errors")
 
 
-def test_actions_that_are_clipped_constant_or_still(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_actions_that_are_clipped_constant_or_still(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     demos = [demo(steps=40, seed=i) for i in range(3)]
     for one in demos:
         one["actions"][:, 2] = 0.25
@@ -95,7 +110,9 @@ def test_actions_that_are_clipped_constant_or_still(tmp_path: Path, capsys, monk
     assert "40 actions are all the same" in said(warnings, "demo_2", "actions")
 
 
-def test_copies_of_episodes(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_copies_of_episodes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     demos = [demo(seed=0), demo(seed=1), demo(seed=0)]
     masks = {"train": ["demo_0", "demo_1"], "valid": ["demo_2"]}
     _, warnings = validate(capsys, monkeypatch, write(tmp_path / "d.hdf5", demos, masks=masks))
@@ -104,7 +121,9 @@ def test_copies_of_episodes(tmp_path: Path, capsys, monkeypatch) -> None:
     assert "one is for training, the other for validation" in told
 
 
-def test_time_stamps_that_fall(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_time_stamps_that_fall(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     times = np.arange(6) / 10
     wrong, late = times.copy(), times.copy()
     wrong[3] = 0.1
@@ -116,7 +135,9 @@ def test_time_stamps_that_fall(tmp_path: Path, capsys, monkeypatch) -> None:
     assert not said(errors + warnings, "demo_0", "obs/timestamp")
 
 
-def test_frames_black_empty_frozen_repeated(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_frames_black_empty_frozen_repeated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     steps = 30
     frames = [np.random.default_rng(i).integers(0, 255, (steps, 8, 6, 3), dtype=np.uint8) for i in range(6)]
     frames[0][4:7] = 3
@@ -137,7 +158,9 @@ def test_frames_black_empty_frozen_repeated(tmp_path: Path, capsys, monkeypatch)
     assert {one["episode"] for one in errors} == {"demo_0", "demo_1", "demo_2"}
 
 
-def test_a_robot_that_rests_is_not_a_frozen_camera(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_a_robot_that_rests_is_not_a_frozen_camera(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = demo(20, obs__agentview_image=np.repeat(picture(1), 20, 0))
     for key in ("obs/robot0_eef_pos", "obs/robot0_eef_quat", "obs/robot0_gripper_qpos"):
         one[key][:] = one[key][0]
@@ -154,7 +177,12 @@ def test_a_robot_that_rests_is_not_a_frozen_camera(tmp_path: Path, capsys, monke
     ],
 )
 def test_frames_are_compared_with_a_new_rendering(
-    turn, told, demos_path: Path, tmp_path: Path, capsys, monkeypatch
+    turn: Any,
+    told: str,
+    demos_path: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = tmp_path / "turned.hdf5"
     shutil.copy(demos_path, path)
@@ -167,7 +195,9 @@ def test_frames_are_compared_with_a_new_rendering(
     assert len(errors) == 1
 
 
-def test_lerobot_sets_are_validated_too(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_lerobot_sets_are_validated_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = Recording(version="v2.1", info={"total_frames": 3}).write(tmp_path / "set")
     errors, warnings = validate(capsys, monkeypatch, path, "--pixels")
     assert errors == []
@@ -179,7 +209,9 @@ def test_lerobot_sets_are_validated_too(tmp_path: Path, capsys, monkeypatch) -> 
     assert [one["episode"] for one in errors] == ["episode_000001", "episode_000002"]
 
 
-def test_all_faults_of_a_lerobot_set_are_listed(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_all_faults_of_a_lerobot_set_are_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = Recording(version="v2.1", lengths=(7, 12, 9, 5, 6, 8)).write(tmp_path / "set")
     data = [path / f"data/chunk-000/episode_{i:06d}.parquet" for i in range(6)]
     data[1].write_bytes(data[1].read_bytes()[:300])
@@ -202,7 +234,9 @@ def _change(file: Path, key: str, change: Callable[[list], list]) -> None:
     pq.write_table(table.set_column(table.schema.get_field_index(key), key, values), file)
 
 
-def test_a_camera_that_cannot_be_read_is_an_error(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_a_camera_that_cannot_be_read_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = Recording().write(tmp_path / "set")
     for video in path.glob("videos/observation.images.front/*/*.mp4"):
         video.write_bytes(video.read_bytes()[:2000])
@@ -210,7 +244,9 @@ def test_a_camera_that_cannot_be_read_is_an_error(tmp_path: Path, capsys, monkey
     assert "cannot be opened" in said(errors, "episode_000002", "observation.images.front")
 
 
-def test_what_training_would_refuse_as_a_whole_is_a_warning(tmp_path: Path, capsys, monkeypatch) -> None:
+def test_what_training_would_refuse_as_a_whole_is_a_warning(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(tmp_path / "d.hdf5", [{"actions": np.eye(6), "obs/joints": np.eye(6)}], env_args="nonsense")
     errors, warnings = validate(capsys, monkeypatch, path)
     assert errors == []
