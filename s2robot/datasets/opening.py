@@ -21,7 +21,7 @@ Paths = str | Path | Sequence[str | Path]
 
 FORMATS: Registry[Format] = Registry("data.format")
 FORMATS["aloha"] = Lazy("s2robot.datasets.aloha:Aloha")
-FORMATS["lerobot"] = Lazy("s2robot.datasets.lerobot.source:LeRobot")
+FORMATS["lerobot"] = Lazy("s2robot.datasets.lerobot.finding:LEROBOT")
 FORMATS["robomimic"] = Lazy("s2robot.datasets.robomimic:Robomimic")
 
 

@@ -12,7 +12,7 @@ from s2robot.datasets.lerobot.catalogue import Catalogue
 from s2robot.datasets.lerobot.extras import EXTRA, EXTRAS, Extras
 from s2robot.datasets.lerobot.files import Folder
 from s2robot.datasets.lerobot.images import ImageColumn
-from s2robot.datasets.lerobot.info import INFO, read_info
+from s2robot.datasets.lerobot.info import read_info
 from s2robot.datasets.lerobot.tables import Table
 from s2robot.datasets.lerobot.video import Video
 from s2robot.datasets.opened import Opened
@@ -68,13 +68,6 @@ class LeRobot:
         self._tables: Opened[Table] = Opened(OPEN_FILES)
         self._videos: Opened[Video] = Opened(OPEN_FILES)
         self._images: Opened[ImageColumn] = Opened(OPEN_FILES)
-
-    @staticmethod
-    def found(path: Path) -> Sequence[Path]:
-        """The folder itself if it is a LeRobot dataset, else those directly below it that are."""
-        if (path / INFO).is_file():
-            return [path]
-        return sorted(info.parents[1] for info in path.glob(f"*/{INFO}")) if path.is_dir() else []
 
     def read(self, episode: int, key: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Rows start to stop of an array; frames as uint8 "t h w 3". Reading on in order is cheapest."""

@@ -11,7 +11,7 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from layouts import FPS, FRONT, WRIST, Recording, opened
 
-from s2robot.datasets.lerobot.source import LeRobot
+from s2robot.datasets.lerobot.finding import LEROBOT
 from s2robot.datasets.lerobot.video import Video
 from s2robot.errors import UserError
 
@@ -190,6 +190,6 @@ def test_identity_follows_the_files_of_the_episode_alone(tmp_path: Path) -> None
 
 def test_folders_are_found(tmp_path: Path) -> None:
     one, two = (Recording(lengths=(3,)).write(tmp_path / "all" / name) for name in ("b", "a"))
-    assert list(LeRobot.found(one)) == [one]
-    assert list(LeRobot.found(tmp_path / "all")) == [two, one]
-    assert list(LeRobot.found(tmp_path)) == list(LeRobot.found(one / "meta/info.json")) == []
+    assert list(LEROBOT.found(one)) == [one]
+    assert list(LEROBOT.found(tmp_path / "all")) == [two, one]
+    assert list(LEROBOT.found(tmp_path)) == list(LEROBOT.found(one / "meta/info.json")) == []

@@ -1,0 +1,27 @@
+"""Which folders are LeRobot datasets. What reads them (pyarrow, PyAV) is imported with the first of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from s2robot.datasets.lerobot.info import INFO
+from s2robot.datasets.options import DataConfig
+from s2robot.datasets.source import Source
+
+
+class LeRobotFormat:
+    """A member of `FORMATS`."""
+
+    def found(self, path: Path) -> Sequence[Path]:
+        """The folder itself if it is a LeRobot dataset, else those directly below it that are."""
+        if (path / INFO).is_file():
+            return [path]
+        return sorted(info.parents[1] for info in path.glob(f"*/{INFO}")) if path.is_dir() else []
+
+    def __call__(self, path: Path, options: DataConfig) -> Source:
+        """Open a folder. Raises `UserError` in one line."""
+        from s2robot.datasets.lerobot.source import LeRobot
+
+        return LeRobot(path, options)
+
+
+LEROBOT = LeRobotFormat()
