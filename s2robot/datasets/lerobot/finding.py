@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from s2robot.datasets.lerobot.info import INFO
 from s2robot.datasets.options import DataConfig
-from s2robot.datasets.source import Source
+
+if TYPE_CHECKING:
+    from s2robot.datasets.lerobot.source import LeRobot
 
 
 class LeRobotFormat:
@@ -17,7 +20,7 @@ class LeRobotFormat:
             return [path]
         return sorted(info.parents[1] for info in path.glob(f"*/{INFO}")) if path.is_dir() else []
 
-    def __call__(self, path: Path, options: DataConfig) -> Source:
+    def __call__(self, path: Path, options: DataConfig) -> "LeRobot":
         """Open a folder. Raises `UserError` in one line."""
         from s2robot.datasets.lerobot.source import LeRobot
 

@@ -12,7 +12,7 @@ from s2robot.datasets.lerobot.catalogue import Catalogue
 from s2robot.datasets.lerobot.extras import EXTRA, EXTRAS, Extras
 from s2robot.datasets.lerobot.files import Folder
 from s2robot.datasets.lerobot.images import ImageColumn
-from s2robot.datasets.lerobot.info import read_info
+from s2robot.datasets.lerobot.info import INFO, read_info
 from s2robot.datasets.lerobot.tables import Table
 from s2robot.datasets.lerobot.video import Video
 from s2robot.datasets.opened import Opened
