@@ -119,11 +119,12 @@ def main(config: TrainConfig) -> None:
 
     if not parallel.is_main():
         return
+    if finished:
+        with run_folder.stage(run_dir, "validate"), trainer.averaged_weights():
+            found = offline.run(trainer.step)
+        print(f"{found.summary()}: {write_validation(run_dir, found)}")
     numbers = ", ".join(f"{name} {value:.4f}" for name, value in trainer.metrics.items())
     outcome = "trained to" if finished else "stopped by SIGTERM, saved at"
     print(f"{outcome} step {trainer.step} ({numbers or 'not validated'}): {trainer.folder / 'last'}")
     if not finished:
         sys.exit(0)  # the other jobs of a sweep are not started
-    with run_folder.stage(run_dir, "validate"), trainer.averaged_weights():
-        found = offline.run(trainer.step)
-    print(f"{found.summary()}: {write_validation(run_dir, found)}")
