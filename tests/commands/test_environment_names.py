@@ -9,12 +9,15 @@ from command_line import assert_one_line, status_here
 from small_files import demo, write
 from tiny_training import options
 
+from s2robot import plugins
+
 ENV = "env.id=renamed_env:Renamed-v0"
 
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process and the workers import the environment."""
+    """This process and the workers import the environment, and those of other tests do not."""
+    monkeypatch.setattr(plugins, "_loaded", {})
     folder = str(Path(__file__).parents[1] / "rollouts")
     monkeypatch.syspath_prepend(folder)
     monkeypatch.setenv("PYTHONPATH", folder)
