@@ -5,7 +5,7 @@
     python benchmarks/heads.py --heads mean tokens --options policy=diffusion_transformer
 
 All see the same starts. `p` is of McNemar's exact test over all pairs (training seed, start) with `mean`: it
-asks whether these trainings differ; how much trainings of one kind differ among themselves is in the rates.
+tests whether these trainings differ; how much trainings of one kind differ among themselves is in the rates.
 By default the heads that give a vector from the grid alone: `cls` needs an encoder with prefix tokens
 (`--options encoder=...`), `tokens` a policy that is a transformer.
 """

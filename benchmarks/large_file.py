@@ -1,7 +1,7 @@
 """Time and memory of `info` and `validate` on a file of 10 GB: large_file.py [GB].
 
 The file has 1,000 demonstrations of two cameras in many chunks. Its frames are never written, so HDF5 reads
-them as zeros and the file takes little room on the disk; numbers are written as usual.
+them as zeros and the file takes little space on the disk; numbers are written as usual.
 """
 
 import json

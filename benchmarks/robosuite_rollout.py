@@ -3,8 +3,8 @@
 .venv-robosuite/bin/python benchmarks/robosuite_rollout.py runs/lift --episodes 20
 
 The policy is a training's on Lift (`python train.py data.path=lift.hdf5 run_dir=runs/lift`). robomimic's
-loop asks it at every step: each frame is rendered and encoded, in a batch of one, and a new chunk is
-predicted when the last one is used up, as often as ours is asked. Cameras, their size, shadows and samples
+loop calls it at every step: each frame is rendered and encoded, in a batch of one, and a new chunk is
+predicted when the last one is used up, as often as ours is called. Cameras, their size, shadows and samples
 are those of the training on both sides, episodes end with success on both. Starts are drawn from the same
 distribution; robomimic's cannot be seeded one by one.
 """
@@ -61,7 +61,7 @@ def robomimic_rollout(agent: Agent, episodes: int) -> tuple[float, float, float]
     obs_utils.initialize_obs_utils_with_obs_specs({"obs": modalities})
 
     class Asked(RolloutPolicy):
-        """The agent as robomimic asks it: one observation, one action."""
+        """The agent as robomimic calls it: one observation, one action."""
 
         def __init__(self) -> None:
             self.history: deque[Observation] = deque(maxlen=agent.obs_steps)

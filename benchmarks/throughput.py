@@ -2,14 +2,13 @@
 
     python benchmarks/throughput.py [--policy diffusion_unet] [--batch-size 16] [--turns 2]
 
-Both are the same policy with the same optimiser, batches and action chunks; only its eyes differ. `store`:
-the frozen encoder's feature grid out of the store, with the policy's default head. `end to end`: robomimic's
-`VisualCore` for each camera (ResNet-18, spatial softmax, a linear layer to as many numbers as the head
-gives), trained with the policy on frames that are decoded and in RAM, the best that can be done for it. It is
-timed on the frames as they were recorded and on the same frames shrunk to 84 pixels, robomimic's usual size.
-They take turns, and the best turn of each counts. Needs a quiet machine: threads that wait for a busy core
-cost the small operations of `store` most (20 times as long was seen).
-"""
+Both are the same policy with the same optimiser, batches and action chunks; only its visual encoder
+differs. `store`: the frozen encoder's feature grid out of the store, with the policy's default head. `end
+to end`: robomimic's `VisualCore` for each camera (ResNet-18, spatial softmax, a linear layer to as many
+numbers as the head gives), trained with the policy on frames that are decoded and in RAM, the best that can
+be done for it. It is timed on the frames as they were recorded and on the same frames shrunk to 84 pixels,
+robomimic's usual size. They take turns, and the best turn of each counts. Needs a quiet machine: threads
+that wait for a busy core cost the small operations of `store` most (20 times as long was seen)."""
 
 import argparse
 import copy

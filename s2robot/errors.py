@@ -1,4 +1,4 @@
-"""What a user did wrong, told in one line: what, where, and what would be right."""
+"""Mistakes of the user, described in one line: what is wrong, where, and what is expected."""
 
 import difflib
 from collections.abc import Iterable

@@ -35,7 +35,7 @@ def _prefixes(paths: Sequence[Path]) -> list[str]:
         names = [Path(*path.with_suffix("").parts[-depth:]).as_posix() for path in paths]
         if len(set(names)) == len(paths):
             return [f"{name}/" for name in names]
-    raise UserError(f"data.path names {paths[0]} twice")
+    raise UserError(f"{paths[0]} is given twice")
 
 
 def of_task(episodes: list[Episode], task: str | None, tasks: Sequence[str]) -> list[Episode]:

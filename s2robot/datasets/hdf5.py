@@ -18,7 +18,7 @@ SUFFIXES = (".hdf5", ".h5")
 def open_hdf5(path: Path) -> h5py.File:
     """The file, opened for reading. Raises `UserError` in one line, with what mends it if that is known."""
     if not path.is_file():
-        raise UserError(f"no dataset at {path}; make one with `s2robot collect --out {path}`")
+        raise UserError(f"no dataset at {path}: there is no such file or folder; check data.path")
     try:
         with path.open("rb") as file:
             start = file.read(64)

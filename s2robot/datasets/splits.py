@@ -6,7 +6,7 @@ from s2robot.datasets.source import Source
 from s2robot.errors import unknown_name
 
 USUAL_VALID = "valid"  # filter key
-VALID_EVERY = 10  # of the demonstrations, where the dataset says nothing
+VALID_EVERY = 10  # of the demonstrations, where the dataset says nothing; the last one of fewer
 
 
 def split(
@@ -15,8 +15,8 @@ def split(
     """Numbers of a source's episodes under two filter keys; None is all to train, none to validate on.
 
     `numbers` are those of the episodes that are used, by their names in the source. A source without any
-    masks has every tenth episode for validation; so has one with a mask to train and without the usual one to
-    validate. Raises `UserError` for an unknown filter key.
+    masks has every tenth episode for validation (of two to nine the last one); so has one with a mask to
+    train and without the usual one to validate. Raises `UserError` for an unknown filter key.
     """
     if not source.masks:
         return _held_out(list(numbers.values()))
@@ -27,7 +27,7 @@ def split(
 
 
 def _held_out(every: Sequence[int]) -> tuple[list[int], list[int]]:
-    held_out = every[VALID_EVERY - 1 :: VALID_EVERY]
+    held_out = every[VALID_EVERY - 1 :: VALID_EVERY] or every[1:][-1:]
     return [i for i in every if i not in held_out], list(held_out)
 
 

@@ -50,8 +50,8 @@ def write_report(run_dir: Path) -> Path:
     validation = read_validation(run_dir)
     if not evaluations and validation is None:
         raise UserError(
-            f"{run_dir} has no evaluated episodes (eval/<name>/episodes.jsonl) and no {NAME}; run eval.py "
-            f"checkpoint={run_dir}/checkpoints/last first"
+            f"{run_dir} has no evaluated episodes (eval/<name>/episodes.jsonl) and no {NAME}; run "
+            f"`s2robot eval checkpoint={run_dir}/checkpoints/last` first"
         )
     curves = _curves(metrics.read(run_dir))
     config = run_dir / "config.yaml"

@@ -15,5 +15,5 @@ class FeaturesConfig:
     view_colour: float = option(
         0.2, "the other views' brightness, contrast and saturation are scaled by 1 - this to 1 + this"
     )
-    tier: str = option("auto", "memory in training: device, ram, disk; auto: the fastest that has room")
+    tier: str = option("auto", "memory in training: device, ram, disk; auto: the fastest with enough free")
     root: str | None = option(None, "folder of the feature stores; null: features in the cache folder")

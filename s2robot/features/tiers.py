@@ -14,7 +14,7 @@ RAM_SHARE = 0.4
 
 
 def choose_tier(nbytes: int, device: str | torch.device) -> str:
-    """The fastest of `TIERS` that has room for `nbytes`: a GPU `device`, RAM, or else the disk."""
+    """The fastest of `TIERS` with `nbytes` free: a GPU `device`, RAM, or else the disk."""
     device = torch.device(device)
     if device.type == "cuda" and nbytes <= GPU_SHARE * torch.cuda.mem_get_info(device)[0]:
         return "device"
@@ -22,7 +22,7 @@ def choose_tier(nbytes: int, device: str | torch.device) -> str:
 
 
 def place(table: FeatureTable, device: str | torch.device, tier: str = "auto") -> FeatureTable:
-    """The table in the memory `tier`; "auto" is the fastest that has room for it, "disk" leaves it mapped.
+    """The table in the memory `tier`; "auto" is the fastest with enough free memory, "disk" leaves it mapped.
 
     For a training on a GPU, RAM is page-locked.
     """

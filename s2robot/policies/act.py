@@ -1,4 +1,4 @@
-"""ACT: a transformer that predicts a chunk, told at training which of many ways the expert went.
+"""ACT: a transformer that predicts a chunk; in training a latent variable encodes the expert's style.
 
 "Learning Fine-Grained Bimanual Manipulation with Low-Cost Hardware", arXiv 2304.13705. Its temporal
 ensembling is an option of the rollout and works with every policy.

@@ -9,7 +9,7 @@ from s2robot.errors import UserError
 from s2robot.policies.normalizer import Normalizer
 
 ARM = 7  # numbers of one arm's absolute action: position 3, axis-angle 3, gripper 1
-SMALLEST_ANGLE = 1e-6  # rad; below it a rotation's axis cannot be told
+SMALLEST_ANGLE = 1e-6  # rad; below it the axis of a rotation is undefined
 
 
 class Actions(nn.Module):

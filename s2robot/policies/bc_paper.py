@@ -1,4 +1,4 @@
-"""The robot policy of the S2 paper: a transformer over what was seen, felt and done.
+"""The robot policy of the S2 paper: a transformer over past features, proprioception and actions.
 
 "When Do We Not Need Larger Vision Models?", arXiv 2403.13043, section 4.3: from the last 16 steps of visual
 features, proprioception and actions, the next 16 actions.

@@ -12,7 +12,7 @@ from s2robot.policies.processes import Process, flow
 class FlowPolicy(GenerativePolicy):
     """Rectified flow on the denoisers of the diffusion policies.
 
-    It predicts the clean chunk unless told otherwise: learning one demonstration by heart, a network that
+    It predicts the clean chunk by default: learning one demonstration by heart, a network that
     predicts the velocity was off by thirty times as much after the same number of steps.
     """
 

@@ -53,9 +53,9 @@ def batches(
 
     What the next one needs is on its way meanwhile.
 
-    On a CPU the disk is told what will be read, and batches are copied between the steps: a thread of their
-    own would take a core from the training and cost more than it hides. For a GPU a thread gathers the next
-    batch into page-locked memory while this one is trained on.
+    On a CPU the system reads the next rows from the disk ahead, and batches are copied between the
+    steps: a thread of their own would take a core from the training and cost more than it hides. For a
+    GPU a thread gathers the next batch into page-locked memory while this one is trained on.
     """
 
     def order(step: int) -> tuple[Int[Tensor, "b"], Int[Tensor, "b"]]:

@@ -32,7 +32,7 @@ from s2robot.types import Batch
 
 T = TypeVar("T")
 VALID_WINDOWS = 512  # at most so many, evenly spread, are validated on
-ASK_EVERY = 10  # steps after which several processes ask each other whether to stop
+ASK_EVERY = 10  # steps after which several processes agree whether to stop
 
 
 def train(
@@ -136,14 +136,14 @@ def _is_best(trainer: Trainer, judged: Mapping[str, float], rollouts: bool) -> b
 
 
 def _stop_together(asked: bool, trainer: Trainer) -> bool:
-    """Whether to stop after this step: if any process was asked to, all do, after the same step."""
+    """Whether to stop after this step: if any process is to stop, all do, after the same step."""
     if parallel.count() > 1 and trainer.step % ASK_EVERY and trainer.step != trainer.optim.steps:
         return False
     return parallel.any_of(asked, trainer.device)
 
 
 class _Recent:
-    """The steps since the last line of the log; their losses stay on the device until they are asked for."""
+    """The steps since the last line of the log; their losses stay on the device until they are read."""
 
     def __init__(self, demos: FrameSource, windows: Windows, batch_size: int, seed: int) -> None:
         self.demos, self.windows = demos, windows

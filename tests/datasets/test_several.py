@@ -39,7 +39,7 @@ def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> No
         path.parent.mkdir()
         write(path, [demo()])
     assert list(open_dataset(paths).episodes) == ["monday/demo/demo_0", "friday/demo/demo_0"]
-    with pytest.raises(UserError, match=r"names .* twice"):
+    with pytest.raises(UserError, match=r"is given twice"):
         open_dataset([paths[0], paths[0]])
 
 
@@ -116,7 +116,7 @@ def test_weights_that_cannot_be_are_refused(weights: list, told: str, pair: list
 def test_each_file_has_its_own_split(pair: list[Path], tmp_path: Path) -> None:
     masks = {"train": ["demo_0"], "valid": ["demo_1"]}
     split = write(tmp_path / "c.hdf5", [demo(seed=8), demo(seed=9)], masks=masks)
-    assert open_dataset([pair[0], split]).splits("train", "valid") == ([0, 1, 2], [3])
+    assert open_dataset([pair[0], split]).splits("train", "valid") == ([0, 2], [1, 3])
 
 
 def test_a_task_is_chosen_by_its_text(tmp_path: Path) -> None:
@@ -144,3 +144,10 @@ def test_executed_actions_are_there_if_every_file_has_them(tmp_path: Path) -> No
     executed = open_dataset(both).executed_actions()
     assert executed is not None and executed[:, 0].tolist() == [1] * 6 + [2] * 6
     assert open_dataset([both[0], write(tmp_path / "without.hdf5", [demo()])]).executed_actions() is None
+
+
+def test_few_demonstrations_without_masks_hold_out_the_last(tmp_path: Path) -> None:
+    few = write(tmp_path / "few.hdf5", [demo(seed=i) for i in range(3)])
+    one = write(tmp_path / "one.hdf5", [demo()])
+    assert open_dataset(few).splits("train", "valid") == ([0, 1], [2])
+    assert open_dataset(one).splits("train", "valid") == ([0], [])

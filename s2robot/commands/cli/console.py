@@ -33,7 +33,7 @@ def one_line_errors() -> Iterator[None]:
 
 
 def is_users(error: OSError) -> bool:
-    """Whether an error of the operating system is about a file that the user can name, or about room."""
+    """Whether an error of the operating system is about a file the user can name, or about free space."""
     return error.errno in NO_ROOM or (isinstance(error, ABOUT_A_PATH) and error.filename is not None)
 
 

@@ -56,7 +56,10 @@ def orientation(dataset: Dataset, camera: str) -> dict[str, str]:
     if given:
         return {"stored": given, "known_by": "the option orientation"}
     stored, who = dataset.stored_orientation()
-    return {"stored": stored, "known_by": who or "nothing: it is assumed; see a contact sheet (--sheet)"}
+    return {
+        "stored": stored,
+        "known_by": who or "an assumption; check it with a contact sheet (--sheet FILE.png)",
+    }
 
 
 def lines(summary: Mapping[str, Any]) -> list[str]:
@@ -86,7 +89,7 @@ def lines(summary: Mapping[str, Any]) -> list[str]:
     text.append(f"env        {summary['env'] or summary['env_problem'] or 'none: no rollouts'}")
     text += [f"task       {task}" for task in summary["tasks"]]
     masks = ", ".join(f"{key} {count}" for key, count in summary["masks"].items())
-    text.append(f"splits     {masks or 'none: every tenth episode is for validation'}")
+    text.append(f"splits     {masks or 'none: every tenth episode, or the last of fewer, is for validation'}")
     text.append(f"seeds      {summary['seeds'] or 'none'}")
     if summary["errors"]:
         text.append(f"FAULTS     {summary['errors']}; `s2robot validate` lists them")

@@ -59,7 +59,7 @@ class Attention(Head):
         bias = self.key_value.bias.unflatten(0, parts)[:, 1]  # heads e; a key's is the same for all cells
         queries = queries.unflatten(2, bias.shape) / bias.shape[1] ** 0.5  # b q heads e
         # q (W_k cells) = (q W_k) cells, and values are linear as well: instead of keys and values of all
-        # cells only what each query asks and gets is computed, in 0.7 of the time at 28 x 28.
+        # cells only the result of each query is computed, in 0.7 of the time at 28 x 28.
         asked = torch.einsum("bqhe,hew->bqhw", queries, weight[:, 0]).flatten(1, 2)  # b (q heads) w
         attention = torch.matmul(asked, cells.transpose(1, 2)).softmax(dim=-1)  # b (q heads) n
         seen = torch.matmul(attention, cells).unflatten(1, (-1, self.attention_heads))  # b q heads w

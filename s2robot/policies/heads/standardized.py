@@ -27,7 +27,7 @@ def standardized_linear(
 ) -> Float[Tensor, "b k n"]:
     """`linear` over the channels of standardised maps, in float32, times `gain`; the maps get no gradient."""
     assert isinstance(linear, nn.Linear)
-    # float16 has no room for weights divided by small deviations, so autocast does not apply here
+    # float16 cannot represent weights divided by small deviations, so autocast does not apply here
     with torch.autocast(maps.device.type, enabled=False):
         weight = linear.weight / deviation  # k c
         bias = linear.bias - weight @ mean  # k
