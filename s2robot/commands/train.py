@@ -21,13 +21,12 @@ from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
 from s2robot.evaluation.mapping import observation_mapping
 from s2robot.evaluation.offline import OfflineValidation
-from s2robot.evaluation.recorded import check_recorded_environment, recorded_environment
+from s2robot.evaluation.recorded import check_recorded_environment, recorded_environment, why_no_rollouts
 from s2robot.evaluation.selection import selection_seeds, success_rate
 from s2robot.evaluation.validation_file import write_validation
 from s2robot.features import build, place, sample
 from s2robot.policies import make_policy
 from s2robot.policies.heads import check_head
-from s2robot.rollouts.environment import problem
 from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
 from s2robot.runs.metrics import check_wandb, open_log
@@ -69,7 +68,7 @@ def main(config: TrainConfig) -> None:
     check_head(config.policy.head, encoders.name, encoders.base.spec.prefix_tokens)
     spec = Spec.read(demos, encoders, list(demos.cameras), *recorded_environment(demos, config.env))
     mapping = observation_mapping(spec, spec.env_id, config.env)
-    if reason := problem(spec.env_id):  # demonstrations may come from elsewhere
+    if reason := why_no_rollouts(demos, spec.env_id, config.env):  # demonstrations may come from elsewhere
         if parallel.is_main():
             print(f"no rollouts with this dataset: {reason}")
     else:

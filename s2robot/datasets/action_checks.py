@@ -4,7 +4,9 @@ import numpy as np
 from jaxtyping import Float
 
 from s2robot.datasets.dataset import Dataset
-from s2robot.datasets.problem import Problem
+from s2robot.datasets.episodes import Episode
+from s2robot.datasets.problem import Problem, counted
+from s2robot.datasets.source import Recorded
 
 ARM = 7  # numbers of one arm's action in robosuite: position 3, rotation 3, gripper 1
 JUST_ABOVE = 1e-3  # of rounding, beyond [-1, 1]
@@ -13,12 +15,12 @@ OF_ONE_ARM = ("rel_pos", "abs_pos")  # of robomimic's action_dict, 3 numbers for
 
 def declared(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
     """Errors and warnings about types and shapes of actions."""
-    errors, warnings = [], []
+    errors, warnings = [], _of_another_type(dataset)
     first = dataset.records[0]
     usual = dataset.keys.arrays.get(dataset.source.actions or "")
     for key in dataset.action_keys.values():
         found, width = dataset.keys.arrays[key], dataset.width(key)
-        if found.dtype.startswith(("int", "uint", "bool")):
+        if _is_integer(found):
             problem = f"actions are integers ({found.dtype}); they are trained on as numbers, not as classes"
             warnings.append(dataset.problem(first, key, problem))
         if len(found.shape) != 1:
@@ -31,6 +33,25 @@ def declared(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
             )
             errors.append(dataset.problem(first, key, problem))
     return errors, warnings
+
+
+def _is_integer(array: Recorded) -> bool:
+    return array.dtype.startswith(("int", "uint", "bool"))
+
+
+def _of_another_type(dataset: Dataset) -> list[Problem]:
+    """A warning where actions are integers in some episodes and not in others; the fewer are named."""
+    warnings = []
+    for key in dataset.action_keys.values():
+        groups: dict[bool, list[Episode]] = {False: [], True: []}
+        for one in dataset.records:
+            groups[_is_integer(one.recorded.arrays[key])].append(one)
+        odd, usual = sorted(groups.values(), key=len)
+        if odd:
+            expected = usual[0].recorded.arrays[key].dtype
+            problem = f"actions are {odd[0].recorded.arrays[key].dtype}, expected {expected} as in most"
+            warnings.append(counted([dataset.problem(one, key, problem) for one in odd]))
+    return warnings
 
 
 def meaning(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:

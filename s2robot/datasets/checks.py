@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from s2robot.datasets.action_checks import declared, meaning
-from s2robot.datasets.chosen import chosen
+from s2robot.datasets.agreement import signature
+from s2robot.datasets.chosen import chosen, readable
 from s2robot.datasets.dataset import Dataset, Episode
 from s2robot.datasets.masks import masks
 from s2robot.datasets.numbers import numbers
@@ -14,12 +15,16 @@ from s2robot.datasets.source import Recorded
 
 
 def structure(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
-    """Errors and warnings about rows and shapes of each used array of each episode."""
-    errors: list[Problem] = []
+    """Errors and warnings about rows and shapes of each used array of each episode.
+
+    What most episodes have is expected of all.
+    """
     longer: list[Problem] = []
-    used = _used(dataset)
+    used, errors = _used(dataset)
     for one, length in zip(dataset.records, dataset.lengths, strict=True):
         for key, first in used.items():
+            if not dataset.has_time(one) and key not in dataset.action_keys.values():
+                continue  # nobody knows how many rows it should have
             found, expected = one.recorded.arrays.get(key), first.recorded.arrays[key]
             problem = _fault(found, expected, length, key in dataset.action_keys.values())
             if problem:
@@ -31,22 +36,34 @@ def structure(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
     return errors, _once(longer)
 
 
-def _used(dataset: Dataset) -> dict[str, Episode]:
-    """The first episode with each used array, with which all others must agree."""
+def _used(dataset: Dataset) -> tuple[dict[str, Episode], list[Problem]]:
+    """The first episode that has each used array as most have it, and an error where few have one at all."""
     keys = [*dataset.action_keys.values(), *dataset.proprio_keys.values()]
     keys += [camera.key for camera in dataset.cameras.values()]
-    return {key: next(one for one in dataset.records if key in one.recorded.arrays) for key in keys}
+    used, rare = {}, []
+    for key in keys:
+        having = [one for one in dataset.records if key in one.recorded.arrays]
+        if 2 * len(having) < len(dataset.records):
+            problem = f"only {len(having)} of {len(dataset.records)} demonstrations have it"
+            rare += [dataset.problem(one, key, problem) for one in having]
+            continue
+        usual = signature(dataset.keys.arrays[key])
+        used[key] = next(one for one in having if signature(one.recorded.arrays[key]) == usual)
+    return used, rare
 
 
 def _fault(found: Recorded | None, expected: Recorded, length: int, is_action: bool) -> str:
     """What is wrong with an array, "" if nothing is."""
     if found is None:
         return "it is not there, and another demonstration has it"
+    if found.kind == "other" and not found.rows and found.note:
+        return f"{found.note} (found {found.dtype or 'nothing'}, expected {_row(expected)})"
     if found.kind != expected.kind or found.kind == "other":
-        wanted = "frames" if expected.kind == "frames" else "numbers"
-        return f"found {found.describe()}, expected {wanted}; {found.note}".removesuffix("; ")
+        return f"found {found.describe()}, expected {_row(expected)}; {found.note}".removesuffix("; ")
     if found.shape != expected.shape:
         return f"found rows of shape {found.shape}, expected {expected.shape} as in another demonstration"
+    if not np.prod(found.shape):
+        return f"found rows of shape {found.shape}, which hold nothing"
     if is_action and np.prod(found.shape) != max(found.shape, default=1):
         return f"found actions of shape {found.shape} a step, expected one action, a vector of numbers"
     if is_action and found.rows != length:
@@ -54,6 +71,10 @@ def _fault(found: Recorded | None, expected: Recorded, length: int, is_action: b
     if not is_action and found.rows not in (length, length + 1):
         return f"found {found.rows} rows, expected {length}, one for each action (or one more at the end)"
     return ""
+
+
+def _row(expected: Recorded) -> str:
+    return "frames" if expected.kind == "frames" else "numbers"
 
 
 def _longer(dataset: Dataset, one: Episode, key: str, length: int) -> Problem:
@@ -73,7 +94,8 @@ def _once(problems: list[Problem]) -> list[Problem]:
 
 
 # Each gives errors and warnings; later ones rely on what the earlier ones found right.
-CHECKS = (structure, declared, masks, chosen, numbers, meaning)
+OF_NUMBERS = (declared, chosen, numbers, meaning)
+CHECKS = (structure, masks, readable, *OF_NUMBERS)
 
 
 def all_of(dataset: Dataset) -> Iterator[tuple[list[Problem], list[Problem]]]:

@@ -34,6 +34,20 @@ def chosen(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
     return [], warnings + _differing(dataset)
 
 
+def readable(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
+    """An error for each camera that cannot be read where nobody chose cameras: none is left out unasked."""
+    if dataset.options.cameras is not None:
+        return [], []
+    rest = ",".join(dataset.cameras)
+    errors = [
+        dataset.problem(one, key, f"{array.note}; data.cameras=[{rest}] trains without this camera")
+        for key, array in dataset.keys.arrays.items()
+        if array.broken
+        for one in [next(one for one in dataset.records if key in one.recorded.arrays)]
+    ]
+    return errors, []
+
+
 def _differing(dataset: Dataset) -> list[Problem]:
     """Warnings about sources that differ from the first one, whose word is taken."""
     problems = []

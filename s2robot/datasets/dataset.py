@@ -8,13 +8,14 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from s2robot.datasets import images
+from s2robot.datasets.agreement import usual_arrays
 from s2robot.datasets.environment import fault, is_absolute
 from s2robot.datasets.episodes import Episode, episodes_of, of_task
 from s2robot.datasets.keys import Keys
 from s2robot.datasets.options import DataConfig
 from s2robot.datasets.presets import orientation, preset_of
 from s2robot.datasets.problem import Problem
-from s2robot.datasets.source import Recorded, Source
+from s2robot.datasets.source import Source
 from s2robot.datasets.splits import split
 from s2robot.datasets.weights import frame_weights
 from s2robot.errors import UserError, unknown_name
@@ -53,12 +54,10 @@ class Dataset:
         self.records = of_task(every, options.task, self.tasks)
         self.presets = [preset_of(source) for source in sources]
         self.preset = self.presets[0]
-        arrays: dict[str, Recorded] = {}
-        for one in reversed(self.records):
-            arrays |= one.recorded.arrays
-        self.keys = Keys(sources[0], self.preset, dict(sorted(arrays.items())))
+        self.keys = self._keys()
         self.action_keys = self.keys.actions(options.actions)
         self._leave_out_empty_ones()
+        self.keys = self._keys()  # of those that are left
         self.lengths: Sequence[int] = [self._rows(one) for one in self.records]
         self.episodes: Sequence[str] = [one.name for one in self.records]
         self._index = {name: i for i, name in enumerate(self.episodes)}
@@ -66,6 +65,7 @@ class Dataset:
         self.cameras = self._cameras()
         self.proprio_keys = self.keys.proprio(options.proprio)
         self._numbers: dict[str, np.ndarray] = {}
+        self._stored: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
     @property
     def source(self) -> Source:
@@ -199,16 +199,23 @@ class Dataset:
     def numbers(self, key: str) -> Float[np.ndarray, "n d"]:
         """An array by the format's own key; read once. Raises `UserError` naming the episode without it."""
         if key not in self._numbers:
-            rows = []
+            rows, ends = [], []
             for one, length in zip(self.records, self.lengths, strict=True):
                 if key not in one.recorded.arrays:
                     problem = f"it is not there; this episode has {', '.join(sorted(one.recorded.arrays))}"
                     raise UserError(str(self.problem(one, key, problem)))
-                values = one.source.read(one.number, key, 0, length)
+                values = one.source.read(one.number, key, 0, length).reshape(length, -1)
+                ends += [values.min(0), values.max(0)] if values.size else []
                 with np.errstate(over="ignore"):  # what becomes infinite is refused by the checks
-                    rows.append(np.asarray(values, dtype=np.float32).reshape(length, -1))
+                    rows.append(np.asarray(values, dtype=np.float32))
             self._numbers[key] = np.concatenate(rows)
+            self._stored[key] = np.min(ends, axis=0), np.max(ends, axis=0)
         return self._numbers[key]
+
+    def stored_range(self, key: str) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest number of each column of an array in the type in which it is stored."""
+        self.numbers(key)
+        return self._stored[key]
 
     @staticmethod
     def problem(one: Episode, key: str, problem: str) -> Problem:
@@ -219,9 +226,12 @@ class Dataset:
         for source in self.sources:
             source.close()
 
+    def _keys(self) -> Keys:
+        return Keys(self.source, self.preset, usual_arrays(one.recorded for one in self.records))
+
     def _leave_out_empty_ones(self) -> None:
         """Leave out episodes without a step, with a warning. Raises `UserError` when none is left."""
-        empty = [one for one in self.records if not self._rows(one)]
+        empty = [one for one in self.records if self._rows(one) == 0 and self.has_time(one)]
         if len(empty) == len(self.records):
             raise UserError(f"{self.path} has {len(empty)} demonstrations, all without a step")
         key = next(iter(self.action_keys.values()))
@@ -235,6 +245,10 @@ class Dataset:
         if found is None:
             raise UserError(str(self.problem(one, key, "its actions are not there")))
         return found.rows
+
+    def has_time(self, one: Episode) -> bool:
+        """Whether the actions of an episode are an array along time, however short, and no single value."""
+        return one.recorded.arrays[next(iter(self.action_keys.values()))].kind == "numbers"
 
     def _cameras(self) -> dict[str, Camera]:
         chosen = self.keys.cameras(self.options.cameras)

@@ -54,9 +54,13 @@ def _stream(found: h5py.Dataset) -> Recorded | None:
         return None
     rows = int(found.shape[0])
     try:
-        height, width = images.stream_size(first)
+        height, width, deep = images.stream_header(first)
     except (OSError, ValueError, SyntaxError) as error:
-        return Recorded("other", rows, (), "stream", f"its first JPEG or PNG cannot be decoded: {error}")
+        return Recorded(
+            "other", rows, (), "stream", f"its first JPEG or PNG cannot be decoded: {error}", broken=True
+        )
+    if deep:
+        return Recorded("other", rows, (height, width), "stream", images.DEPTH)
     return Recorded("frames", rows, (height, width, 3), "uint8", "stream")
 
 

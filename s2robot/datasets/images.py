@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+DEEP = ("I", "F")  # starts of Pillow's modes with more than 8 bits a value
+DEPTH = "depth, no colours"
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
 Frames = UInt8[np.ndarray, "t h w 3"]
@@ -27,10 +29,21 @@ def is_stream(row: object) -> bool:
     return _bytes(row)[:8].startswith((JPEG, PNG))
 
 
-def stream_size(row: object) -> tuple[int, int]:
-    """Height and width of a JPEG or PNG stream; reads its header. Raises ValueError or OSError."""
-    with Image.open(io.BytesIO(_bytes(row)), formats=("JPEG", "PNG")) as image:
-        return image.height, image.width
+def is_deep(image: Image.Image) -> bool:
+    """Whether it holds more than 8 bits a value: depth, which has no colours."""
+    return image.mode.startswith(DEEP)
+
+
+def stream_header(row: object) -> tuple[int, int, bool]:
+    """Height and width of a JPEG or PNG stream, and whether it is depth; reads its header.
+
+    Raises ValueError or OSError.
+    """
+    try:
+        with Image.open(io.BytesIO(_bytes(row)), formats=("JPEG", "PNG")) as image:
+            return image.height, image.width, is_deep(image)
+    except Image.DecompressionBombError as error:
+        raise ValueError(str(error)) from error
 
 
 def decode(rows: Sequence[object]) -> Frames:
@@ -39,6 +52,8 @@ def decode(rows: Sequence[object]) -> Frames:
     for i, row in enumerate(rows):
         try:
             with Image.open(io.BytesIO(_bytes(row)), formats=("JPEG", "PNG")) as image:
+                if is_deep(image):
+                    raise ValueError(f"a {image.mode} image, {DEPTH}")
                 frames.append(np.asarray(image.convert("RGB")))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise ValueError(f"row {i} is no JPEG or PNG that can be decoded: {error}") from error

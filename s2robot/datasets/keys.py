@@ -23,7 +23,7 @@ class Keys:
 
     source: Source
     preset: Preset | None
-    arrays: Mapping[str, Recorded]  # of all episodes; where they differ, of the first
+    arrays: Mapping[str, Recorded]  # of all episodes; where they differ, as most have them
 
     def cameras(self, chosen: Chosen) -> dict[str, str]:
         """Key of each camera by its name. Raises `UserError` for an unknown one and when there is none."""

@@ -9,6 +9,8 @@ from s2robot.datasets.dataset import Dataset
 from s2robot.datasets.problem import Problem
 
 FAR = 10.0  # robust ranges that an outlier is away from the robust range
+STEPS = 10  # of float32 that the range of a column has at least
+ROUNDING = 64  # steps of float64 that a constant which was computed may vary by
 ROBUST = (1, 99)  # percentiles of the robust range
 
 
@@ -21,7 +23,7 @@ def numbers(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
         if not np.isfinite(values).all():
             errors += _not_finite(dataset, key, values)
         else:
-            warnings += _outliers(dataset, key, values)
+            warnings += _too_fine(dataset, key) + _outliers(dataset, key, values)
     return errors, warnings
 
 
@@ -35,9 +37,29 @@ def _not_finite(dataset: Dataset, key: str, values: Float[np.ndarray, "n d"]) ->
         row, column = np.argwhere(bad)[0]
         rows = int(bad.any(1).sum())
         more = f" ({rows} rows of the episode are like this)" if rows > 1 else ""
-        found = f"row {row}, column {column} is {values[start + row, column]}"
-        errors.append(dataset.problem(one, key, f"{found}, expected a finite number{more}"))
+        stored = one.source.read(one.number, key, row, row + 1).reshape(-1)[column]
+        expected = "a number that float32 can hold" if np.isfinite(stored) else "a finite number"
+        found = f"row {row}, column {column} is {stored:.6g}"
+        errors.append(dataset.problem(one, key, f"{found}, expected {expected}{more}"))
     return errors
+
+
+def _too_fine(dataset: Dataset, key: str) -> list[Problem]:
+    """A warning where numbers differ by less than float32, which training uses, can tell apart."""
+    low, high = (np.asarray(end, np.float64) for end in dataset.stored_range(key))
+    largest = np.maximum(np.abs(low), np.abs(high))
+    extent, step = high - low, np.spacing(largest.astype(np.float32)).astype(np.float64)
+    real = extent > ROUNDING * np.spacing(largest)
+    columns = np.flatnonzero(real & (extent < STEPS * step))
+    if not len(columns):
+        return []
+    column = columns[np.argmin(extent[columns] / step[columns])]
+    problem = (
+        f"column {column} ranges over [{low[column]:.12g}, {high[column]:.12g}], in "
+        f"steps of {step[column]:.2g} once it is float32: most of it is lost; subtract a constant"
+    )
+    more = f" (and {len(columns) - 1} more columns)" if len(columns) > 1 else ""
+    return [dataset.problem(dataset.records[0], key, problem + more)]
 
 
 def _outliers(dataset: Dataset, key: str, values: Float[np.ndarray, "n d"]) -> list[Problem]:

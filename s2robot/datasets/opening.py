@@ -1,6 +1,7 @@
 """From `data.path` to a dataset: which files it names, their format, and their checks."""
 
 import glob
+import re
 from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from s2robot.registry import Lazy, Registry
 if TYPE_CHECKING:
     from s2robot.datasets.dataset import Dataset
 
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")  # https://, s3://, hf://
+SHOWN = 60  # characters of what is no path, in a message
 KEYS = ("cameras", "proprio", "actions")  # options that a single key may be given for
 Paths = str | Path | Sequence[str | Path]
 
@@ -70,8 +73,7 @@ def config_of(path: Paths | DataConfig, options: dict[str, Any]) -> DataConfig:
         known = {field.name for field in fields(DataConfig)}
         if unknown := sorted(options.keys() - known):
             raise unknown_name("option of a dataset", unknown[0], known)
-        words = str(path) if isinstance(path, str | Path) else [str(one) for one in path]
-        config = DataConfig(path=words, **options)
+        config = DataConfig(path=_words(path), **options)
     config.check()
     one_key: dict[str, Any] = {
         name: [value] for name in KEYS if isinstance(value := getattr(config, name), str)
@@ -79,11 +81,30 @@ def config_of(path: Paths | DataConfig, options: dict[str, Any]) -> DataConfig:
     return replace(config, **one_key)
 
 
+def _words(path: Any) -> Any:
+    """Paths as text; what is no path stays as it is, for the check of the options."""
+    if isinstance(path, list | tuple):
+        return [_words(one) for one in path]
+    return str(path) if isinstance(path, Path) else path
+
+
 def _matches(word: str) -> list[Path]:
-    """The paths that an entry of `data.path` names: itself, or what its glob matches."""
-    if Path(word).exists() or not glob.has_magic(word):
-        return [Path(word).expanduser()]
-    matches = sorted(map(Path, glob.glob(word, recursive=True)), key=lambda match: natural(str(match)))
+    """The paths that an entry of `data.path` names: itself, or what its glob matches.
+
+    Raises `UserError` for an address, for what no path can be, and for a glob without a match.
+    """
+    if ADDRESS.match(word):
+        raise UserError(f"data.path={word} is an address: download it first, and give the path of the copy")
+    try:
+        path = Path(word).expanduser()
+        exists = path.exists()
+    except (OSError, RuntimeError) as error:  # too long, no home folder
+        raise UserError(
+            f"data.path={word[:SHOWN]!r} can be no path: {getattr(error, 'strerror', None) or error}"
+        ) from error
+    if exists or not glob.has_magic(word):
+        return [path]
+    matches = sorted(map(Path, glob.glob(str(path), recursive=True)), key=lambda match: natural(str(match)))
     if not matches:
         raise UserError(f"data.path={word}: no file or folder matches")
     return matches

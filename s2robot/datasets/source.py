@@ -32,6 +32,7 @@ class Recorded:
     dtype: str  # NumPy's name, or what the file calls it
     note: str = ""  # what is unusual: "jpeg", "h264", or why it is "other" and how to mend that
     names: tuple[str, ...] = ()  # of the numbers of one row, where the format has them
+    broken: bool = False  # whether these are frames that cannot be read, as `note` says
 
     def describe(self) -> str:
         """Type and shape, for messages."""

@@ -12,7 +12,7 @@ from s2robot.errors import UserError
 from s2robot.evaluation.options import EnvConfig
 from s2robot.rollouts.environment import check_environment, environment_of
 from s2robot.rollouts.mapping import ObservationMapping
-from s2robot.rollouts.resolving import load_module
+from s2robot.rollouts.resolving import UnknownEnvironment, load_module, resolve
 from s2robot.types import Spec
 
 
@@ -30,6 +30,20 @@ def recorded_environment(dataset: Dataset, env: EnvConfig | None = None) -> tupl
     if dataset.env_args is not None and not found[0]:
         _say("env_args names no controller that could execute absolute actions")
     return found
+
+
+def why_no_rollouts(dataset: Dataset, env_id: str, env: EnvConfig) -> str:
+    """Why the environment of a dataset cannot be made here, in one line; empty if it can."""
+    try:
+        resolve(env_id)
+    except UnknownEnvironment as error:
+        if env.id:  # a name that the user gave may be a slip: the message has the nearest one
+            return str(error)
+        name = (dataset.env_args or {}).get("env_name")
+        return f"its env_args names {name!r}, which is no environment here; env.id=NAME chooses another"
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def check_recorded_environment(

@@ -22,6 +22,10 @@ from s2robot.errors import UserError, unknown_name
 OWN = "s2robot/"  # prefix of the names of this project's environments
 
 
+class UnknownEnvironment(UserError):
+    """No environment of this name is registered here."""
+
+
 def resolve(env_id: str) -> str:
     """The name under which an environment can be made here, without its module.
 
@@ -42,7 +46,7 @@ def resolve(env_id: str) -> str:
         )
     if name not in gymnasium.registry:
         known = [key for key, spec in gymnasium.registry.items() if not _is_gymnasiums(spec)]
-        raise UserError(
+        raise UnknownEnvironment(
             f"{unknown_name('environment', name, known)}; the environment of another package needs "
             f"plugins=[module], or env.id=module:{name} for eval"
         )

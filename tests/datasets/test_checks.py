@@ -41,7 +41,10 @@ REFUSED = {
     ),
     "NaN in actions": (changed("actions", 3, np.nan), "actions: row 3, column 1 is nan, expected a finite"),
     "infinity": (changed("obs/robot0_eef_pos", 2, np.inf), "robot0_eef_pos: row 2, column 1 is inf"),
-    "beyond float32": (changed("actions", 3, 1e300), "actions: row 3, column 1 is inf"),
+    "beyond float32": (
+        changed("obs/robot0_eef_pos", 3, 1e39),
+        r"robot0_eef_pos: row 3, column 1 is 1e\+39, expected a number that float32 can hold",
+    ),
 }
 
 
@@ -123,6 +126,21 @@ def test_an_outlier_is_said_with_the_robust_range(tmp_path: Path) -> None:
         and "5000], 98 % of it over" in said[0]
     )
     assert "row 4" in said[0]
+
+
+def test_numbers_that_float32_cannot_tell_apart_are_said(tmp_path: Path) -> None:
+    fine = [demo(seed=i) for i in range(2)]
+    for one in fine:
+        one["obs/robot0_eef_pos"][:, 1] = 1e6 + np.linspace(0, 6e-5, 6)
+        one["obs/robot0_eef_pos"][:, 2] = 0.5 + np.linspace(0, 6e-5, 6)  # 1,000 steps of float32
+        one["obs/robot0_eef_quat"][:, 0] = 0.1 + np.array([0, 1, 2, 1, 0, 1]) * np.spacing(0.1)  # a constant
+    path = write(tmp_path / "d.hdf5", fine)
+    said = [str(warning) for warning in open_dataset(path).warnings]
+    assert len(said) == 1
+    assert said[0].startswith(
+        f"{path}: demo_0, obs/robot0_eef_pos: column 1 ranges over [1000000, 1000000.00006]"
+    )
+    assert "in steps of 0.062 once it is float32" in said[0]
 
 
 MASKS = {

@@ -66,6 +66,36 @@ def test_a_damaged_stream_is_named(tmp_path: Path) -> None:
         open_dataset(path).read_frames("demo_0", "top")
 
 
+def test_streams_of_16_bits_are_depth_as_in_lerobots_reader(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    Image.fromarray(np.full((32, 24), 40_000, np.uint16)).save(out, "PNG")
+    path = write(tmp_path / "d.hdf5", [demo()])
+    with h5py.File(path, "a") as file:
+        store(file["data/demo_0/obs"], "depth", [out.getvalue()] * 6, "varying")
+        store(
+            file["data/demo_0/obs"],
+            "top",
+            [*encoded("PNG")[:3], out.getvalue(), *encoded("PNG")[4:]],
+            "varying",
+        )
+    dataset = open_dataset(path)
+    assert sorted(dataset.cameras) == ["agentview", "top"]
+    assert "left alone: obs/depth" in str(dataset.warnings[0])
+    with pytest.raises(UserError, match=r"obs/top: .*row 3 .* a I;16 image, depth, no colours"):
+        dataset.read_frames("demo_0", "top")
+    with pytest.raises(UserError, match=r"obs/depth: .*depth, no colours"):
+        open_dataset(path, cameras=["depth"])
+
+
+def test_a_stream_that_cannot_be_read_is_not_left_out_unasked(tmp_path: Path) -> None:
+    path = write(tmp_path / "d.hdf5", [demo()])
+    with h5py.File(path, "a") as file:
+        store(file["data/demo_0/obs"], "top", [b"\x89PNG\r\n\x1a\n" + bytes(range(1, 99))] * 6, "padded")
+    with pytest.raises(UserError, match=r"demo_0, obs/top: .*cannot be decoded.*data.cameras=\[agentview\]"):
+        open_dataset(path)
+    assert list(open_dataset(path, cameras=["agentview"]).cameras) == ["agentview"]
+
+
 def test_a_folder_of_alohas_episodes(tmp_path: Path) -> None:
     for i in (10, 9):
         with h5py.File(tmp_path / f"episode_{i}.hdf5", "w") as file:

@@ -10,7 +10,8 @@ import pytest
 
 from s2robot.datasets import open_dataset
 from s2robot.datasets.dataset import Dataset
-from s2robot.evaluation.recorded import check_recorded_environment, recorded_environment
+from s2robot.evaluation.options import EnvConfig
+from s2robot.evaluation.recorded import check_recorded_environment, recorded_environment, why_no_rollouts
 from s2robot.types import CameraSpec, Spec
 
 FLAT = {"type": "OSC_POSE", "control_delta": True}
@@ -85,3 +86,12 @@ def test_chosen_actions_that_the_environment_does_not_take_leave_it_out(
     opened = dataset(tmp_path / "d.hdf5", PICK_CUBE, np.zeros((4, 10)), actions=["actions_abs"])
     assert check_recorded_environment(opened, spec(10)).env_id == ""
     assert "no rollouts with these actions" in capsys.readouterr().out
+
+
+def test_an_environment_that_is_not_here_is_named_without_a_list(tmp_path: Path) -> None:
+    opened = dataset(tmp_path / "d.hdf5", {"env_name": "Libero_Floor", "type": 1, "env_kwargs": {}})
+    env_id, _ = recorded_environment(opened)
+    told = why_no_rollouts(opened, env_id, EnvConfig())
+    assert "env_args names 'Libero_Floor'" in told and "env.id=" in told
+    assert len(told) < 120 and "known" not in told
+    assert "did you mean" in why_no_rollouts(opened, "s2robot/PickCub-v0", EnvConfig(id="s2robot/PickCub-v0"))

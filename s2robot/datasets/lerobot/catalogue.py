@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from s2robot.datasets.images import DEPTH, is_deep
 from s2robot.datasets.lerobot import v2, v3
 from s2robot.datasets.lerobot.contradictions import contradictions
 from s2robot.datasets.lerobot.extras import EXTRA, Extras
 from s2robot.datasets.lerobot.files import Folder, check_mp4
-from s2robot.datasets.lerobot.images import BUFFER_BYTES, is_deep, is_image_column, open_image
+from s2robot.datasets.lerobot.images import BUFFER_BYTES, is_image_column, open_image
 from s2robot.datasets.lerobot.info import INDEX_COLUMNS, INFO, Feature, Info
 from s2robot.datasets.lerobot.rows import READERS, DataFile, Rows, scan
 from s2robot.datasets.lerobot.stated import Stated
@@ -21,7 +23,6 @@ from s2robot.datasets.problem import Problem, refuse
 from s2robot.datasets.source import Recorded, SourceEpisode
 from s2robot.errors import UserError
 
-DEPTH = "depth, no colours"
 RATE_TOLERANCE = 5e-4  # of frames a second; 29.97 for 30 is 1e-3
 
 
@@ -103,14 +104,14 @@ class Catalogue:
     def _recorded(
         self, key: str, feature: Feature, schema: pa.Schema, rows: int, broken: str | None
     ) -> Recorded:
-        def other(note: str) -> Recorded:
-            return Recorded("other", rows, feature.frame_shape, feature.dtype, note)
+        def other(note: str, broken: bool = False) -> Recorded:
+            return Recorded("other", rows, feature.frame_shape, feature.dtype, note, broken=broken)
 
         if broken:
-            return other(broken)
+            return other(broken, broken=True)
         if feature.is_camera:
             probed = self._probed[key]
-            return Recorded(probed.kind, rows, probed.shape, probed.dtype, probed.note)
+            return replace(probed, rows=rows)
         if key not in schema.names:
             return other("declared in the metadata, but no column of the data")
         dtype, numeric = width(schema.field(key).type)
@@ -126,7 +127,7 @@ class Catalogue:
         try:
             probed = self._probe_video(key) if feature.dtype == "video" else self._probe_image(key, files)
         except UserError as error:  # of a camera that may not be used
-            return Recorded("other", 0, declared, feature.dtype, str(error))
+            return Recorded("other", 0, declared, feature.dtype, str(error), broken=True)
         if probed.kind == "frames" and probed.shape[:2] != declared[:2]:
             self._warn(f"declared as {list(feature.shape)}, its frames are {list(probed.shape)}", key)
         return probed

@@ -10,6 +10,7 @@ import pyarrow as pa
 from jaxtyping import UInt8
 from PIL import Image
 
+from s2robot.datasets.images import DEPTH, is_deep
 from s2robot.datasets.lerobot.files import Folder, check_head
 from s2robot.datasets.lerobot.tables import Table
 from s2robot.errors import UserError
@@ -17,7 +18,6 @@ from s2robot.errors import UserError
 BATCH = 16  # encoded images in memory at a time
 BUFFER_BYTES = 4 << 20
 FORMATS = ("PNG", "JPEG")
-DEEP = ("I", "F")  # starts of Pillow's modes with more than 8 bits: depth, no colours
 
 
 def is_image_column(type_: pa.DataType) -> bool:
@@ -79,14 +79,9 @@ def image_bytes(folder: Folder, cell: Any, where: str) -> bytes:
     return content
 
 
-def is_deep(image: Image.Image) -> bool:
-    """Whether it holds more than 8 bits a value."""
-    return image.mode.startswith(DEEP)
-
-
 def _colour(image: Image.Image, where: str) -> Image.Image:
     if is_deep(image):
-        raise UserError(f"{where}: a {image.mode} image, depth and no colours")
+        raise UserError(f"{where}: a {image.mode} image, {DEPTH}")
     try:
         return image.convert("RGB")
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for damaged files

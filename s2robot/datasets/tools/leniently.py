@@ -4,13 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 from s2robot.datasets import checks
+from s2robot.datasets.agreement import usual_arrays
 from s2robot.datasets.dataset import Dataset
 from s2robot.datasets.keys import Keys
 from s2robot.datasets.opening import open_sources
 from s2robot.datasets.options import DataConfig
 from s2robot.datasets.presets import preset_of
 from s2robot.datasets.problem import Problem
-from s2robot.datasets.source import Recorded, Source
+from s2robot.datasets.source import Source
 from s2robot.datasets.tools.view import View
 from s2robot.errors import UserError
 
@@ -21,13 +22,11 @@ def open_leniently(config: DataConfig) -> tuple[Dataset, list[Problem]]:
     Raises `UserError` where nothing can be said of it: no dataset, no episode, actions that are not known.
     """
     sources, entries = open_sources(config)
-    arrays: dict[str, Recorded] = {}
     for source in sources:
         if not source.episodes:
             raise UserError(f"{source.path}: no episode can be used; {source.errors[0]}")
-        for episode in reversed(source.episodes):
-            arrays |= episode.arrays
-    keys = Keys(sources[0], preset_of(sources[0]), dict(sorted(arrays.items())))
+    arrays = usual_arrays(episode for source in sources for episode in source.episodes)
+    keys = Keys(sources[0], preset_of(sources[0]), arrays)
     warnings = []
     none: dict[str, Any] = {}
     for name in ("cameras", "proprio"):

@@ -7,7 +7,6 @@ from itertools import pairwise
 import numpy as np
 
 from s2robot.datasets.dataset import Dataset, Episode
-from s2robot.datasets.lerobot.catalogue import DEPTH
 from s2robot.datasets.problem import Problem
 from s2robot.errors import UserError
 
@@ -25,8 +24,7 @@ def unreadable(dataset: Dataset) -> Iterator[Problem]:
     for one in dataset.records:
         for key, found in one.recorded.arrays.items():
             no_link = not found.dtype  # dead, or to where nothing may be read
-            no_frames = found.dtype in ("video", "image") and found.note not in ("", DEPTH)
-            if found.kind == "other" and key not in used and (no_link or no_frames):
+            if found.kind == "other" and key not in used and (no_link or found.broken):
                 yield dataset.problem(one, key, found.note)
 
 

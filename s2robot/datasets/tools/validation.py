@@ -34,7 +34,7 @@ def validate(config: DataConfig, pixels: bool = False, shown: bool = True) -> Fi
     """
     dataset, unusual = open_leniently(config)
     findings = Findings(structural_errors(dataset), unusual + dataset.warnings)
-    findings.warnings += checks.structure(dataset)[1]
+    findings.warnings += checks.structure(dataset)[1] + checks.masks(dataset)[1]
     healthy = without(dataset, findings.errors)
     faulty = {(problem.file, problem.episode) for problem in findings.errors}
     findings.errors += quality.bad_numbers(dataset, faulty)
@@ -53,7 +53,7 @@ def validate(config: DataConfig, pixels: bool = False, shown: bool = True) -> Fi
 
 def _numbers(dataset: Dataset, findings: Findings) -> Dataset | None:
     """The checks of training that read numbers; the dataset without the episodes whose numbers are wrong."""
-    for check in checks.CHECKS[1:]:
+    for check in checks.OF_NUMBERS:
         try:
             errors, warnings = check(dataset)
         except UserError:  # the first that cannot be read; which are there is found one by one

@@ -5,7 +5,7 @@ from pathlib import Path
 import layouts
 import numpy as np
 import pytest
-from layouts import FRONT, Recording
+from layouts import FRONT, WRIST, Recording
 
 from s2robot.datasets.opening import open_dataset
 from s2robot.errors import UserError
@@ -26,7 +26,7 @@ def test_a_folder_that_lerobot_wrote() -> None:
     }
     assert dataset.actions().shape == (36, 6)
     assert dataset.tasks == ("push the block", "lift the cube")
-    assert dataset.splits("train", "valid") == ([0, 1, 2], [])
+    assert dataset.splits("train", "valid") == ([0, 1], [2])
     assert dataset.env_args is None
 
 
@@ -71,3 +71,12 @@ def test_warnings_and_the_tolerance_reach_the_dataset(tmp_path: Path) -> None:
         open_dataset(root).read_frames("episode_000000", "front")
     with pytest.raises(UserError, match=r"data.tolerance_s=-1 "):
         open_dataset(root, tolerance_s=-1)
+
+
+def test_a_camera_that_cannot_be_read_is_not_left_out_unasked(tmp_path: Path) -> None:
+    root = Recording().write(tmp_path / "set")
+    for video in (root / f"videos/{WRIST}").rglob("*.mp4"):
+        video.unlink()
+    with pytest.raises(UserError, match=r"wrist: .*mp4 is missing; .*data.cameras=\[front\] trains without"):
+        open_dataset(root)
+    assert list(open_dataset(root, cameras=["front"]).cameras) == ["front"]
