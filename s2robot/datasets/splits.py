@@ -19,7 +19,8 @@ def split(
     train and without the usual one to validate. Raises `UserError` for an unknown filter key.
     """
     if not source.masks:
-        return _held_out(list(numbers.values()))
+        every = list(numbers.values())
+        return _held_out(every) if valid else (every, [])
     training = _masked(source, numbers, train) if train else list(numbers.values())
     if valid == USUAL_VALID and valid not in source.masks:
         return _held_out(training)

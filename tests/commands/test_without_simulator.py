@@ -64,7 +64,7 @@ def test_it_has_a_report_and_no_evaluation(
 
 def test_without_validation_demonstrations_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     few = write(tmp_path / "d.hdf5", [demo(6, seed) for seed in range(3)], env_args=None)
-    run_training(few, tmp_path / "run", "bc", "optim.steps=2")
+    run_training(few, tmp_path / "run", "bc", "optim.steps=2", "data.valid=null")
     assert "3 training demonstrations replayed" in capsys.readouterr().out
 
 

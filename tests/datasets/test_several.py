@@ -150,4 +150,5 @@ def test_few_demonstrations_without_masks_hold_out_the_last(tmp_path: Path) -> N
     few = write(tmp_path / "few.hdf5", [demo(seed=i) for i in range(3)])
     one = write(tmp_path / "one.hdf5", [demo()])
     assert open_dataset(few).splits("train", "valid") == ([0, 1], [2])
+    assert open_dataset(few).splits("train", None) == ([0, 1, 2], [])
     assert open_dataset(one).splits("train", "valid") == ([0], [])
