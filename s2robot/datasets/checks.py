@@ -6,7 +6,7 @@ import numpy as np
 
 from s2robot.datasets.action_checks import declared, meaning
 from s2robot.datasets.agreement import signature
-from s2robot.datasets.chosen import chosen, readable
+from s2robot.datasets.chosen import chosen, readable, unreadable
 from s2robot.datasets.dataset import Dataset, Episode
 from s2robot.datasets.masks import masks
 from s2robot.datasets.numbers import numbers
@@ -27,7 +27,9 @@ def structure(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
                 continue  # nobody knows how many rows it should have
             found, expected = one.recorded.arrays.get(key), first.recorded.arrays[key]
             problem = _fault(found, expected, length, key in dataset.action_keys.values())
-            if problem:
+            if found is not None and found.broken:
+                errors.append(dataset.problem(one, key, unreadable(dataset, key, found)))
+            elif problem:
                 if found is None or found.shape != expected.shape:
                     problem += f" ({first.recorded.file}, {first.recorded.name})"
                 errors.append(dataset.problem(one, key, problem))

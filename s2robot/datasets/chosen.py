@@ -2,6 +2,7 @@
 
 from s2robot.datasets.dataset import Dataset
 from s2robot.datasets.problem import Problem
+from s2robot.datasets.source import Recorded
 
 SHOWN = 3  # task texts in a message
 HOW = {"flip_rows": "rows are flipped", "rotate_180": "frames are turned by 180 degrees"}
@@ -34,13 +35,20 @@ def chosen(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
     return [], warnings + _differing(dataset)
 
 
+def unreadable(dataset: Dataset, key: str, array: Recorded) -> str:
+    """Why a camera cannot be read, and how to go on without it where nobody chose cameras."""
+    if dataset.options.cameras is not None:
+        return array.note
+    rest = ",".join(name for name, camera in dataset.cameras.items() if camera.key != key)
+    return f"{array.note}; data.cameras=[{rest}] trains without this camera"
+
+
 def readable(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
     """An error for each camera that cannot be read where nobody chose cameras: none is left out unasked."""
     if dataset.options.cameras is not None:
         return [], []
-    rest = ",".join(dataset.cameras)
     errors = [
-        dataset.problem(one, key, f"{array.note}; data.cameras=[{rest}] trains without this camera")
+        dataset.problem(one, key, unreadable(dataset, key, array))
         for key, array in dataset.keys.arrays.items()
         if array.broken
         for one in [next(one for one in dataset.records if key in one.recorded.arrays)]

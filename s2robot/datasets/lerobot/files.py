@@ -13,6 +13,7 @@ from typing import Any
 
 from s2robot.errors import UserError
 
+BAD_JSON = (ValueError, RecursionError)  # of `json`: also for long numbers and deep nesting
 LFS_POINTER = b"version https://git-lfs"
 PARQUET = b"PAR1"
 MAX_JSON_BYTES = 256 << 20
@@ -54,9 +55,10 @@ class Folder:
     def json(self, relative: str) -> Any:
         """What a JSON file of the folder says."""
         path = self.inside(relative, str(self.root))
+        text = read_text(path)
         try:
-            return json.loads(read_text(path))
-        except json.JSONDecodeError as error:
+            return json.loads(text)
+        except BAD_JSON as error:
             raise UserError(f"{path} is not valid JSON: {error}") from error
 
     def json_lines(self, relative: str) -> list[dict[str, Any]]:
@@ -68,7 +70,7 @@ class Folder:
                 continue
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError as error:
+            except BAD_JSON as error:
                 raise UserError(f"{path}, line {number} is not valid JSON: {error}") from error
             if not isinstance(row, dict):
                 raise UserError(f"{path}, line {number}: found {line[:40]!r}, expected a JSON object")

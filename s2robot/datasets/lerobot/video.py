@@ -22,6 +22,7 @@ from s2robot.errors import UserError
 # pictures the frames displayed before a key frame cannot be decoded after a seek to it.
 SEEK_MARGINS = (16, 128)
 FORWARD_FRAMES = 64  # gaps up to this are decoded and thrown away rather than skipped by a seek
+LONGEST_S = 1e9  # a seek beyond this is one to the end
 CLOSE_S = 1e-4  # a frame this near is not compared with the next, which would have to be decoded
 
 
@@ -116,7 +117,7 @@ class Video:
             seek_s = target_s - margin * self._frame_s
             if seek_s <= self._begin_s:
                 break
-            self._container.seek(round(seek_s / self._unit_s), stream=self._stream)
+            self._container.seek(round(min(seek_s, LONGEST_S) / self._unit_s), stream=self._stream)
             self._restart()
             self._advance()
             if self._current is not None and _time_s(self._current) <= target_s:

@@ -75,8 +75,14 @@ def test_warnings_and_the_tolerance_reach_the_dataset(tmp_path: Path) -> None:
 
 def test_a_camera_that_cannot_be_read_is_not_left_out_unasked(tmp_path: Path) -> None:
     root = Recording().write(tmp_path / "set")
-    for video in (root / f"videos/{WRIST}").rglob("*.mp4"):
-        video.unlink()
-    with pytest.raises(UserError, match=r"wrist: .*mp4 is missing; .*data.cameras=\[front\] trains without"):
+    videos = sorted((root / f"videos/{WRIST}").rglob("*.mp4"))
+    for video in videos:
+        video.rename(video.with_suffix(".away"))
+    told = r"episode_00000{}, .*wrist: .*mp4 is missing; .*data.cameras=\[front\] trains without this camera"
+    with pytest.raises(UserError, match=told.format(0)):
+        open_dataset(root)
+    for video in videos[:2]:  # now only the last is away
+        video.with_suffix(".away").rename(video)
+    with pytest.raises(UserError, match=told.format(2)):
         open_dataset(root)
     assert list(open_dataset(root, cameras=["front"]).cameras) == ["front"]

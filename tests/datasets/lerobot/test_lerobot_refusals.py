@@ -65,6 +65,13 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
         "shape",
     ),
     "json": ("v3.0", lambda r: replace(r / "meta/info.json", b"{"), "info.json is not valid JSON"),
+    "deep json": ("v3.0", lambda r: replace(r / "meta/info.json", b"[" * 100_000), "is not valid JSON"),
+    "long number": ("v3.0", lambda r: replace(r / "meta/info.json", b"9" * 9_999), "is not valid JSON"),
+    "deep json line": (
+        "v2.1",
+        lambda r: replace(r / "meta/episodes.jsonl", b"[" * 100_000),
+        "line 1 is not valid JSON",
+    ),
     "lfs info": ("v3.0", lambda r: replace(r / "meta/info.json", LFS), "git lfs pull"),
     "lfs data": ("v3.0", lambda r: replace(r / V3_DATA, LFS), r"file-001.parquet is a Git LFS pointer"),
     "unfinished data": ("v3.0", lambda r: truncate(r / V3_DATA), "file-001.parquet .* not finalised"),
@@ -232,6 +239,14 @@ def test_a_video_that_ends_early_is_refused_by_row(tmp_path: Path) -> None:
     generous = opened(root, tolerance_s=1.0)
     assert len(generous.read(1, WRIST)) == 12
     assert generous.worst_deviation_s[WRIST] == pytest.approx(0.4)
+
+
+def test_a_beginning_far_beyond_the_video_is_refused(tmp_path: Path) -> None:
+    root = Recording().write(tmp_path / "set")
+    for row in range(3):
+        retable(root / V3_TABLE, column(f"videos/{WRIST}/from_timestamp", row, 1e30))
+    with pytest.raises(UserError, match=r"wrist: no frame within 0.05 s of row 0"):
+        opened(root).read(0, WRIST)
 
 
 def test_time_stamps_that_are_off_are_reported_with_the_worst_deviation(tmp_path: Path) -> None:
