@@ -122,7 +122,7 @@ def test_sweep_trains_each_policy_and_leaves_no_folder_of_hydra(
         loaded = checkpoint.load(tmp_path / "runs" / name / "checkpoints" / "last")
         assert (loaded.policy.config.name, loaded.step) == (name, 2)
         assert {path.name for path in (tmp_path / "runs" / name).iterdir()} == {
-            *("checkpoints", "config.yaml", "metrics.jsonl", "tensorboard", "timings.json")
+            *("checkpoints", "config.yaml", "metrics.jsonl", "tensorboard", "timings.json", "validation.json")
         }
 
 
