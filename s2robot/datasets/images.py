@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 DEEP = ("I", "F")  # starts of Pillow's modes with more than 8 bits a value
 DEPTH = "depth, no colours"
@@ -34,6 +34,11 @@ def is_deep(image: Image.Image) -> bool:
     return image.mode.startswith(DEEP)
 
 
+def reason(error: Exception) -> str:
+    """Why Pillow could not read an image, in words that say nothing of how it was read."""
+    return "its header is damaged" if isinstance(error, UnidentifiedImageError) else str(error)
+
+
 def stream_header(row: object) -> tuple[int, int, bool]:
     """Height and width of a JPEG or PNG stream, and whether it is depth; reads its header.
 
@@ -42,8 +47,8 @@ def stream_header(row: object) -> tuple[int, int, bool]:
     try:
         with Image.open(io.BytesIO(_bytes(row)), formats=("JPEG", "PNG")) as image:
             return image.height, image.width, is_deep(image)
-    except Image.DecompressionBombError as error:
-        raise ValueError(str(error)) from error
+    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise ValueError(reason(error)) from error
 
 
 def decode(rows: Sequence[object]) -> Frames:
@@ -56,7 +61,7 @@ def decode(rows: Sequence[object]) -> Frames:
                     raise ValueError(f"a {image.mode} image, {DEPTH}")
                 frames.append(np.asarray(image.convert("RGB")))
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise ValueError(f"row {i} is no JPEG or PNG that can be decoded: {error}") from error
+            raise ValueError(f"row {i} is no JPEG or PNG that can be decoded: {reason(error)}") from error
         if frames[i].shape != frames[0].shape:
             raise ValueError(f"row {i} is {frames[i].shape[:2]} pixels, row 0 {frames[0].shape[:2]}")
     return np.stack(frames)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from jaxtyping import UInt8
 from PIL import Image
 
-from s2robot.datasets.images import DEPTH, is_deep
+from s2robot.datasets.images import DEPTH, is_deep, reason
 from s2robot.datasets.lerobot.files import Folder, check_head
 from s2robot.datasets.lerobot.tables import Table
 from s2robot.errors import UserError
@@ -63,7 +63,7 @@ def open_image(folder: Folder, cell: Any, where: str) -> Image.Image:
     try:
         return Image.open(io.BytesIO(image_bytes(folder, cell, where)), formats=FORMATS)
     except (OSError, Image.DecompressionBombError) as error:
-        raise UserError(f"{where}: no readable {' or '.join(FORMATS)} image: {error}") from error
+        raise UserError(f"{where}: no readable {' or '.join(FORMATS)} image: {reason(error)}") from error
 
 
 def image_bytes(folder: Folder, cell: Any, where: str) -> bytes:
