@@ -14,7 +14,9 @@ from typing import Any
 
 import h5py
 
-from s2robot.datasets import hdf5, hdf5_arrays
+from s2robot.datasets import hdf5, hdf5_arrays, hdf5_files
+from s2robot.datasets.hdf5_files import readable
+from s2robot.datasets.hdf5_links import Folders
 from s2robot.datasets.hdf5_source import Hdf5Source
 from s2robot.datasets.opened import Opened
 from s2robot.datasets.options import DataConfig
@@ -45,11 +47,11 @@ class Aloha(Hdf5Source):
 
     def __init__(self, path: Path, options: DataConfig) -> None:
         self.path = Path(path)
-        files = hdf5.files_with(self.path, GROUPS)
+        files = hdf5_files.files_with(self.path, GROUPS)
         if not files:
-            hdf5.open_hdf5(self.path).close()  # says what is wrong with a file
+            hdf5_files.open_hdf5(self.path).close()  # says what is wrong with a file
             raise UserError(f"{self.path} has no group 'observations': is this ALOHA's format?")
-        self._folders = hdf5.Folders(self.path, options.allow_links or ())
+        self._folders = Folders(self.path, options.allow_links or ())
         self._opened: Opened[h5py.File] = Opened(OPEN_FILES)
         self.info: dict[str, Any] = {}
         self.episodes = [self._episode(file) for file in files]
@@ -63,7 +65,7 @@ class Aloha(Hdf5Source):
     @staticmethod
     def found(path: Path) -> list[Path]:
         """See `Format`: a file with a group of observations at its root, or a folder with such files."""
-        return [path] if hdf5.files_with(path, GROUPS) else []
+        return [path] if hdf5_files.files_with(path, GROUPS) else []
 
     def close(self) -> None:
         self._opened.close()
@@ -72,9 +74,10 @@ class Aloha(Hdf5Source):
         return self._file(self.episodes[episode].file)[key]
 
     def _file(self, file: Path) -> h5py.File:
-        return self._opened.get(file, lambda: hdf5.open_hdf5(file))
+        return self._opened.get(file, lambda: hdf5_files.open_hdf5(file))
 
     def _episode(self, file: Path) -> SourceEpisode:
         opened = self._file(file)
-        arrays = {key: hdf5_arrays.declare(array) for key, array in hdf5.arrays(opened, self._folders)}
-        return SourceEpisode(name=file.stem, file=file, arrays=arrays, info=dict(opened.attrs))
+        with readable(file):
+            arrays = {key: hdf5_arrays.declare(array) for key, array in hdf5.arrays(opened, self._folders)}
+            return SourceEpisode(name=file.stem, file=file, arrays=arrays, info=dict(opened.attrs))

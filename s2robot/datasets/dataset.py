@@ -244,6 +244,8 @@ class Dataset:
         found = one.recorded.arrays.get(key)
         if found is None:
             raise UserError(str(self.problem(one, key, "its actions are not there")))
+        if not found.dtype:
+            raise UserError(str(self.problem(one, key, f"found {found.describe()}; {found.note}")))
         return found.rows
 
     def has_time(self, one: Episode) -> bool:

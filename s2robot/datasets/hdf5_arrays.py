@@ -5,7 +5,8 @@ import numpy as np
 
 from s2robot.datasets import images
 from s2robot.datasets.hdf5 import Member
-from s2robot.datasets.source import Recorded
+from s2robot.datasets.hdf5_files import FAULTS, said
+from s2robot.datasets.source import STREAM, Recorded
 
 SMALLEST_IMAGE = 5  # pixels of each side; smaller arrays are matrices
 SMALLEST_PLANE = 16  # of each side of images without a channel axis
@@ -18,6 +19,13 @@ def declare(found: Member) -> Recorded:
     if isinstance(found, str):
         return Recorded("other", 0, (), "", found)
     assert isinstance(found, h5py.Dataset)
+    try:
+        return _declared(found)
+    except FAULTS as error:
+        return Recorded("other", 0, (), "", f"it cannot be read, the file may be damaged: {said(error)}")
+
+
+def _declared(found: h5py.Dataset) -> Recorded:
     dtype, shape = found.dtype, found.shape
     if not shape:
         return Recorded("other", 0, (), str(dtype), "it is a single value without a time axis")
@@ -29,39 +37,43 @@ def declare(found: Member) -> Recorded:
     if _is_image(dtype, row):
         return Recorded("other", rows, row, str(dtype), f"{EXPECTED}{_how_to_mend(dtype, row)}")
     if dtype.kind in "biuf":
-        return Recorded("numbers", rows, row, str(dtype))
+        note = images.no_stream(found[0]) if _may_be_streams(found) else ""
+        return Recorded("numbers", rows, row, str(dtype), note)
     return Recorded("other", rows, row, str(dtype), "it holds no numbers")
 
 
 def read(array: h5py.Dataset, recorded: Recorded, start: int = 0, stop: int | None = None) -> np.ndarray:
     """Rows of an array: frames decoded, numbers as stored. Raises ValueError or OSError."""
     rows = array[start : recorded.rows if stop is None else stop]
-    if recorded.note == "stream":
+    if recorded.note == STREAM:
         return images.decode(list(rows))
     return rows
 
 
-def _stream(found: h5py.Dataset) -> Recorded | None:
-    """The declaration of JPEG or PNG streams, one a row; None if these are none."""
-    if not found.shape[0]:
-        return None
+def _may_be_streams(found: h5py.Dataset) -> bool:
+    """Whether rows may be files of images: bytes of varying length, or padded to equal length."""
     padded = found.dtype == np.uint8 and found.ndim == 2 and found.shape[1] >= SHORTEST_STREAM
     varying = found.ndim == 1 and (found.dtype.kind in "SV" or found.dtype.hasobject)
-    if not (padded or varying):
+    return bool(found.shape[0]) and (padded or varying)
+
+
+def _stream(found: h5py.Dataset) -> Recorded | None:
+    """The declaration of JPEG or PNG streams, one a row; None if these are none."""
+    if not _may_be_streams(found):
         return None
-    first = found[0]
-    if not images.is_stream(first):
-        return None
-    rows = int(found.shape[0])
-    try:
-        height, width, deep = images.stream_header(first)
-    except (OSError, ValueError, SyntaxError) as error:
-        return Recorded(
-            "other", rows, (), "stream", f"its first JPEG or PNG cannot be decoded: {error}", broken=True
-        )
-    if deep:
-        return Recorded("other", rows, (height, width), "stream", images.DEPTH)
-    return Recorded("frames", rows, (height, width, 3), "uint8", "stream")
+    rows, first = int(found.shape[0]), found[0]
+    if images.is_stream(first):
+        try:
+            height, width, deep = images.stream_header(first)
+        except (OSError, ValueError) as error:
+            return Recorded("other", rows, (), STREAM, f"its first row {error}", broken=True)
+        if deep:
+            return Recorded("other", rows, (height, width), STREAM, images.DEPTH)
+        return Recorded("frames", rows, (height, width, 3), "uint8", STREAM)
+    webp = images.is_webp(first)
+    if webp or h5py.check_vlen_dtype(found.dtype) == np.uint8 or found.dtype.kind == "V":
+        return Recorded("other", rows, (), STREAM, images.no_stream(first), broken=webp)
+    return None
 
 
 def _is_image(dtype: np.dtype, row: tuple[int, ...]) -> bool:

@@ -1,9 +1,13 @@
 """Attributes of HDF5 files: text and JSON, whatever type they were written as."""
 
 import json
+import math
 from typing import Any
 
+import numpy as np
+
 LONGEST_JSON = 2**24  # characters that are parsed
+LONGEST_SHOWN = 60  # characters in a message
 
 
 def text(value: object) -> str:
@@ -21,3 +25,36 @@ def json_object(value: object) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def whole_number(value: object) -> int | None:
+    """The whole number that an attribute is, also as text or as a float without a fraction; else None."""
+    if isinstance(value, bool | np.bool_):
+        return None
+    try:
+        if isinstance(value, str | bytes):
+            return int(value)
+        if isinstance(value, float | np.floating):
+            return int(value) if value == math.floor(value) else None
+    except (ValueError, OverflowError):  # no number, or one that is not finite
+        return None
+    return int(value) if isinstance(value, int | np.integer) else None
+
+
+def frequency(value: object) -> float | None:
+    """A finite number above 0; else None."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        return None
+    try:
+        found = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return None
+    return found if math.isfinite(found) and found > 0 else None
+
+
+def shown(value: object) -> str:
+    """A value in a message: on one line, cut where it is long."""
+    if isinstance(value, int) and abs(value) >= 10**LONGEST_SHOWN:
+        return "an integer of very many digits"
+    words = " ".join(repr(text(value) if isinstance(value, str | bytes) else value).split())
+    return words if len(words) <= LONGEST_SHOWN else f"{words[:LONGEST_SHOWN]}..."

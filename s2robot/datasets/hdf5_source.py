@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 
 from s2robot.datasets import hdf5, hdf5_arrays
+from s2robot.datasets.hdf5_files import FAULTS, readable, said
 from s2robot.datasets.source import SourceEpisode
 from s2robot.errors import UserError
 
@@ -25,9 +26,11 @@ class Hdf5Source(ABC):
         one = self.episodes[episode]
         try:
             return hdf5_arrays.read(self._array(episode, key), one.arrays[key], start, stop)
-        except (OSError, ValueError) as error:
-            raise UserError(f"{one.file}: {one.name}, {key}: it cannot be read: {error}") from error
+        except FAULTS as error:
+            raise UserError(f"{one.file}: {one.name}, {key}: it cannot be read: {said(error)}") from error
 
     def identity(self, episode: int, key: str) -> str:
         """See `Source`."""
-        return hdf5.identity(self._array(episode, key))
+        one = self.episodes[episode]
+        with readable(one.file, one.name, key):
+            return hdf5.identity(self._array(episode, key))

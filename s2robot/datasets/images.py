@@ -1,7 +1,8 @@
 """Frames as files keep them: which way up, and as JPEG or PNG streams."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from jaxtyping import UInt8
@@ -29,6 +30,20 @@ def is_stream(row: object) -> bool:
     return _bytes(row)[:8].startswith((JPEG, PNG))
 
 
+def is_webp(row: object) -> bool:
+    """Whether one row of an array is a WebP file, which is not decoded."""
+    start = _bytes(row)[:12]
+    return start.startswith(b"RIFF") and start.endswith(b"WEBP")
+
+
+def no_stream(row: object) -> str:
+    """What the first row of an array holds that is no JPEG or PNG file."""
+    if is_webp(row):
+        return "its first row holds a WebP image: only JPEG and PNG are decoded"
+    zeros = ", all of them zero" if not _bytes(row).strip(b"\0") else ""
+    return f"its first row holds bytes that are no JPEG or PNG{zeros}"
+
+
 def is_deep(image: Image.Image) -> bool:
     """Whether it holds more than 8 bits a value: depth, which has no colours."""
     return image.mode.startswith(DEEP)
@@ -40,15 +55,9 @@ def reason(error: Exception) -> str:
 
 
 def stream_header(row: object) -> tuple[int, int, bool]:
-    """Height and width of a JPEG or PNG stream, and whether it is depth; reads its header.
-
-    Raises ValueError or OSError.
-    """
-    try:
-        with Image.open(io.BytesIO(_bytes(row)), formats=("JPEG", "PNG")) as image:
-            return image.height, image.width, is_deep(image)
-    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise ValueError(reason(error)) from error
+    """Height and width of a JPEG or PNG stream, and whether it is depth. Raises ValueError."""
+    with _opened(row) as image:
+        return image.height, image.width, is_deep(image)
 
 
 def decode(rows: Sequence[object]) -> Frames:
@@ -56,15 +65,27 @@ def decode(rows: Sequence[object]) -> Frames:
     frames = []
     for i, row in enumerate(rows):
         try:
-            with Image.open(io.BytesIO(_bytes(row)), formats=("JPEG", "PNG")) as image:
+            with _opened(row) as image:
                 if is_deep(image):
                     raise ValueError(f"a {image.mode} image, {DEPTH}")
                 frames.append(np.asarray(image.convert("RGB")))
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            raise ValueError(f"row {i} is no JPEG or PNG that can be decoded: {reason(error)}") from error
+        except ValueError as error:
+            raise ValueError(f"row {i} {error}") from error
         if frames[i].shape != frames[0].shape:
             raise ValueError(f"row {i} is {frames[i].shape[:2]} pixels, row 0 {frames[0].shape[:2]}")
     return np.stack(frames)
+
+
+@contextmanager
+def _opened(row: object) -> Iterator[Image.Image]:
+    """The image in a stream. Raises ValueError with the end of a sentence that begins with the row."""
+    if not is_stream(row):
+        raise ValueError("holds bytes that are no JPEG or PNG")
+    try:
+        with Image.open(io.BytesIO(_bytes(row)), formats=("JPEG", "PNG")) as image:
+            yield image
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"cannot be decoded as JPEG or PNG: {reason(error)}") from error
 
 
 def _bytes(row: object) -> bytes:

@@ -14,15 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
-from s2robot.datasets import hdf5, hdf5_arrays
-from s2robot.datasets.hdf5_attributes import json_object, text
+from s2robot.datasets import hdf5, hdf5_arrays, hdf5_files
+from s2robot.datasets.hdf5_attributes import frequency, json_object, shown, text, whole_number
+from s2robot.datasets.hdf5_files import readable
+from s2robot.datasets.hdf5_links import Folders
 from s2robot.datasets.hdf5_source import Hdf5Source
 from s2robot.datasets.natural import natural
 from s2robot.datasets.options import DataConfig
 from s2robot.datasets.problem import Problem
-from s2robot.datasets.source import SourceEpisode
+from s2robot.datasets.robomimic_masks import masks_of
+from s2robot.datasets.source import Recorded, SourceEpisode
 from s2robot.errors import UserError
 
 OBS = "obs/"
@@ -43,14 +45,14 @@ class Robomimic(Hdf5Source):
 
     def __init__(self, path: Path, options: DataConfig) -> None:
         self.path = Path(path)
-        self._file = hdf5.open_hdf5(self.path)
-        data = self._file.get("data")
-        if not isinstance(data, h5py.Group) or not len(data):
-            raise UserError(
-                f"{self.path} holds no demonstrations: robomimic's format keeps them under 'data/'"
-            )
+        self._file = hdf5_files.open_hdf5(self.path)
+        self.folders = Folders(self.path, options.allow_links or ())
+        with readable(self.path):
+            self._read_metadata()
+
+    def _read_metadata(self) -> None:
+        data = self._data()
         self.attributes: Mapping[str, Any] = dict(data.attrs)
-        self.folders = hdf5.Folders(self.path, options.allow_links or ())
         found = {name: self._demo(data, name) for name in sorted(data, key=natural)}
         self._demos = {name: demo for name, demo in found.items() if isinstance(demo, h5py.Group)}
         self.errors = [
@@ -60,28 +62,32 @@ class Robomimic(Hdf5Source):
             key: text(data.attrs[key]) for key in ("macros_image_convention", "env_name") if key in data.attrs
         }
         self.env_args, self.env_problem = _env_args(data)
-        self.masks: Mapping[str, Sequence[str]] = self._masks()
+        self.masks: Mapping[str, Sequence[str]]
+        self.masks, faulty = masks_of(self._file, self.folders)
+        self.errors += [Problem(problem, str(self.path), key=key) for key, problem in faulty.items()]
+        self.fps, problem = _fps(self.env_args, self.attributes)
+        self.warnings = [Problem(problem, str(self.path))] if problem else []
         tasks = _file_tasks(data, self.env_args)
         self.episodes: Sequence[SourceEpisode] = [
             self._episode(name, demo, tasks) for name, demo in self._demos.items()
         ]
-        self.warnings = [problem for one in self.episodes if (problem := _miscounted(one))]
         executed = all("actions_executed" in episode.arrays for episode in self.episodes)
         self.executed_actions = "actions_executed" if executed else None
 
     @staticmethod
     def found(path: Path) -> list[Path]:
         """See `Format`: HDF5 files with a group `data`."""
-        return hdf5.files_with(path, ("data",))
+        return hdf5_files.files_with(path, ("data",))
 
-    @property
-    def fps(self) -> float | None:
-        """The environment's control frequency, else the attribute that a conversion wrote."""
-        kwargs = (self.env_args or {}).get("env_kwargs")
-        frequency = kwargs.get("control_freq") if isinstance(kwargs, dict) else None
-        if frequency is None and isinstance(self.attributes.get("fps"), int | float):
-            frequency = self.attributes["fps"]
-        return float(frequency) if isinstance(frequency, int | float) and frequency > 0 else None
+    def _data(self) -> h5py.Group:
+        data = hdf5.member(self._file, "data", self.folders) if "data" in self._file else None
+        if isinstance(data, str):
+            raise UserError(f"{self.path}: data: {data}")
+        if not isinstance(data, h5py.Group) or not len(data):
+            raise UserError(
+                f"{self.path} holds no demonstrations: robomimic's format keeps them under 'data/'"
+            )
+        return data
 
     def close(self) -> None:
         self._demos.clear()  # links keep the files open in which they end
@@ -94,18 +100,6 @@ class Robomimic(Hdf5Source):
         """A demonstration as it is in the file, links of the demonstration itself resolved."""
         return self._demos[self.episodes[episode].name]
 
-    def _masks(self) -> dict[str, list[str]]:
-        """Names of the demonstrations under each filter key."""
-        group = self._file.get("mask")
-        if not isinstance(group, h5py.Group):
-            return {}
-        masks = {key: hdf5.member(group, key, self.folders) for key in group}
-        return {
-            key: [text(name) for name in np.ravel(names[()])]
-            for key, names in masks.items()
-            if isinstance(names, h5py.Dataset)
-        }
-
     def _demo(self, data: h5py.Group, name: str) -> h5py.Group | str:
         """The group of a demonstration, or why it is none."""
         demo = hdf5.member(data, name, self.folders)
@@ -115,29 +109,54 @@ class Robomimic(Hdf5Source):
             return "it lacks 'actions'; is this robomimic's format?"
         if "obs" not in demo:
             return "it lacks 'obs', the observations; robomimic's dataset_states_to_obs.py makes them"
+        if isinstance(obs := hdf5.member(demo, "obs", self.folders), str):
+            return f"its group obs: {obs}"
         return demo
 
     def _episode(self, name: str, demo: h5py.Group, tasks: tuple[str, ...]) -> SourceEpisode:
-        found = hdf5.arrays(demo, self.folders, SKIPPED)
-        attributes = demo.attrs
+        with readable(self.path, name):
+            found = hdf5.arrays(demo, self.folders, SKIPPED)
+            arrays = {key: hdf5_arrays.declare(array) for key, array in found}
+            attributes = dict(demo.attrs)
+        for key, problem in _contradictions(attributes, arrays).items():
+            self.warnings.append(Problem(problem, demo.file.filename, name, key))
         lang = (json_object(attributes.get("ep_meta")) or {}).get("lang")
         return SourceEpisode(
             name=name,
             file=Path(demo.file.filename),
-            arrays={key: hdf5_arrays.declare(array) for key, array in found},
-            seed=int(attributes["seed"]) if "seed" in attributes else None,
+            arrays=arrays,
+            seed=whole_number(attributes.get("seed")),
             tasks=(lang,) if isinstance(lang, str) and lang else tasks,
             info={key: attributes[key] for key in EPISODE_INFO if key in attributes},
         )
 
 
-def _miscounted(episode: SourceEpisode) -> Problem | None:
-    """A warning when a demonstration has another number of actions than it says."""
-    said, rows = episode.info.get("num_samples"), episode.arrays["actions"].rows
-    if said is None or said == rows:
-        return None
-    problem = f"found {rows} rows, and its attribute num_samples says {said}; {rows} are used"
-    return Problem(problem, str(episode.file), episode.name, "actions")
+def _contradictions(attributes: Mapping[str, Any], arrays: Mapping[str, Recorded]) -> dict[str, str]:
+    """What is unusual in a demonstration's attributes, by the key that it is about."""
+    found = {}
+    if "seed" in attributes and whole_number(attributes["seed"]) is None:
+        found[""] = f"its attribute seed is {shown(attributes['seed'])}, no whole number, and is not used"
+    if "num_samples" in attributes and "actions" in arrays:
+        said, rows = attributes["num_samples"], arrays["actions"].rows
+        if whole_number(said) != rows:
+            found["actions"] = (
+                f"found {rows} rows, and its attribute num_samples says {shown(said)}; {rows} are used"
+            )
+    return found
+
+
+def _fps(env_args: Mapping[str, Any] | None, attributes: Mapping[str, Any]) -> tuple[float | None, str]:
+    """The environment's control frequency, else the attribute that a conversion wrote; and what is wrong."""
+    kwargs = (env_args or {}).get("env_kwargs")
+    said, where = (
+        (kwargs.get("control_freq") if isinstance(kwargs, dict) else None),
+        "control_freq of env_args",
+    )
+    if said is None:
+        said, where = attributes.get("fps"), "its attribute fps"
+    found = frequency(said)
+    wrong = said is not None and found is None
+    return found, f"{where} is {shown(said)}, no frequency in Hz, and is not used" if wrong else ""
 
 
 def _env_args(data: h5py.Group) -> tuple[dict[str, Any] | None, str]:

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 
 from s2robot.datasets import hdf5
+from s2robot.datasets.hdf5_links import Folders
 
 COPY_BYTES = 16 << 20  # of an array that is read and written rather than copied by HDF5 itself
 
@@ -42,7 +43,7 @@ def write_totals(data: h5py.Group, env_args: Mapping[str, Any] | None) -> None:
 
 
 def copy_group(
-    source: h5py.Group, target: h5py.Group, folders: hdf5.Folders, deeper: int = hdf5.DEEPEST
+    source: h5py.Group, target: h5py.Group, folders: Folders, deeper: int = hdf5.DEEPEST
 ) -> Iterator[str]:
     """Copy arrays, groups and attributes, compressed chunks as they are, and resolve links.
 

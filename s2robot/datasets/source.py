@@ -16,6 +16,7 @@ from s2robot.datasets.options import DataConfig
 from s2robot.datasets.problem import Problem
 
 Kind = Literal["frames", "numbers", "other"]
+STREAM = "stream"  # type of rows that are image files
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,16 @@ class Recorded:
 
     def describe(self) -> str:
         """Type and shape, for messages."""
-        return f"{self.dtype or 'nothing'} of shape {(self.rows, *self.shape)}"
+        if not self.dtype:  # a link to nowhere, or nothing that may be read
+            return "no array"
+        return f"{self.dtype} of shape {(self.rows, *self.shape)}"
 
     @property
     def image_like(self) -> bool:
-        """Whether it looks like images: frames, depth, or frames that are not as they must be."""
-        return self.kind == "frames" or (self.kind == "other" and len(self.shape) >= 2)
+        """Whether it looks like images: frames, depth, or what cannot be read and may be frames."""
+        return self.kind == "frames" or (
+            self.kind == "other" and (len(self.shape) >= 2 or self.dtype in (STREAM, ""))
+        )
 
 
 @dataclass(frozen=True)

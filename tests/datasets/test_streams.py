@@ -1,6 +1,8 @@
 """Frames that are kept as JPEG or PNG streams, and files of one episode each."""
 
 import io
+import struct
+import zlib
 from pathlib import Path
 
 import h5py
@@ -62,7 +64,10 @@ def test_a_damaged_stream_is_named(tmp_path: Path) -> None:
     streams[3] = streams[3][:40]
     with h5py.File(path, "a") as file:
         store(file["data/demo_0/obs"], "top", streams, "varying")
-    with pytest.raises(UserError, match="demo_0, obs/top: it cannot be read: row 3 is no JPEG or PNG"):
+    with pytest.raises(
+        UserError,
+        match=r"demo_0, obs/top: it cannot be read: row 3 cannot be decoded as JPEG or PNG: its header is damaged$",
+    ):
         open_dataset(path).read_frames("demo_0", "top")
 
 
@@ -91,10 +96,55 @@ def test_a_stream_that_cannot_be_read_is_not_left_out_unasked(tmp_path: Path) ->
     path = write(tmp_path / "d.hdf5", [demo()])
     with h5py.File(path, "a") as file:
         store(file["data/demo_0/obs"], "top", [b"\x89PNG\r\n\x1a\n" + bytes(range(1, 99))] * 6, "padded")
-    told = r"demo_0, obs/top: .*cannot be decoded: its header is damaged; data.cameras=\[agentview\]"
+    told = r"demo_0, obs/top: .*cannot be decoded as JPEG or PNG: its header is damaged; data.cameras=\[agentview\]"
     with pytest.raises(UserError, match=told):
         open_dataset(path)
     assert list(open_dataset(path, cameras=["agentview"]).cameras) == ["agentview"]
+
+
+def header_of(width: int, height: int) -> bytes:
+    """A PNG file that says it is this large."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+def webp() -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(FRAMES[0]).save(out, "WEBP")
+    return out.getvalue()
+
+
+NO_STREAMS = {
+    "webp": (webp(), "its first row holds a WebP image: only JPEG and PNG are decoded"),
+    "zeros": (bytes(200), "its first row holds bytes that are no JPEG or PNG, all of them zero"),
+    "garbage": (
+        b"\xff\xd8\xff" + b"x" * 200,
+        "its first row cannot be decoded as JPEG or PNG: its header is damaged",
+    ),
+    "too large": (
+        header_of(60000, 60000),
+        "its first row cannot be decoded as JPEG or PNG: .*3600000000",
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", ["varying", "padded"])
+@pytest.mark.parametrize("case", NO_STREAMS)
+def test_rows_that_are_no_streams_say_what_they_are(case: str, layout: str, tmp_path: Path) -> None:
+    first, told = NO_STREAMS[case]
+    path = write(tmp_path / "d.hdf5", [without(demo(seed=i), "obs/agentview_image") for i in range(2)])
+    with h5py.File(path, "a") as file:
+        store(file["data/demo_0/obs"], "top", encoded("JPEG"), layout)
+        store(file["data/demo_1/obs"], "top", [first, *encoded("JPEG")[1:]], layout)
+    with pytest.raises(UserError, match=rf"demo_1, obs/top: .*{told}") as raised:
+        open_dataset(path)
+    assert "\n" not in str(raised.value) and "object at" not in str(raised.value)
 
 
 def test_a_folder_of_alohas_episodes(tmp_path: Path) -> None:

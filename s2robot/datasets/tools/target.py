@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from s2robot.datasets.hdf5 import SUFFIXES
+from s2robot.datasets.hdf5_files import SUFFIXES
 from s2robot.errors import UserError
 from s2robot.files import leftovers, scratch_name
 
