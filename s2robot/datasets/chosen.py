@@ -16,7 +16,8 @@ def chosen(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
         used = {camera.key for camera in dataset.cameras.values()}
         left = [key for key, one in dataset.keys.arrays.items() if one.image_like and key not in used]
         if left:
-            shown = [f"{key} ({dataset.keys.arrays[key].describe()})" for key in left]
+            found = {key: dataset.keys.arrays[key] for key in left}
+            shown = [f"{key} ({one.describe() if one.dtype else one.note})" for key, one in found.items()]
             warnings.append(Problem(f"no cameras and left alone: {', '.join(shown)}", file))
     stored, who = dataset.stored_orientation()
     transforms = {camera.transform for camera in dataset.cameras.values()} - {""}

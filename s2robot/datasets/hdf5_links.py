@@ -74,7 +74,8 @@ class _Way:
             return ""
         self.links += 1
         if self.links > MOST_LINKS:
-            return f"its link {group.name}/{name} leads to itself, or through more than {MOST_LINKS} links"
+            own = f"{group.name.rstrip('/')}/{name}"
+            return f"its link {own} leads to itself, or through more than {MOST_LINKS} links"
         link = group.get(name, getlink=True)
         if isinstance(link, h5py.ExternalLink):
             return self._elsewhere(group, link.filename, link.path)

@@ -98,3 +98,11 @@ def test_a_virtual_array_of_nothing_or_of_itself_is_refused(source: str, tmp_pat
     good = virtual(path, IMAGE, source, IMAGE.replace("demo_0", "demo_1"))
     frames = open_dataset(good).read_frames("demo_0", "agentview")
     np.testing.assert_array_equal(frames, demo(seed=1)["obs/agentview_image"])
+
+
+def test_a_link_to_nowhere_that_nothing_uses_is_a_warning(tmp_path: Path) -> None:
+    path = write(tmp_path / "d.hdf5", [demo()])
+    with h5py.File(path, "a") as file:
+        file["data/demo_0/obs/more"] = h5py.SoftLink("/gone")
+    (warning,) = open_dataset(path).warnings
+    assert "left alone: obs/more (its link to /gone leads nowhere)" in str(warning)

