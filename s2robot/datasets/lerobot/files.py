@@ -37,7 +37,10 @@ class Folder:
         if "\0" in relative:
             raise UserError(f"{stated_in}: a path holds a null character: {relative!r}")
         path = self.root / relative
-        resolved = self._resolved(path)
+        try:
+            resolved = self._resolved(path)
+        except RuntimeError as error:  # what `Path.resolve` raises before Python 3.13
+            raise UserError(f"{path} is a link that leads to itself") from error
         if not any(resolved.is_relative_to(folder) for folder in self._allowed):
             raise UserError(
                 f"{stated_in}: {relative!r} leads to {resolved}, outside the dataset {self.root}; "

@@ -5,6 +5,7 @@ Counts and splits in it are often wrong: they are compared with what the files h
 """
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -98,8 +99,8 @@ def read_info(folder: Folder) -> Info:
             f"LeRobot's own tools"
         )
     fps = raw.get("fps")
-    if isinstance(fps, bool) or not isinstance(fps, int | float) or not (math.isfinite(fps) and fps > 0):
-        raise UserError(f"{where}: fps is {fps!r}; expected a positive number of frames a second")
+    if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps <= sys.float_info.max:
+        raise UserError(f"{where}: fps is {fps!r:.40}; expected a positive number of frames a second")
     features = raw.get("features")
     if not isinstance(features, dict) or not features:
         raise UserError(f"{where}: 'features' is missing or empty; expected dtype and shape by name")

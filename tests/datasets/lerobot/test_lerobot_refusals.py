@@ -27,6 +27,11 @@ def replace(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
+def damage(path: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(content[:-60] + b"\x7f" * 52 + content[-8:])
+
+
 def retable(path: Path, change: Callable[[dict[str, list[Any]]], None]) -> None:
     columns = pq.read_table(path).to_pydict()
     change(columns)
@@ -53,6 +58,13 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     ),
     "fps": ("v3.0", lambda r: layouts.change_info(r, fps=0), "fps is 0"),
     "fps text": ("v3.0", lambda r: layouts.change_info(r, fps="10"), "fps is '10'"),
+    "fps long": ("v3.0", lambda r: layouts.change_info(r, fps=10**400), "meta/info.json: fps is 1000"),
+    "looping link": (
+        "v3.0",
+        lambda r: ((r / "data").rename(r / "away"), (r / "data").symlink_to("data")),
+        "is a link that leads to itself",
+    ),
+    "damaged footer": ("v3.0", lambda r: damage(r / V3_DATA), "file-001.parquet cannot be read as parquet"),
     "no features": ("v3.0", lambda r: layouts.change_info(r, features={}), "'features' is missing"),
     "feature": (
         "v3.0",
