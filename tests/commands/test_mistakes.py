@@ -57,7 +57,7 @@ ON_THE_COMMAND_LINE = {
         ["policy.network is no option any more", "policy=bc_gmm"],
     ),
     "chunk longer than horizon": (["policy.action_steps=9"], ["policy.action_steps=9", "policy.horizon=8"]),
-    "missing data": (["data.path=nowhere.hdf5"], ["no dataset at nowhere.hdf5", "s2robot collect"]),
+    "missing data": (["data.path=nowhere.hdf5"], ["no dataset at nowhere.hdf5", "check data.path"]),
     "data is no HDF5": (["data.path=" + __file__], ["test_mistakes.py is not an HDF5 file"]),
     "run folder is a file": (["run_dir=" + __file__], ["test_mistakes.py is a file"]),
     "sweep with a wrong choice": (["-m", "policy=bc,unet", "run_dir=a,b"], ["unknown policy 'unet'"]),
