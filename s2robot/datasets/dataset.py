@@ -254,6 +254,12 @@ class Dataset:
 
     def _cameras(self) -> dict[str, Camera]:
         chosen = self.keys.cameras(self.options.cameras)
+        if isinstance(self.options.orientation, dict):
+            frames = {
+                self.keys.camera_name(key) for key, one in self.keys.arrays.items() if one.kind == "frames"
+            }
+            for name in self.options.orientation.keys() - chosen.keys() - frames:
+                raise unknown_name("camera in data.orientation", name, chosen)
         cameras = {}
         for name, key in chosen.items():
             found = self.keys.arrays[key]

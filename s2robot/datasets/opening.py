@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from s2robot.config import as_declared
 from s2robot.datasets.natural import natural
 from s2robot.datasets.options import DataConfig
 from s2robot.datasets.problem import refuse
@@ -67,12 +68,13 @@ def open_sources(config: DataConfig) -> tuple[list[Source], list[int]]:
 
 def config_of(path: Paths | DataConfig, options: dict[str, Any]) -> DataConfig:
     """The checked options of a dataset at a path. Raises `UserError` for an unknown one."""
+    known = {field.name for field in fields(DataConfig)}
+    if unknown := sorted(options.keys() - known):
+        raise unknown_name("option of a dataset", unknown[0], known)
+    options = as_declared(DataConfig, options, "data.")
     if isinstance(path, DataConfig):
         config = replace(path, **options)
     else:
-        known = {field.name for field in fields(DataConfig)}
-        if unknown := sorted(options.keys() - known):
-            raise unknown_name("option of a dataset", unknown[0], known)
         config = DataConfig(path=_words(path), **options)
     config.check()
     one_key: dict[str, Any] = {

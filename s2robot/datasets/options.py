@@ -1,5 +1,6 @@
 """Options of a dataset."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,7 +63,11 @@ class DataConfig:
         if not (isinstance(self.path, str) or _is_list(self.path, str)) or not self.path:
             raise UserError(f"data.path={self.path!r} is no path and no list of paths [a.hdf5,b.hdf5]")
         if self.weights is not None:
-            numbers = _is_list(self.weights, int | float) and all(weight >= 0 for weight in self.weights)
+            numbers = (
+                _is_list(self.weights, int | float)
+                and not any(isinstance(weight, bool) for weight in self.weights)
+                and all(0 <= weight < math.inf for weight in self.weights)
+            )
             if not numbers or not sum(self.weights) > 0:
                 raise UserError(
                     f"data.weights={self.weights!r} is no list of numbers of which some are above 0"
