@@ -9,7 +9,7 @@ MOST_NAMES = 40  # in a message; a dataset may have thousands of episodes
 class UserError(ValueError):
     """Bad input. The entry points print its text, always one line, and exit with status 2."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str = "") -> None:
         """`text` may quote what has several lines: a name in a file, or another library's message."""
         super().__init__(" ".join(str(text).splitlines()))
 

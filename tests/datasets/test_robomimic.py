@@ -37,7 +37,7 @@ def test_episodes_are_in_order_of_their_numbers(tmp_path: Path) -> None:
             file[f"data/demo_{i}/obs/x"] = np.zeros((i, 1))
     demos = open_dataset(tmp_path / "d.hdf5", cameras=[], proprio=["x"])
     assert demos.episodes == ["demo_1", "demo_2", "demo_10"]
-    assert demos.splits("train", "valid") == ([0, 1, 2], [])  # no masks, fewer than ten
+    assert demos.splits("train", "valid") == ([0, 1], [2])  # no masks, fewer than ten
 
 
 def test_splits_are_the_masks(demos_path: Path) -> None:
