@@ -37,7 +37,7 @@ install: .venv/installed
 .venv-robosuite/installed: pyproject.toml constraints-robosuite.txt
 	$(PYTHON) -m venv .venv-robosuite
 	.venv-robosuite/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint constraints-robosuite.txt --editable '.[robosuite]' pytest
+	  --constraint constraints-robosuite.txt --editable '.[robosuite]' beartype pytest
 	.venv-robosuite/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints-robosuite.txt --no-deps robomimic
 	@touch $@

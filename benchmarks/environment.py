@@ -6,6 +6,8 @@ Wall times are the medians of single calls; on a busy machine believe the CPU ti
 import argparse
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -31,7 +33,8 @@ def main() -> None:
     args = parser.parse_args()
 
     env = gymnasium.make(args.env, image_size=args.size, disable_env_checker=True)
-    task, expert = env.unwrapped, envs.make_expert(args.env)
+    task: Any = env.unwrapped
+    expert = envs.make_expert(args.env)
 
     def step() -> None:
         if task.step(expert(env))[2]:
@@ -40,7 +43,7 @@ def main() -> None:
     env.reset(seed=0)
     rows = {"step and observation, all cameras": measure(step, 200)}
     for camera in task.camera_names:
-        rows[f"frame of {camera}"] = measure(lambda camera=camera: task.observe((camera,)), 200)
+        rows[f"frame of {camera}"] = measure(partial(task.observe, (camera,)), 200)
     task.images_in_step = False
     env.reset(seed=0)
     rows["step with its expert, no images"] = measure(step, 500)

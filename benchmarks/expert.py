@@ -13,6 +13,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -34,9 +35,10 @@ class Episode:
 
 def run_episode(collection: Collection, seed: int) -> Episode:
     env = gymnasium.make(collection.env_id, disable_env_checker=True)
-    task = env.unwrapped
+    task: Any = env.unwrapped
     task.images_in_step = False
     expert = envs.make_expert(collection.env_id, seed=seed)
+    assert collection.noise is not None and collection.push_probability is not None
     rng = np.random.default_rng(seed)
     env.reset(seed=seed)
     push, overlap, slip, grasp = np.zeros(3), 0.0, 0.0, None

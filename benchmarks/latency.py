@@ -13,6 +13,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 
@@ -32,7 +33,7 @@ SPEC = Spec(
     proprio={"robot0_eef_pos": 3, "robot0_eef_quat": 4, "robot0_gripper_qpos": 2},
     cameras={name: CameraSpec(image_key(name), (448, 448), (CHANNELS, *GRID), 2) for name in CAMERAS},
 )
-MEASURED: dict[str, tuple[str, dict[str, object]]] = {
+MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
     "bc": ("bc", {}),
     "act": ("act", {}),
     "flow, 4 steps": ("flow", {}),

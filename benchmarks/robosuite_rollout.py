@@ -132,7 +132,7 @@ def main() -> None:
     print(f"{spec.env_id}, {loaded.policy.config.name}, {loaded.encoders['name']}, {spec.cameras}")
     print("                        episodes/min  steps/s  success  steps an episode")
     told = [("rollout_with_stats", rates[0], theirs_success, theirs_steps)]
-    told.append((f"run_episodes, {arguments.workers} workers", rates[1], success, steps))
+    told.append((f"run_episodes, {arguments.workers} workers", rates[1], float(success), float(steps)))
     for name, rate, rate_of_success, length in told:
         print(f"  {name:24}{rate:8.1f} {rate * length / 60:8.1f} {rate_of_success:8.1%} {length:8.1f}")
     print(

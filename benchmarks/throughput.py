@@ -130,7 +130,9 @@ def seeing_pixels(
     policy = copy.deepcopy(policy)
     for camera, seen in frames.items():
         (h, w), name = seen.pixels.shape[2:], policy.observe.module_of[camera]
-        policy.observe.heads[name] = ResNetHead((h, w), policy.observe.heads[name].dim)
+        head = policy.observe.heads[name]
+        assert isinstance(head, Head)
+        policy.observe.heads[name] = ResNetHead((h, w), head.dim)
     return policy, dict(frames)
 
 

@@ -95,6 +95,7 @@ def decode_seeking(path: Path, count: int) -> None:
     """The first frames of a file, each with a seek of its own."""
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
+        assert stream.time_base is not None
         for i in range(count):
             container.seek(round(i / FPS / stream.time_base), stream=stream)
             for frame in container.decode(stream):

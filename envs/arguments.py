@@ -16,7 +16,7 @@ def known_cameras(cameras: Sequence[str] | None, known: tuple[str, ...]) -> tupl
     return cameras
 
 
-def height_width(image_size: int | tuple[int, int]) -> tuple[int, int]:
+def height_width(image_size: int | Sequence[int]) -> tuple[int, int]:
     """(height, width) of an image size argument. Raises ValueError for what is none."""
     pair: Any = (image_size, image_size) if isinstance(image_size, Integral) else image_size
     if not isinstance(pair, Sequence) or len(pair) != 2 or not all(is_positive(n) for n in pair):

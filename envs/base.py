@@ -98,8 +98,8 @@ class TabletopEnv(ObservingEnv):
 
     def __init__(
         self,
-        image_size: int | tuple[int, int] = 448,
-        cameras: tuple[str, ...] | None = None,
+        image_size: int | Sequence[int] = 448,
+        cameras: Sequence[str] | None = None,
         control_freq: int = 10,
         render_mode: str | None = None,
         reward_type: str = "sparse",

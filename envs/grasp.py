@@ -41,7 +41,7 @@ def approach(panda: Panda, data: mujoco.MjData, part: Part) -> tuple[bool, np.nd
     error = grasp - position
     offset = np.abs(rotation.T @ error)  # x across the pads, y from pad to pad
 
-    if _is_around(offset, angle, part, closing=finger < OPEN_M):
+    if _is_around(offset, angle, part, closing=bool(finger < OPEN_M)):
         return True, error, turn
 
     needed = min(OPEN_M, half + 0.012)
@@ -77,7 +77,7 @@ def _is_around(offset_m: np.ndarray, angle_rad: float, part: Part, closing: bool
     if closing:
         return bool((offset_m < [0.75 * wide, MAX_WIDTH_M / 2, 0.75 * high]).all())
     side = MAX_WIDTH_M / 2 - half - 0.006
-    return bool((offset_m < [0.45 * wide, side, 0.45 * high]).all()) and angle_rad < 0.3
+    return bool((offset_m < [0.45 * wide, side, 0.45 * high]).all() and angle_rad < 0.3)
 
 
 def _grasp_yaw(gripper: np.ndarray, part: Part) -> float:

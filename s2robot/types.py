@@ -7,7 +7,8 @@ Axis legend, used in all shape strings:
     to observation steps (history, the last one is now)
     ta action steps      (chunk, the first one is now)
     tp action steps before now
-    c  channels          n     tokens                   p   prefix tokens
+    c  channels          n     tokens                   p   prefix tokens (of c2 channels)
+                                                         _   a size of its own for each key
 
 Images outside an encoder are uint8 "h w 3", top row first.
 """
@@ -114,7 +115,7 @@ class SpecSource(Protocol):
 
     def flips(self, camera: str) -> tuple[int, ...]: ...
 
-    def proprioception(self) -> Mapping[str, Float[np.ndarray, "n d"]]: ...
+    def proprioception(self) -> Mapping[str, Float[np.ndarray, "n _"]]: ...
 
     def actions(self) -> Float[np.ndarray, "n da"]: ...
 
@@ -156,7 +157,7 @@ class Observation:
     """What a policy reads: the features of each camera, and proprioception."""
 
     features: Mapping[str, Features]  # camera -> map "b to c gh gw", prefix "b to p c" for heads that read it
-    proprio: Mapping[str, Float[Tensor, "b to d"]]  # by observation key
+    proprio: Mapping[str, Float[Tensor, "b to _"]]  # by observation key
 
     def map(self, change: Callable[[Tensor], Tensor]) -> "Observation":
         """The same of each tensor changed."""

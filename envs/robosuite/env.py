@@ -1,6 +1,7 @@
 """One robosuite task as a Gymnasium environment with the interface of `envs.base.TabletopEnv`."""
 
 import logging
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -61,8 +62,8 @@ class RobosuiteEnv(ObservingEnv):
     def __init__(
         self,
         task: str,
-        image_size: int | tuple[int, int] = 448,
-        cameras: tuple[str, ...] | None = None,
+        image_size: int | Sequence[int] = 448,
+        cameras: Sequence[str] | None = None,
         control_freq: int = 20,
         render_mode: str | None = None,
         reward_type: str = "sparse",

@@ -156,7 +156,7 @@ class Dataset:
         one = self.records[i]
         return images.upright(one.source.read(one.number, seen.key, start, stop), seen.transform)
 
-    def proprioception(self, keys: Sequence[str] | None = None) -> dict[str, Float[np.ndarray, "n d"]]:
+    def proprioception(self, keys: Sequence[str] | None = None) -> dict[str, Float[np.ndarray, "n _"]]:
         """Observations of the robot itself, by name; those of the options unless `keys` are given."""
         chosen = self.proprio_keys if keys is None else self.keys.proprio(keys)
         return {name: self.numbers(key) for name, key in chosen.items()}

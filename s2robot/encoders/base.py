@@ -1,7 +1,5 @@
 """The contract of a frozen image encoder: uint8 frames in, features out, a spec that says all."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from jaxtyping import UInt8
@@ -30,8 +28,8 @@ class Encoder(nn.Module):
         return self
 
     @torch.no_grad()
-    def encode(self, images: np.ndarray | Tensor) -> Features:
-        """Features (float32) of frames uint8 "b h w 3", top row first.
+    def encode(self, images: UInt8[np.ndarray | Tensor, "b h w 3"]) -> Features:
+        """Features (float32) of frames, top row first.
 
         A frame's features do not depend on the other frames of the batch beyond float noise, and the same
         batch gives the same bits. Raises UserError for anything but uint8 "b h w 3" of a size it can take.
@@ -43,11 +41,11 @@ class Encoder(nn.Module):
     def _encode(self, frames: UInt8[Tensor, "b h w 3"]) -> Features:
         raise NotImplementedError
 
-    def forward(self, images: np.ndarray | Tensor) -> Features:
+    def forward(self, images: UInt8[np.ndarray | Tensor, "b h w 3"]) -> Features:
         return self.encode(images)
 
 
-def check_images(images: Any) -> UInt8[Tensor, "b h w 3"]:
+def check_images(images: UInt8[np.ndarray | Tensor, "b h w 3"]) -> UInt8[Tensor, "b h w 3"]:
     """The frames as a tensor (no copy where none is needed); UserError in one line for anything else."""
     if not isinstance(images, np.ndarray | Tensor):
         raise UserError(

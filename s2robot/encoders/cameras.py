@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from torch import Tensor
 
 from s2robot.encoders.network import NetworkEncoder
@@ -69,8 +70,8 @@ class CameraEncoders:
         self._made.append(encoder)
         return encoder
 
-    def encode(self, camera: str, images: np.ndarray | Tensor) -> Features:
-        """Features (float32) of a camera's frames uint8 "b h w 3"; raises as `Encoder.encode` does."""
+    def encode(self, camera: str, images: UInt8[np.ndarray | Tensor, "b h w 3"]) -> Features:
+        """Features (float32) of a camera's frames; raises UserError as `Encoder.encode` does."""
         return self.encoder(camera).encode(images)
 
     def feature_shape(self, camera: str, image_size: tuple[int, int]) -> tuple[int, int, int]:
@@ -99,7 +100,7 @@ class CameraEncoders:
     @classmethod
     def from_dict(
         cls,
-        plain: Any,
+        plain: Mapping[str, Any],
         device: str | torch.device | None = None,
         backend: str = EncoderConfig.backend,
         weights: str | Path | None = None,

@@ -136,7 +136,7 @@ class EncoderConfig:
         return json.loads(json.dumps(plain, default=int))  # NumPy has integers of its own
 
 
-def from_recorded(plain: Any) -> dict[str, Any]:
+def from_recorded(plain: Mapping[str, Any]) -> dict[str, Any]:
     """The options in what a checkpoint records of its encoders (`CameraEncoders.spec_dict`), by name.
 
     Raises `UserError` where that is no such description; the weights are recorded by their checksum alone.

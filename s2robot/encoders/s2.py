@@ -122,7 +122,7 @@ def _by_tile(tilings: Sequence[Tiling]) -> dict[tuple[int, int], list[int]]:
 
 def forward(
     model: Callable[[Tensor], Tensor],
-    input: Tensor,
+    input: Float[Tensor, "b c h w"],
     scales: Sequence[float] | None = None,
     img_sizes: Sequence[int] | None = None,
     max_split_size: int | None = None,

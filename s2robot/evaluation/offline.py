@@ -131,7 +131,7 @@ class OfflineValidation:
 
 
 def _accuracy(
-    number: ActionNumber, predicted: np.ndarray, demonstrated: np.ndarray, low: float, high: float
+    number: ActionNumber, predicted: np.ndarray, demonstrated: np.ndarray, low: np.floating, high: np.floating
 ) -> float | None:
     """How often both are on the same side of the middle of the range; None where it is no gripper."""
     if not number.is_gripper or not high > low:

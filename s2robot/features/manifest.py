@@ -41,7 +41,7 @@ class Manifest:
         self._entries_file = store.manifests / "episodes.bin"
         self._rows_file = store.manifests / "rows.bin"
 
-    def find(self, keys: Iterable[bytes]) -> dict[bytes, Int[np.ndarray, "m"]]:
+    def find(self, keys: Iterable[bytes]) -> dict[bytes, Int[np.ndarray, "_"]]:
         """The rows of each episode that is known, frame by frame and view by view, by its key."""
         entries, listed = _read(self._entries_file, ENTRY), _read(self._rows_file, ROW)
         place = {key: i for i, key in enumerate(entries["key"].tolist())}  # the last entry of a key counts
@@ -57,7 +57,7 @@ class Manifest:
                 found[key] = rows
         return found
 
-    def add(self, episodes: Mapping[bytes, Int[np.ndarray, "t k"]]) -> None:
+    def add(self, episodes: Mapping[bytes, Int[np.ndarray, "_ k"]]) -> None:
         """Append episodes by their key; all their rows must be committed."""
         start = file_size(self._rows_file) // ROW.itemsize
         added = np.empty(len(episodes), ENTRY)

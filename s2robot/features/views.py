@@ -62,9 +62,9 @@ class Views:
 
 
 def _coloured(
-    pixels: UInt8[np.ndarray, "h w 3"], brightness: float, contrast: float, saturation: float
+    pixels: UInt8[np.ndarray, "h w 3"], brightness: np.float32, contrast: np.float32, saturation: np.float32
 ) -> UInt8[np.ndarray, "h w 3"]:
-    image: Float[np.ndarray, "h w 3"] = pixels * np.float32(brightness)
+    image: Float[np.ndarray, "h w 3"] = pixels * brightness
     mean = (image @ GREY).mean()
     image = mean + contrast * (image - mean)
     grey = (image @ GREY)[..., None]

@@ -57,7 +57,7 @@ class TemporalEnsemble:
         inner, left = state
         return after_executing(self.actor, inner, actions), left
 
-    def _average(self, predicted: Sequence[Float[np.ndarray, "ta da"]]) -> Float[np.ndarray, "da"]:
+    def _average(self, predicted: Sequence[Float[np.ndarray, "_ da"]]) -> Float[np.ndarray, "da"]:
         weights = np.exp(-self.m * np.arange(len(predicted)))
         now = np.stack([chunk[0] for chunk in predicted])  # n da
         return (weights / weights.sum() @ now).astype(now.dtype)

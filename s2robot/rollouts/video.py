@@ -29,7 +29,7 @@ def frame_shape(view_shapes: Sequence[tuple[int, ...]]) -> tuple[int, int, int]:
 
 
 def compose(
-    views: Sequence[UInt8[np.ndarray, "h w 3"]], caption: str, colour: tuple[int, int, int] = NEUTRAL
+    views: Sequence[UInt8[np.ndarray, "_ _ 3"]], caption: str, colour: tuple[int, int, int] = NEUTRAL
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Views of any sizes side by side, centred in height, framed in `colour` below a line of text."""
     frame = np.empty(frame_shape([view.shape for view in views]), np.uint8)
@@ -60,7 +60,7 @@ class Video:
 
     def add(
         self,
-        views: Sequence[UInt8[np.ndarray, "h w 3"]],
+        views: Sequence[UInt8[np.ndarray, "_ _ 3"]],
         caption: str,
         colour: tuple[int, int, int] = NEUTRAL,
     ) -> None:
@@ -106,7 +106,7 @@ class EpisodeVideo:
         self._steps = -1
         self._last: list[np.ndarray] = []
 
-    def add(self, views: Sequence[UInt8[np.ndarray, "h w 3"]]) -> None:
+    def add(self, views: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> None:
         """Append one frame; sizes stay those of the first call."""
         self._last = [np.array(view) for view in views]
         self._steps += 1

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import h5py
@@ -114,9 +115,10 @@ def test_file_replays_to_its_own_states(demos_path: Path) -> None:
         dones, rewards = demo["dones"][:], demo["rewards"][:]
     env = gymnasium.make(env_args["env_name"], **env_args["env_kwargs"])
     env.reset(seed=0)
-    env.unwrapped.set_state(states[0])
+    task: Any = env.unwrapped
+    task.set_state(states[0])
     for state, action in zip(states, executed, strict=True):
-        np.testing.assert_array_equal(env.unwrapped.get_state(), state)
+        np.testing.assert_array_equal(task.get_state(), state)
         *_, info = env.step(action)
     env.close()
     assert info["success"]
@@ -140,7 +142,7 @@ def test_disturbance_is_bounded_and_spares_the_gripper() -> None:
         executed, push = disturb(action, push, rng, 0.1, 0.04)
         assert np.abs(executed).max() <= 1
         assert executed[6] == action[6]
-        pushes += push.any()
+        pushes += bool(push.any())
     assert 20 < pushes < 150  # one begins in 1 of 25 steps and lasts 3 on average
 
 
@@ -149,7 +151,8 @@ def test_most_attempts_succeed_as_each_task_is_disturbed_by_default(env_id: str)
     collection = resolve(Collection(env_id, episodes=1))
     assert collection.noise == envs.TASKS[env_id].noise > 0
     env = gymnasium.make(env_id)
-    env.unwrapped.images_in_step = False
+    task: Any = env.unwrapped
+    task.images_in_step = False
     attempts = [run_attempt(collection, k, env) for k in range(12)]
     env.close()
     assert sum(attempt.success for attempt in attempts) >= 9
@@ -195,7 +198,7 @@ def test_collections_with_other_seeds_share_no_episode() -> None:
         ({"env_kwargs": {"cameras": ["agentvue"]}}, "unknown camera 'agentvue'"),
     ],
 )
-def test_bad_settings_leave_nothing_behind(change: dict[str, object], message: str, tmp_path: Path) -> None:
+def test_bad_settings_leave_nothing_behind(change: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         collect(replace(COLLECTION, **change), tmp_path / "bad.hdf5")
     assert not list(tmp_path.iterdir())

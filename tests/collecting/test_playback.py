@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import h5py
@@ -10,10 +9,8 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("commands", "datasets")]
-
-from command_line import assert_one_line, status_here
-from small_files import demo, write
+from tests.commands.command_line import assert_one_line, status_here
+from tests.datasets.small_files import demo, write
 
 ORIGINS = ("observations", "states", "actions")
 

@@ -42,7 +42,9 @@ def test_command_renders_another_size_that_the_environment_then_has(demos_path: 
     demos = open_dataset(out)
     assert list(demos.cameras) == ["agentview"]
     assert demos.image_size("agentview") == (32, 48)
+    assert demos.env_args is not None
     env = gymnasium.make(demos.env_args["env_name"], **demos.env_args["env_kwargs"])
+    assert isinstance(env.observation_space, gymnasium.spaces.Dict)
     assert env.observation_space["agentview_image"].shape == (32, 48, 3)
     env.close()
 
@@ -70,8 +72,14 @@ def test_a_killed_run_goes_on_where_it_stopped(
     with pytest.raises(UserError, match=r"size is \[32, 32\], not \[16, 16\]"):
         render(demos_path, out, (16, 16))
 
-    add, drawn = render_module._add_frames, []
-    monkeypatch.setattr(render_module, "_add_frames", lambda *a: (drawn.append(a[1]), add(*a)))
+    add = render_module._add_frames
+    drawn: list[Any] = []
+
+    def noting(*arguments: Any) -> None:
+        drawn.append(arguments[1])
+        add(*arguments)
+
+    monkeypatch.setattr(render_module, "_add_frames", noting)
     frames = render(demos_path, out, (32, 32))
     with h5py.File(whole) as expected, h5py.File(out) as got:
         names = set(expected["data"])

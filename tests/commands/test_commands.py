@@ -8,8 +8,6 @@ from pathlib import Path
 
 import imageio.v3 as iio
 import pytest
-from command_line import run_process, status_here
-from tiny_training import options, run_training
 from torch import Tensor
 
 from s2robot.commands import demo
@@ -18,6 +16,8 @@ from s2robot.features import verify
 from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
 from s2robot.training.trainer import Trainer
+from tests.commands.command_line import run_process, status_here
+from tests.training.tiny_training import options, run_training
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,7 @@ def test_sigterm_ends_a_sweep(
 ) -> None:
     update = Trainer.update
 
-    def terminated_update(trainer: Trainer, loss: Tensor) -> Tensor:
+    def terminated_update(trainer: Trainer, loss: Tensor) -> tuple[Tensor, Tensor]:
         os.kill(os.getpid(), signal.SIGTERM)
         return update(trainer, loss)
 

@@ -4,10 +4,10 @@ import errno
 from pathlib import Path
 
 import pytest
-from command_line import assert_one_line
 
 from s2robot.commands.cli.console import BAD_INPUT, INTERRUPTED, one_line_errors
 from s2robot.errors import UserError
+from tests.commands.command_line import assert_one_line
 
 
 def opened(path: Path) -> None:

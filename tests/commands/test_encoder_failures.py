@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from command_line import run_process, status_here
-from tiny_training import options
 
 from s2robot.encoders import packaged
+from tests.commands.command_line import run_process, status_here
+from tests.training.tiny_training import options
 
 
 @pytest.mark.parametrize(

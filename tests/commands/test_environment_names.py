@@ -5,22 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import assert_one_line, status_here
-from small_files import demo, write
-from tiny_training import options
 
 from s2robot import plugins
+from tests.commands.command_line import assert_one_line, status_here
+from tests.datasets.small_files import demo, write
+from tests.training.tiny_training import options
 
-ENV = "env.id=renamed_env:Renamed-v0"
+ENV = "env.id=tests.rollouts.renamed_env:Renamed-v0"
 
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process and the workers import the environment, and those of other tests do not."""
+    """The workers import the environment too, and those of other tests do not."""
     monkeypatch.setattr(plugins, "_loaded", {})
-    folder = str(Path(__file__).parents[1] / "rollouts")
-    monkeypatch.syspath_prepend(folder)
-    monkeypatch.setenv("PYTHONPATH", folder)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
 
 
 def dataset(path: Path) -> Path:

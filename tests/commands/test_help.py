@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 
 import pytest
-from command_line import assert_one_line, status_here
 
 from s2robot.commands.cli.dispatch import names
 from s2robot.commands.cli.entry import options_of
 from s2robot.policies import POLICIES
+from tests.commands.command_line import assert_one_line, status_here
 
 NEEDED = {"train": ["data.path=d.hdf5", "run_dir=runs/x"], "eval": ["checkpoint=c"]}
 

@@ -57,8 +57,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     source.mkdir()
     for name in PROJECT:
         path = ROOT / name
-        copied = shutil.copytree if path.is_dir() else shutil.copy
-        copied(path, source / name, **({"symlinks": True} if path.is_dir() else {}))
+        if path.is_dir():
+            shutil.copytree(path, source / name, symlinks=True)
+        else:
+            shutil.copy(path, source / name)
     environment = Installed(folder)
     local = ("--no-deps", "--no-build-isolation", "--no-index")
     pip("wheel", *local, "--wheel-dir", folder, source, source / "examples" / "plugin")

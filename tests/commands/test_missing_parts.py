@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import assert_one_line, run_process
 
 from s2robot.errors import UserError
 from s2robot.runs.checkpoint import policy_config
+from tests.commands.command_line import assert_one_line, run_process
 
 WITHOUT_ROBOMIMIC = """
 import sys

@@ -7,10 +7,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from command_line import assert_one_line, run_process, status_here
-from tiny_training import options
 
 from envs import opengl
+from tests.commands.command_line import assert_one_line, run_process, status_here
+from tests.training.tiny_training import options
 
 ON_THE_COMMAND_LINE = {
     "unknown option": (["polcy=bc"], ["unknown option 'polcy'", "did you mean 'policy'?"]),

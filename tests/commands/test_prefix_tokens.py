@@ -6,9 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from command_line import assert_one_line, status_here
-from tiny_training import options, run_training
-from tiny_vit import CHANNELS, NAME, random_vit
 
 from s2robot.datasets import open_dataset
 from s2robot.encoders.cameras import CameraEncoders
@@ -16,6 +13,9 @@ from s2robot.features import build
 from s2robot.rollouts.agent import Agent
 from s2robot.runs import checkpoint
 from s2robot.types import Features
+from tests.commands.command_line import assert_one_line, status_here
+from tests.tiny_vit import CHANNELS, NAME, random_vit
+from tests.training.tiny_training import options, run_training
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,7 @@ def test_a_rollout_gives_what_was_trained_on(
     agent.act(obs, [None], [torch.Generator()])
     for camera in demos.cameras:
         stored = build(demos, camera, encoders, progress=False).gather(torch.tensor([[4, 5]])).prefix
+        assert stored is not None
         torch.testing.assert_close(seen[camera].prefix, stored.float(), rtol=2e-3, atol=2e-3)
 
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from command_line import assert_one_line, run_process, status_here
+
+from tests.commands.command_line import assert_one_line, run_process, status_here
 
 POLICY = """
 from dataclasses import dataclass

@@ -5,9 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_line import assert_one_line, status_here
-from small_files import demo, write
-from tiny_training import STEPS, options, run_training
 
 from s2robot.commands.cli.entry import options_of
 from s2robot.datasets import open_dataset
@@ -16,6 +13,9 @@ from s2robot.evaluation.offline import OfflineValidation
 from s2robot.evaluation.validation_file import read_validation, write_validation
 from s2robot.features import build
 from s2robot.runs import checkpoint
+from tests.commands.command_line import assert_one_line, status_here
+from tests.datasets.small_files import demo, write
+from tests.training.tiny_training import STEPS, options, run_training
 
 
 @pytest.fixture(scope="module")

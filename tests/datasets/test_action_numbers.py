@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_files import GYM, demo, write
 
 from s2robot.datasets import open_dataset
 from s2robot.datasets.action_numbers import action_numbers
 from s2robot.datasets.lerobot.info import Feature
+from tests.datasets.small_files import GYM, demo, write
 
 ARM = ["x", "y", "z", "rx", "ry", "rz", "gripper"]
 

@@ -1,16 +1,17 @@
 """The majority of the demonstrations is the reference: the odd one is named, wherever it is."""
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
-from small_files import Demo, demo, picture, without, write
 
 from s2robot.datasets import open_dataset
 from s2robot.datasets.opening import config_of
 from s2robot.datasets.tools.validation import validate
 from s2robot.errors import UserError
+from tests.datasets.small_files import Demo, demo, picture, without, write
 
 FRAMES = picture(6, 16, 16)
 ODD = {
@@ -25,7 +26,7 @@ ODD = {
 
 
 def three(odd: int, **arrays: np.ndarray) -> list[Demo]:
-    usual = {"obs__agentview_image": FRAMES}
+    usual: dict[str, Any] = {"obs__agentview_image": FRAMES}
     return [demo(seed=i, **(usual | (arrays if i == odd else {}))) for i in range(3)]
 
 
@@ -51,7 +52,7 @@ def test_an_array_that_few_demonstrations_have_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("dtype", [np.int64, bool])
 def test_integer_actions_of_one_demonstration_are_named(dtype: type, tmp_path: Path) -> None:
-    actions = np.ones((6, 7), dtype)
+    actions: np.ndarray = np.ones((6, 7), dtype)
     dataset = open_dataset(write(tmp_path / "d.hdf5", three(1, actions=actions)))
     told = f"demo_1, actions: actions are {actions.dtype}, expected float64 as in most"
     assert [told in str(warning) for warning in dataset.warnings] == [True]

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_files import demo, without, write
 
 from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
+from tests.datasets.small_files import demo, without, write
 
 
 def changed(key: str, row: int, value: float) -> dict[str, np.ndarray]:

@@ -7,10 +7,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from small_files import demo, picture, write
 
 from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
+from tests.datasets.small_files import demo, picture, write
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 3\n"
 

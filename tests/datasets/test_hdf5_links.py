@@ -7,10 +7,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from small_files import demo, write
 
 from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
+from tests.datasets.small_files import demo, write
 
 IMAGE = "data/demo_0/obs/agentview_image"
 SHAPE = (6, 8, 6, 3)

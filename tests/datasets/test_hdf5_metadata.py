@@ -7,10 +7,10 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from small_files import GYM, demo, write
 
 from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
+from tests.datasets.small_files import GYM, demo, write
 
 
 @pytest.mark.parametrize("place", range(60))

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_files import demo, picture, without, write
 
 from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
+from tests.datasets.small_files import demo, picture, without, write
 
 USUAL = ("obs/robot0_eef_pos", "obs/robot0_eef_quat", "obs/robot0_gripper_qpos")
 
@@ -16,14 +16,21 @@ USUAL = ("obs/robot0_eef_pos", "obs/robot0_eef_quat", "obs/robot0_gripper_qpos")
 def libero(seed: int = 0) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     shapes = {"ee_pos": 3, "ee_ori": 3, "gripper_states": 2, "joint_states": 7}
-    numbers = {f"obs__{key}": rng.normal(size=(6, width)) for key, width in shapes.items()}
-    frames = {"obs__agentview_rgb": picture(6, seed=seed), "obs__eye_in_hand_rgb": picture(6, seed=seed + 9)}
+    numbers: dict[str, Any] = {f"obs__{key}": rng.normal(size=(6, width)) for key, width in shapes.items()}
+    frames: dict[str, Any] = {
+        "obs__agentview_rgb": picture(6, seed=seed),
+        "obs__eye_in_hand_rgb": picture(6, seed=seed + 9),
+    }
     return without(demo(seed=seed, **numbers, **frames), "obs/agentview_image", *USUAL)
 
 
 def test_every_array_of_colour_frames_is_a_camera(tmp_path: Path) -> None:
     depth = np.zeros((6, 8, 6, 1), np.float32)
-    more = {"obs__top": picture(6), "obs__images__cam_high": picture(6), "obs__agentview_depth": depth}
+    more: dict[str, Any] = {
+        "obs__top": picture(6),
+        "obs__images__cam_high": picture(6),
+        "obs__agentview_depth": depth,
+    }
     dataset = open_dataset(write(tmp_path / "d.hdf5", [demo(**more)]))
     assert {name: camera.key for name, camera in dataset.cameras.items()} == {
         "agentview": "obs/agentview_image",
@@ -122,7 +129,10 @@ def test_privileged_state_is_refused_under_any_key(word: str, tmp_path: Path) ->
 
 
 def test_actions_of_several_keys_are_side_by_side(tmp_path: Path) -> None:
-    parts = {"action_dict__abs_pos": np.ones((6, 3)), "action_dict__gripper": np.zeros((6, 1))}
+    parts: dict[str, Any] = {
+        "action_dict__abs_pos": np.ones((6, 3)),
+        "action_dict__gripper": np.zeros((6, 1)),
+    }
     path = write(tmp_path / "d.hdf5", [demo(**parts)])
     dataset = open_dataset(path, actions=["action_dict/abs_pos", "action_dict/gripper"])
     assert dataset.actions().tolist() == [[1, 1, 1, 0]] * 6

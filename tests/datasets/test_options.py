@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_files import demo, write
 
 from s2robot.datasets import open_dataset
 from s2robot.datasets.options import DataConfig
 from s2robot.errors import UserError
+from tests.datasets.small_files import demo, write
 
 
 @pytest.mark.parametrize(

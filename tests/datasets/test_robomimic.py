@@ -16,7 +16,7 @@ def test_reads_what_the_file_holds(demos_path: Path) -> None:
     assert list(demos.cameras) == ["agentview", "robot0_eye_in_hand"]
     assert list(demos.proprio_keys) == ["robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos"]
     assert demos.image_size("agentview") == (64, 64)
-    assert demos.env_args["env_name"] == "s2robot/PickCube-v0"
+    assert demos.env_args is not None and demos.env_args["env_name"] == "s2robot/PickCube-v0"
     assert (
         demos.offsets[-1]
         == sum(demos.lengths)

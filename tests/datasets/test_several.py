@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_files import GYM, demo, picture, write
 
 from s2robot.datasets import open_dataset
 from s2robot.datasets.windows import Windows
 from s2robot.errors import UserError
 from s2robot.policies import PolicyConfig
 from s2robot.training.batches import windows_of_step
+from tests.datasets.small_files import GYM, demo, picture, write
 
 
 @pytest.fixture

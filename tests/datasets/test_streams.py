@@ -9,10 +9,10 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from small_files import demo, picture, without, write
 
 from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
+from tests.datasets.small_files import demo, picture, without, write
 
 FRAMES = picture(6, 32, 24)
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 from skimage import data
-from tiny_pretrained import tiny_pretrained, tiny_s2
 
 from s2robot.encoders import make_encoder
 from s2robot.encoders.backends import BACKENDS, make_backend, remembered
 from s2robot.encoders.backends.choice import FastestBackend
 from s2robot.errors import UserError
+from tests.encoders.tiny_pretrained import tiny_pretrained, tiny_s2
 
 FRAMES = np.stack([data.astronaut()[:448, :448], data.astronaut()[60:508, 60:508]])
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,8 @@ def test_operations_of_a_transformer_are_the_closed_form() -> None:
 
 
 def test_nothing_beyond_the_layer_is_counted() -> None:
-    network = make_encoder("lite0", (224,), backend="torch", device="cpu").backend.network
+    backend: Any = make_encoder("lite0", (224,), backend="torch", device="cpu").backend
+    network = backend.network
     row = cost("lite0", (224,), timed=False)
     assert row.parameters == sum(parameter.numel() for parameter in network.parameters())
     assert cost("lite0", (448,), timed=False).gflops == pytest.approx(4 * row.gflops)

@@ -63,6 +63,7 @@ def without(key: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
         (lambda plain: plain | {"base": plain["base"] | {"new": 3}}, "the one recorded in new"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_a_damaged_description_is_one_line_with_the_checkpoint(
     change: Callable[[dict[str, Any]], Any], told: str, plain: dict[str, Any]
 ) -> None:

@@ -1,6 +1,7 @@
 """EfficientNet-Lite's real weights, held against the release's own implementation."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def test_logits_are_those_of_the_release(name: str) -> None:
 
 @pytest.mark.parametrize("name", SIDES)
 def test_trunk_is_the_networks_own_stride_16_map(name: str) -> None:
-    model = load_classifier(name)
+    model: Any = load_classifier(name)
     with torch.no_grad():
         expected = model.forward_intermediates(coffee(224), indices=[3], intermediates_only=True)[0]
         torch.testing.assert_close(Trunk(model, 4)(coffee(224)), expected, atol=0, rtol=0)

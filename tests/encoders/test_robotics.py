@@ -12,12 +12,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from skimage import data
-from tiny_pretrained import on_cpu
 from torch import Tensor
 from torchvision.models import resnet18
 
 from s2robot.encoders import ENCODERS, EncoderConfig
 from s2robot.errors import UserError
+from tests.encoders.tiny_pretrained import on_cpu
 
 FRAMES = data.astronaut()[None, :224, 100:324]
 MEAN = torch.tensor([0.485, 0.456, 0.406])[:, None, None]
@@ -89,11 +89,12 @@ def vision_transformer(state: dict[str, Tensor], depth: int, heads: int) -> Tens
 
 def test_mvp_gives_the_papers_transformer_with_twelve_heads(tmp_path: Path) -> None:
     state = mae_checkpoint(tmp_path / "mvp.pth", width=384, depth=12, cells=14)
-    features = on_cpu(ENCODERS["mvp_s"](EncoderConfig(weights=tmp_path / "mvp.pth"))).encode(FRAMES)
+    features = on_cpu(ENCODERS["mvp_s"](EncoderConfig(weights=str(tmp_path / "mvp.pth")))).encode(FRAMES)
     tokens = vision_transformer(state, depth=12, heads=12)
     expected = tokens[:, 1:].transpose(1, 2).unflatten(2, (14, 14))
     torch.testing.assert_close(features.map, expected, rtol=1e-3, atol=1e-4)
     torch.testing.assert_close(features.prefix, tokens[:, :1], rtol=1e-3, atol=1e-4)
+    assert features.prefix is not None
     six_heads = vision_transformer(state, depth=12, heads=6)[:, :1]
     assert not torch.allclose(features.prefix, six_heads, rtol=1e-3, atol=1e-4)
 
@@ -123,7 +124,7 @@ def test_r3m_is_torchvisions_resnet(tmp_path: Path) -> None:
     }
     torch.save({"r3m": content, "global_step": 1}, tmp_path / "model.pt")
 
-    features = on_cpu(ENCODERS["r3m_18"](EncoderConfig(weights=tmp_path / "model.pt"))).encode(FRAMES)
+    features = on_cpu(ENCODERS["r3m_18"](EncoderConfig(weights=str(tmp_path / "model.pt")))).encode(FRAMES)
 
     with torch.no_grad():
         x = network.maxpool(network.relu(network.bn1(network.conv1(PIXELS))))
@@ -134,7 +135,7 @@ def test_r3m_is_torchvisions_resnet(tmp_path: Path) -> None:
 def test_a_file_of_another_release_is_refused(tmp_path: Path) -> None:
     torch.save({"r3m": {"module.convnet.conv1.weight": torch.zeros(64, 3, 7, 7)}}, tmp_path / "model.pt")
     for name in ("vc1_b", "r3m_18"):
-        encoder = on_cpu(ENCODERS[name](EncoderConfig(weights=tmp_path / "model.pt")))
+        encoder = on_cpu(ENCODERS[name](EncoderConfig(weights=str(tmp_path / "model.pt"))))
         with pytest.raises(UserError, match=f"holds no weights of encoder '{name}'") as raised:
             encoder.encode(FRAMES)
         assert "\n" not in str(raised.value)

@@ -1,5 +1,6 @@
 """S2 around an encoder: the reference's numbers with antialiasing off, and what is beyond the reference."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,14 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from skimage import data
-from tiny_pretrained import tiny_pretrained, tiny_s2
 
 from s2robot.encoders import make_encoder
 from s2robot.encoders.arrays import merge, split
 from s2robot.encoders.backends import frozen
 from s2robot.encoders.s2 import S2
 from s2robot.errors import UserError
+from s2robot.types import Features
+from tests.encoders.tiny_pretrained import tiny_pretrained, tiny_s2
 
 FRAMES = np.stack([data.astronaut()[:64, 200:264], data.coffee()[:64, 200:264]])
 PIXELS = torch.from_numpy(FRAMES).permute(0, 3, 1, 2).float()
@@ -31,8 +33,14 @@ def tiny_tokens(pixels: torch.Tensor) -> torch.Tensor:
 def spied_tiles(encoder: S2, frames: np.ndarray) -> list[torch.Tensor]:
     """The batches that go through the network."""
     spied: list[torch.Tensor] = []
-    run = encoder.backend.map
-    encoder.backend.map = lambda batches: run([spied.append(tiles) or tiles for tiles in batches])
+    backend: Any = encoder.backend
+    run = backend.map
+
+    def noting(batches: Iterable[torch.Tensor]) -> list[Features]:
+        spied.extend(tiles := list(batches))
+        return run(tiles)
+
+    backend.map = noting
     encoder.encode(frames)
     return spied
 
@@ -43,6 +51,7 @@ def test_without_antialiasing_it_is_the_reference(sizes: tuple[int, ...]) -> Non
     expected = s2wrapper.forward(
         tiny_tokens, PIXELS, img_sizes=list(sizes), max_split_size=32, num_prefix_token=1
     )
+    assert features.prefix is not None
     tokens = torch.cat([features.prefix, features.map.flatten(2).transpose(1, 2)], dim=1)
     assert (tokens - expected).abs().max() <= 1e-5 * expected.abs().max()
 
@@ -51,8 +60,9 @@ def test_lite0_at_224_and_448_is_the_reference_too() -> None:
     frames = data.astronaut()[None, :448, :448]
     encoder = make_encoder("lite0", antialias=False, backend="torch", device="cpu")
     pixels = torch.from_numpy(frames.copy()).permute(0, 3, 1, 2).float()
+    backend: Any = encoder.backend
     expected = s2wrapper.forward(
-        encoder.backend.network, pixels, img_sizes=[224, 448], max_split_size=224, output_shape="bchw"
+        backend.network, pixels, img_sizes=[224, 448], max_split_size=224, output_shape="bchw"
     )
     actual = encoder.encode(frames).map
     assert (actual - expected).abs().max() <= 1e-5 * expected.abs().max()
@@ -83,6 +93,7 @@ def test_output_grid_keeps_the_finer_scale() -> None:
 def test_add_sums_the_scales() -> None:
     added, stacked = tiny_s2((32, 64), merge="add").encode(FRAMES), tiny_s2((32, 64)).encode(FRAMES)
     torch.testing.assert_close(added.map, stacked.map[:, :6] + stacked.map[:, 6:])
+    assert stacked.prefix is not None
     torch.testing.assert_close(added.prefix, stacked.prefix[..., :6] + stacked.prefix[..., 6:])
 
 

@@ -98,6 +98,7 @@ def test_half_precision_and_gradients_pass_through() -> None:
         ((1, 3, 224, 224), {"scales": [1.3]}, "cannot be cut"),  # 291 pixels into 2 x 2
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_what_the_reference_refuses_is_refused_in_one_line(
     shape: tuple[int, ...], arguments: dict[str, Any], message: str
 ) -> None:

@@ -1,17 +1,19 @@
 """Oblong images and sizes that the tile does not divide: covered by overlapping tiles."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from jaxtyping import Float
 from skimage import data
-from tiny_pretrained import tiny_pretrained, tiny_s2
 from torch import Tensor
 
 from s2robot.encoders.arrays import merge, split
 from s2robot.encoders.backends import frozen
 from s2robot.encoders.tiles import make_tiling
 from s2robot.errors import UserError
+from tests.encoders.tiny_pretrained import tiny_pretrained, tiny_s2
 
 FRAMES = np.stack([data.astronaut()[:64, 200:296], data.coffee()[:64, 200:296]])  # 64 x 96
 
@@ -101,7 +103,8 @@ def test_transposed_frames_have_transposed_tiles() -> None:
 def test_budget_bounds_every_batch_and_changes_no_number(max_tiles: int) -> None:
     encoder = tiny_s2((32, 64), max_tiles=max_tiles)
     seen: list[int] = []
-    encoder.backend.network.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
+    backend: Any = encoder.backend
+    backend.network.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
     torch.testing.assert_close(encoder.encode(FRAMES).map, tiny_s2((32, 64)).encode(FRAMES).map)
     # a frame has 2 + 6 tiles of 32x32 and they share a batch
     assert max(seen) <= max_tiles and sum(seen) == 2 * (2 + 6)

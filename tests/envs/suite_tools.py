@@ -12,14 +12,15 @@ SIZE = 64
 ALL = pytest.mark.parametrize("env_id", sorted(envs.TASKS))
 
 
-def make(env_id: str, **kwargs: Any) -> gymnasium.Env[Any, Any]:
+def make(env_id: str, **kwargs: Any) -> Any:
     return gymnasium.make(env_id, **{"image_size": SIZE, "disable_env_checker": True, **kwargs})
 
 
 def blind(env_id: str, **kwargs: Any) -> Any:
     """An environment that renders only when asked to."""
     env = make(env_id, **kwargs)
-    env.unwrapped.images_in_step = False
+    task: Any = env.unwrapped
+    task.images_in_step = False
     return env
 
 

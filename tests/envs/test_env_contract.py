@@ -13,9 +13,9 @@ import numpy as np
 import psutil
 import pytest
 from gymnasium.utils.env_checker import check_env
-from suite_tools import ALL, SIZE, make, pixel_of
 
 import envs
+from tests.envs.suite_tools import ALL, SIZE, make, pixel_of
 
 
 def random_actions(count: int, seed: int = 0) -> np.ndarray:
@@ -81,8 +81,8 @@ def digest_of_an_episode(env_id: str) -> str:
 
 @ALL
 def test_a_seed_gives_the_same_episode_in_another_process(env_id: str) -> None:
-    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import {__name__} as t;"
-    code += f"print(t.digest_of_an_episode({env_id!r}))"
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r});"
+    code += f"import tests.envs.test_env_contract as t; print(t.digest_of_an_episode({env_id!r}))"
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout.split()[-1] == digest_of_an_episode(env_id)
 
@@ -234,6 +234,7 @@ def test_the_id_with_the_module_needs_no_import() -> None:
         ({"cube_size": 0.09}, "cube_size is 0.09"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_bad_arguments_are_refused_in_one_line(kwargs: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message) as error:
         make("s2robot/PickCube-v0", **kwargs)

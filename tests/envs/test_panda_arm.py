@@ -24,7 +24,8 @@ HAND_YAW = -np.pi / 4
 @pytest.fixture
 def env() -> Iterator[Any]:
     env = gymnasium.make("s2robot/PickCube-v0", image_size=32, disable_env_checker=True)
-    env.unwrapped.images_in_step = False
+    task: Any = env.unwrapped
+    task.images_in_step = False
     env.reset(seed=0)
     put_cube_aside(env)
     yield env
@@ -105,7 +106,7 @@ def test_an_action_of_one_moves_five_centimetres_within_its_step(env: Any) -> No
 @pytest.mark.parametrize("control_freq", [5, 10, 20, 50])
 def test_the_step_length_does_not_depend_on_the_control_frequency(control_freq: int) -> None:
     env = gymnasium.make("s2robot/PickCube-v0", control_freq=control_freq, disable_env_checker=True)
-    task = env.unwrapped
+    task: Any = env.unwrapped
     task.images_in_step = False
     env.reset(seed=0)
     put_cube_aside(env)

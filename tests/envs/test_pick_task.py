@@ -3,11 +3,11 @@
 import mujoco
 import numpy as np
 import pytest
-from suite_tools import blind as make
-from suite_tools import finish
 
 import envs
 from envs.base import SUCCESS_STEPS
+from tests.envs.suite_tools import blind as make
+from tests.envs.suite_tools import finish
 
 IDS = ["s2robot/PickCube-v0", "s2robot/PickSmall-v0"]
 EACH = pytest.mark.parametrize("env_id", IDS)

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from suite_tools import blind, finish
 
 import envs
 from envs.base import SUCCESS_STEPS
 from envs.placing import PlaceTask, upright
+from tests.envs.suite_tools import blind, finish
 
 IDS = sorted(env_id for env_id, task in envs.TASKS.items() if issubclass(task.env, PlaceTask))
 EACH = pytest.mark.parametrize("env_id", IDS)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 from gymnasium.spaces import Box
-from suite_tools import ALL, blind, finish, make, pixel_of
 
 import envs
 from envs.base import TabletopEnv
 from envs.placing import PlaceTask
+from tests.envs.suite_tools import ALL, blind, finish, make, pixel_of
 
 SEEDS = range(2000, 2004)
 MAX_OVERLAP_M = 1e-3
@@ -213,7 +213,7 @@ TABLE_ROW = re.compile(r"^\| `(\w+)` +\| (\(.*?\)) ", re.MULTILINE)
 
 @ALL
 def test_documented_spaces_are_the_real_ones(env_id: str) -> None:
-    doc = envs.TASKS[env_id].env.__doc__
+    doc = envs.TASKS[env_id].env.__doc__ or ""
     for title in (
         *("Description", "Action space", "Observation space", "Reward", "Starting state", "Episode end"),
         "Arguments",

@@ -5,14 +5,14 @@ from typing import Any
 
 import imageio_ffmpeg
 import pytest
-from tiny_actor import TinyActor
-from tiny_env import LAZY
 
 from s2robot.errors import UserError
 from s2robot.evaluation.episodes_file import read_episodes
 from s2robot.evaluation.evaluation import evaluate
 from s2robot.evaluation.seeds import evaluation_seeds
 from s2robot.evaluation.success_rate import wilson_interval
+from tests.rollouts.tiny_actor import TinyActor
+from tests.rollouts.tiny_env import LAZY
 
 SEEDS = [11, 5, 8, 3, 7]
 

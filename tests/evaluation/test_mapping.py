@@ -5,9 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from renamed_env import MIRRORED, RENAMED
-from tiny_actor import TinyActor
-from tiny_env import SIZES
 
 from s2robot.errors import UserError
 from s2robot.evaluation.mapping import observation_mapping
@@ -16,6 +13,9 @@ from s2robot.rollouts.environment import check_environment
 from s2robot.rollouts.episodes import run_episodes
 from s2robot.rollouts.mapping import ObservationMapping
 from s2robot.types import CameraSpec, Spec
+from tests.rollouts.renamed_env import MIRRORED, RENAMED
+from tests.rollouts.tiny_actor import TinyActor
+from tests.rollouts.tiny_env import SIZES
 
 NAMES = {"agentview": "agentview_rgb", "pos": "dot"}
 
@@ -41,7 +41,7 @@ def seen(env_id: str, mapping: ObservationMapping | None) -> tuple[list[dict[str
 def assert_same(env_id: str, mapping: ObservationMapping) -> None:
     """The actor sees in this environment what it sees in `tiny_env`."""
     found, ended = seen(env_id, mapping)
-    expected, ended_there = seen("tiny_env:Tiny-v0", None)
+    expected, ended_there = seen("tests.rollouts.tiny_env:Tiny-v0", None)
     assert ended == ended_there
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_actor import TinyActor
-from tiny_env import LAZY
 
 from s2robot.errors import UserError
 from s2robot.evaluation.evaluation import evaluate
 from s2robot.evaluation.report import write_report
+from tests.rollouts.tiny_actor import TinyActor
+from tests.rollouts.tiny_env import LAZY
 
 SEEDS = [11, 5, 8, 3, 7]
 

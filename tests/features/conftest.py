@@ -1,13 +1,8 @@
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-from frame_cases import SIDE, CountingEncoders, random_frames
 
-sys.path.append(str(Path(__file__).parents[1]))  # tiny_vit
-
-from one_thread import one_thread  # noqa: F401 (fixture)
+from tests.features.frame_cases import SIDE, CountingEncoders, random_frames
+from tests.one_thread import one_thread  # noqa: F401 (fixture)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import UInt8
 
 from s2robot.encoders.cameras import CameraEncoders
@@ -45,7 +46,7 @@ class CountingEncoders(CameraEncoders):
     frames_encoded = 0
     fails_after: int | None = None  # frames, then as if the process were killed
 
-    def encode(self, camera: str, images: np.ndarray) -> Features:
+    def encode(self, camera: str, images: np.ndarray | torch.Tensor) -> Features:
         if self.fails_after is not None and self.frames_encoded >= self.fails_after:
             raise KeyboardInterrupt
         self.frames_encoded += len(images)

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from frame_cases import SIDE, CountingEncoders, Frames, random_frames, stored_in
 
 from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
 from s2robot.features import build, build_with_report, builder, make_plan
 from s2robot.features.table import FeatureTable
 from s2robot.types import Features
+from tests.features.frame_cases import SIDE, CountingEncoders, Frames, random_frames, stored_in
 
 
 def expected_features(encoders: CountingEncoders, episodes: dict[str, np.ndarray]) -> torch.Tensor:
@@ -141,7 +141,7 @@ def test_interrupted_build_goes_on(
 KILLED_BUILD = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
-from frame_cases import CountingEncoders, Frames, SIDE, random_frames, stored_in
+from tests.features.frame_cases import CountingEncoders, Frames, SIDE, random_frames, stored_in
 from s2robot.features import build, builder
 builder.COMMIT_INTERVAL_S, builder.BATCH_FRAMES = 0, 7
 class Killed(CountingEncoders):
@@ -161,7 +161,7 @@ def test_killed_build_goes_on(
     encoders: CountingEncoders,
     request: pytest.FixtureRequest,
 ) -> None:
-    script = KILLED_BUILD.format(tests=str(request.path.parent), root=str(tmp_path))
+    script = KILLED_BUILD.format(tests=str(request.path.parents[2]), root=str(tmp_path))
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True)
     assert killed.returncode == -9, killed.stderr
 
@@ -179,7 +179,9 @@ def test_two_builders_at_once_share_the_work(
     encoders: CountingEncoders,
     request: pytest.FixtureRequest,
 ) -> None:
-    script = KILLED_BUILD.format(tests=str(request.path.parent), root=str(tmp_path)).replace(">= 7", "> 99")
+    script = KILLED_BUILD.format(tests=str(request.path.parents[2]), root=str(tmp_path)).replace(
+        ">= 7", "> 99"
+    )
     other = subprocess.Popen([sys.executable, "-c", script])
     table, report = build_with_report(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
     assert other.wait() == 0
@@ -194,7 +196,7 @@ def test_features_that_are_not_finite_are_named(
     tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders
 ) -> None:
     class Broken(CountingEncoders):
-        def encode(self, camera: str, images: np.ndarray) -> Features:
+        def encode(self, camera: str, images: np.ndarray | torch.Tensor) -> Features:
             features = super().encode(camera, images)
             features.map[7 + 3, 0, 0, 0] = 1e6  # beyond float16
             return features

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from frame_cases import SIDE, CountingEncoders, Frames, stored_in
 from safetensors.torch import load_file, save_file
 
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
 from s2robot.features import build, sample, verify
+from tests.features.frame_cases import SIDE, CountingEncoders, Frames, stored_in
 
 
 @pytest.fixture

@@ -1,18 +1,19 @@
 """Whatever changes in a dataset is noticed episode by episode: the rest is found without being read."""
 
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 import torch
-from frame_cases import CountingEncoders, Frames, random_frames, stored_in
 
 from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
 from s2robot.features import CameraStore, build, build_with_report, builder, make_plan, sample
 from s2robot.features.manifest import ENTRY, ROW
 from s2robot.features.table import FeatureTable
+from tests.features.frame_cases import CountingEncoders, Frames, random_frames, stored_in
 
 
 class Recorded(Frames):
@@ -147,9 +148,8 @@ def test_a_manifest_that_does_not_fit_only_costs_reading(
     expected, report = build_with_report(Recorded(episodes), "cam", encoders, config)
     encoders.frames_encoded = 0
     manifests = report.folder / "manifests"
-    rows, entries = (
-        np.fromfile(manifests / name, kind) for name, kind in (("rows.bin", ROW), ("episodes.bin", ENTRY))
-    )
+    rows: Any = np.fromfile(manifests / "rows.bin", ROW)
+    entries: Any = np.fromfile(manifests / "episodes.bin", ENTRY)
     other_row, far_row, far_place = rows.copy(), rows.copy(), entries.copy()
     other_row[0], far_row[0], far_place["start"][0] = rows[5], 10**9, 10**12
     for file, content, again in (

@@ -7,17 +7,18 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from frame_cases import CountingEncoders, random_frames, stored_in
+import torch
 
 from s2robot.datasets import open_dataset
 from s2robot.features import build, build_with_report, reading
 from s2robot.types import Features
+from tests.features.frame_cases import CountingEncoders, random_frames, stored_in
 
 
 class NotingEncoders(CountingEncoders):
     """Keeps the frames that it encodes."""
 
-    def encode(self, camera: str, images: np.ndarray) -> Features:
+    def encode(self, camera: str, images: np.ndarray | torch.Tensor) -> Features:
         self.noted = [*getattr(self, "noted", []), *(image.tobytes() for image in images)]
         return super().encode(camera, images)
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from frame_cases import SIDE, CountingEncoders, Frames, random_frames, stored_in
 from jaxtyping import UInt8
 
 from s2robot.errors import UserError
 from s2robot.features import build, build_with_report, builder, reading, sample
 from s2robot.types import Features
+from tests.features.frame_cases import SIDE, CountingEncoders, Frames, random_frames, stored_in
 
 FRAME_BYTES = SIDE * SIDE * 3
 
@@ -31,7 +31,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 class NotingEncoders(CountingEncoders):
     """Keeps the sizes of the batches."""
 
-    def encode(self, camera: str, images: np.ndarray) -> Features:
+    def encode(self, camera: str, images: np.ndarray | torch.Tensor) -> Features:
         self.sizes_seen = [*getattr(self, "sizes_seen", []), len(images)]
         return super().encode(camera, images)
 
@@ -99,7 +99,7 @@ def test_memory_does_not_grow_with_the_length_of_an_episode(
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
-from frame_cases import CountingEncoders, Frames, SIDE, random_frames, stored_in
+from tests.features.frame_cases import CountingEncoders, Frames, SIDE, random_frames, stored_in
 from s2robot.features import build, builder, reading
 builder.COMMIT_INTERVAL_S, builder.BATCH_FRAMES = 0, 8
 reading.PIECE_BYTES, reading.AHEAD_BYTES = 4 * SIDE * SIDE * 3, 10 * SIDE * SIDE * 3
@@ -116,7 +116,7 @@ build(Frames({{"demo_0": random_frames(43, seed=0)}}, "a"), "cam", encoders, sto
 def test_a_killed_build_goes_on_within_a_long_episode(
     tmp_path: Path, encoders: CountingEncoders, request: pytest.FixtureRequest
 ) -> None:
-    script = KILLED.format(tests=str(request.path.parent), root=str(tmp_path))
+    script = KILLED.format(tests=str(request.path.parents[2]), root=str(tmp_path))
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True, env=os.environ)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     frames = random_frames(43, seed=0)

@@ -2,16 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from frame_cases import SIDE, CountingEncoders, Frames, stored_in
-from tiny_vit import CHANNELS, NAME, random_vit
 
 from s2robot.errors import UserError
 from s2robot.features import build_with_report, make_plan, place, sample, verify
+from tests.features.frame_cases import SIDE, CountingEncoders, Frames, stored_in
+from tests.tiny_vit import CHANNELS, NAME, random_vit
 
 SIZES = (SIDE, 2 * SIDE)
 NUMBERS = 2 * CHANNELS * (2 * 2 + 1)  # two scales' channels of four cells and the class token
@@ -24,30 +23,41 @@ def vit(tmp_path: Path) -> CountingEncoders:
 
 
 def test_stored_prefix_is_the_live_one_on_every_tier(
-    tmp_path: Path, episodes: dict[str, np.ndarray], vit: Any
+    tmp_path: Path, episodes: dict[str, np.ndarray], vit: CountingEncoders
 ) -> None:
     everything = np.concatenate(list(episodes.values()))
     live = vit.encoder("cam").encode(everything)
     table, _ = build_with_report(Frames(episodes, "a"), "cam", vit, stored_in(tmp_path), progress=False)
     frames = torch.arange(len(everything))[:, None]
     stored = table.gather(frames)
+    assert stored.prefix is not None and live.prefix is not None
     assert vit.prefix_shape("cam") == (1, 2 * CHANNELS) == stored.prefix.shape[2:]
     torch.testing.assert_close(stored.prefix[:, 0].float(), live.prefix, rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(stored.map[:, 0].float(), live.map, rtol=1e-3, atol=1e-3)
     for tier in ("device", "ram", "disk"):
         placed = place(table, "cpu", tier).gather(frames)
-        assert torch.equal(placed.prefix, stored.prefix) and torch.equal(placed.map, stored.map)
+        assert (
+            placed.prefix is not None
+            and torch.equal(placed.prefix, stored.prefix)
+            and torch.equal(placed.map, stored.map)
+        )
 
 
-def test_each_view_has_its_own(tmp_path: Path, episodes: dict[str, np.ndarray], vit: Any) -> None:
+def test_each_view_has_its_own(
+    tmp_path: Path, episodes: dict[str, np.ndarray], vit: CountingEncoders
+) -> None:
     table, _ = build_with_report(Frames(episodes, "a"), "cam", vit, stored_in(tmp_path, 2), False)
     frames = torch.arange(18)[:, None]
     first, second = (table.gather(frames, torch.full((18,), view)).prefix for view in (0, 1))
-    assert torch.equal(first, table.gather(frames).prefix)
+    same = table.gather(frames).prefix
+    assert first is not None and second is not None and same is not None
+    assert torch.equal(first, same)
     assert (first != second).flatten(1).any(1).all()
 
 
-def test_statistics_are_the_maps_alone(tmp_path: Path, episodes: dict[str, np.ndarray], vit: Any) -> None:
+def test_statistics_are_the_maps_alone(
+    tmp_path: Path, episodes: dict[str, np.ndarray], vit: CountingEncoders
+) -> None:
     table, _ = build_with_report(Frames(episodes, "a"), "cam", vit, stored_in(tmp_path), progress=False)
     maps = table.gather(torch.arange(18)[:, None]).map[:, 0].double()
     mean, deviation = table.channel_stats(table.frames)
@@ -57,7 +67,7 @@ def test_statistics_are_the_maps_alone(tmp_path: Path, episodes: dict[str, np.nd
 
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 def test_plan_and_report_count_them(
-    tmp_path: Path, episodes: dict[str, np.ndarray], vit: Any, dtype: str
+    tmp_path: Path, episodes: dict[str, np.ndarray], vit: CountingEncoders, dtype: str
 ) -> None:
     source, row_bytes = Frames(episodes, "a"), NUMBERS * (2 if dtype == "float16" else 4)
     plan = make_plan(source, ["cam"], vit, stored_in(tmp_path, dtype=dtype))
@@ -71,7 +81,7 @@ def test_plan_and_report_count_them(
 
 
 def test_samples_carry_them_and_a_difference_is_refused(
-    tmp_path: Path, episodes: dict[str, np.ndarray], vit: Any
+    tmp_path: Path, episodes: dict[str, np.ndarray], vit: CountingEncoders
 ) -> None:
     source = Frames(episodes, "a")
     table, _ = build_with_report(source, "cam", vit, stored_in(tmp_path), progress=False)

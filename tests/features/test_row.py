@@ -13,6 +13,7 @@ def test_what_is_joined_is_split_again() -> None:
     assert rows.shape == (4, row.numbers) == (4, 30 + 42)
     again = row.split(rows[[2, 0]][:, None])  # as windows have them, "b to d"
     assert torch.equal(again.map, features.map[[2, 0], None])
+    assert again.prefix is not None and features.prefix is not None
     assert torch.equal(again.prefix, features.prefix[[2, 0], None])
 
 

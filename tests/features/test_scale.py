@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from frame_cases import SIDE, CountingEncoders, Frames, stored_in
 
 from s2robot.features import CameraStore
 from s2robot.features.store import RECORD
+from tests.features.frame_cases import SIDE, CountingEncoders, Frames, stored_in
 
 FRAMES, EPISODES, SHAPE = 1_000_000, 10_000, (112, 1, 1)
 

@@ -57,7 +57,7 @@ def test_uncommitted_rows_do_not_count(
 
 @pytest.mark.parametrize("torn", [("rows.bin", 100), ("index.bin", 7)])
 def test_torn_tail_is_ignored_and_cut(
-    make_store: MakeStore, filled: FeatureStore, features: torch.Tensor, torn: int
+    make_store: MakeStore, filled: FeatureStore, features: torch.Tensor, torn: tuple[str, int]
 ) -> None:
     name, extra = torn
     with open(filled.folder / name, "ab") as file:

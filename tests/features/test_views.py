@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from frame_cases import SIDE, CountingEncoders, Frames, random_frames, stored_in
 
 from s2robot.errors import UserError
 from s2robot.features import Views, build, build_with_report, builder, make_plan, place, sample
 from s2robot.features.store import FeatureStore, frame_hash
 from s2robot.features.table import FeatureTable
+from tests.features.frame_cases import SIDE, CountingEncoders, Frames, random_frames, stored_in
 
 THREE = Views(3)
 
@@ -32,7 +32,7 @@ def test_a_view_is_decided_by_frame_number_and_settings() -> None:
     first, second = frame_hash(frame), frame_hash(another)
     assert np.array_equal(THREE.draw(frame, first, 0), frame)
     views = [THREE.draw(frame, first, view) for view in (1, 2)]
-    assert not np.array_equal(*views) and not any(np.array_equal(view, frame) for view in views)
+    assert not np.array_equal(views[0], views[1]) and not any(np.array_equal(view, frame) for view in views)
     assert np.array_equal(views[0], Views(8).draw(frame, first, 1))  # however many there are
     assert not np.array_equal(views[0], THREE.draw(frame, second, 1))
     assert len({*THREE.keys(first), *THREE.keys(second)}) == 6 and THREE.keys(first)[0] == first
@@ -139,7 +139,7 @@ def test_a_build_that_was_killed_between_views_goes_on(
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
-from frame_cases import SIDE, CountingEncoders, Frames, random_frames, stored_in
+from tests.features.frame_cases import SIDE, CountingEncoders, Frames, random_frames, stored_in
 from s2robot.features import build, builder, store
 builder.COMMIT_INTERVAL_S, builder.BATCH_FRAMES = 0, 4
 write, writes = store.write_all, 0
@@ -171,7 +171,7 @@ def test_a_build_of_views_that_is_killed_goes_on(
     write: int,
     valid: int,
 ) -> None:
-    script = KILLED.format(tests=str(request.path.parent), root=str(tmp_path), write=write)
+    script = KILLED.format(tests=str(request.path.parents[2]), root=str(tmp_path), write=write)
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True)
     assert killed.returncode == -9, killed.stderr
     spec, shape = encoders.encoder("cam").spec, encoders.feature_shape("cam", (SIDE, SIDE))

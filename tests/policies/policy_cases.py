@@ -1,5 +1,7 @@
 """A small spec and batches for the contract tests of heads and policies."""
 
+from typing import Any
+
 import torch
 
 from s2robot.policies import POLICIES, Policy, PolicyConfig, make_policy
@@ -20,7 +22,7 @@ OBS_STEPS = 2
 
 
 # Every policy of the registry, and what else one of them can be.
-CASES: dict[str, tuple[str, dict[str, object]]] = {name: (name, {}) for name in sorted(POLICIES)} | {
+CASES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in sorted(POLICIES)} | {
     "bc, l2": ("bc", {"loss": "l2", "hidden": [32]}),
     "bc, one action": ("bc", {"horizon": 1, "action_steps": 1}),
     "bc_gmm": ("bc_gmm", {"hidden": [64]}),
@@ -81,7 +83,7 @@ def observed(batch: Batch, config: PolicyConfig) -> Observation:
     return batch.obs.map(lambda values: values[:, -config.read_steps :])
 
 
-def fitted(name: str, seed: int = 0, **options: object) -> Policy:
+def fitted(name: str, seed: int = 0, **options: Any) -> Policy:
     """An untrained policy with statistics."""
     policy = make_policy(SPEC, POLICIES[name].options(**{"obs_steps": OBS_STEPS, **options}), seed)
     batch = make_batch(policy.config, b=16)

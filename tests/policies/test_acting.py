@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from policy_cases import fitted, make_batch
 
 from s2robot.errors import UserError
 from s2robot.policies.acting import acting_options, set_acting_options
+from tests.policies.policy_cases import fitted, make_batch
 
 
 def test_more_steps_change_the_actions_and_no_weight() -> None:

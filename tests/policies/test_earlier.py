@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from s2robot.errors import UserError
+from s2robot.policies.options.bc import BCConfig
 from s2robot.policies.options.earlier import NETWORKS, upgraded
 from s2robot.runs import checkpoint
 from s2robot.training.options import OptimConfig
@@ -92,7 +93,8 @@ def test_networks_of_0_1_are_policies() -> None:
     for network, plain in networks.items():
         assert checkpoint.policy_config(plain).name == NETWORKS[network]
         assert checkpoint.policy_config(upgraded(plain)) == checkpoint.policy_config(plain)
-    assert checkpoint.policy_config(networks["mlp"]).loss == "l1"
+    config = checkpoint.policy_config(networks["mlp"])
+    assert isinstance(config, BCConfig) and config.loss == "l1"
     with pytest.raises(UserError, match=r"unknown policy\.network of version 0\.1 'gmn'; did you mean 'gmm'"):
         upgraded({**networks["gmm"], "network": "gmn"})
     with pytest.raises(UserError, match="has no option _target_"):

@@ -1,11 +1,12 @@
 """Processes and denoisers beside closed forms and diffusers' own samplers."""
 
+from typing import Any
+
 import pytest
 import torch
 from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from diffusers.schedulers.scheduling_flow_match_euler_discrete import FlowMatchEulerDiscreteScheduler
-from policy_cases import fitted, make_batch
 from torch import Tensor
 
 from s2robot.errors import UserError
@@ -14,6 +15,7 @@ from s2robot.policies.denoisers.unet import ConditionalUNet1d
 from s2robot.policies.options.diffusion import PREDICTIONS
 from s2robot.policies.options.flow import FLOW_PREDICTIONS
 from s2robot.policies.processes import Diffusion, Flow, Process
+from tests.policies.policy_cases import fitted, make_batch
 
 CLEAN = torch.rand(2, 8, 7, generator=torch.Generator().manual_seed(0)) * 2 - 1
 NOISE = torch.randn(2, 8, 7, generator=torch.Generator().manual_seed(1))
@@ -61,7 +63,7 @@ def test_targets_are_what_a_perfect_denoiser_predicts(prediction: str) -> None:
 
 @pytest.mark.parametrize(("sampler", "scheduler"), [("ddim", DDIMScheduler), ("ddpm", DDPMScheduler)])
 def test_predict_is_the_loop_of_diffusers(sampler: str, scheduler: type) -> None:
-    policy = fitted("diffusion_unet", sampler=sampler, channels=[16, 32], temperature=1.0).eval()
+    policy: Any = fitted("diffusion_unet", sampler=sampler, channels=[16, 32], temperature=1.0).eval()
     obs = make_batch(policy.config, b=1).obs
     actual, _ = policy.predict(obs, None, generators(5))
 
@@ -128,7 +130,8 @@ def test_clean_chunk_is_clipped_only_where_actions_end_at_one() -> None:
     far = torch.full((1, 8, 7), 3.0)
     assert Diffusion("sample", 100, steps=1, clip=True).step(far, 0, NOISE[:1]).max() == 1
     assert Diffusion("sample", 100, steps=1, clip=False).step(far, 0, NOISE[:1]).max() == 3
-    process = fitted("diffusion_unet", action_norm="gaussian").process()
+    policy: Any = fitted("diffusion_unet", action_norm="gaussian")
+    process = policy.process()
     assert process.sampler.config.clip_sample is False
 
 
@@ -174,7 +177,7 @@ def test_every_step_of_the_transformer_sees_every_token_and_the_level() -> None:
 @pytest.mark.parametrize("name", ["diffusion_transformer", "flow"])
 def test_transformers_read_the_grid(name: str) -> None:
     """With the `tokens` head a change in one cell of one camera reaches the actions."""
-    options = {"denoiser": "transformer"} if name == "flow" else {}
+    options: dict[str, Any] = {"denoiser": "transformer"} if name == "flow" else {}
     policy = fitted(name, head="tokens", head_args={}, width=32, **options).eval()
     obs = make_batch(policy.config).obs
     before, _ = policy.predict(obs, None, generators(0, 1, 2))

@@ -4,14 +4,18 @@ import copy
 
 import pytest
 import torch
-from policy_cases import OBS_STEPS, SPEC, fitted, make_batch
 from torch import nn
 
 from s2robot.errors import UserError
 from s2robot.policies import POLICIES, PolicyConfig
 from s2robot.policies.heads import HEADS, CameraShape, Head, check_head
+from s2robot.policies.heads.attention import Attention
+from s2robot.policies.heads.conv import Conv
+from s2robot.policies.heads.spatial_softmax import SpatialSoftmax
 from s2robot.policies.heads.standardized import standardized_linear
+from s2robot.policies.heads.tokens import Tokens
 from s2robot.policies.observation import ObservationEncoder
+from tests.policies.policy_cases import OBS_STEPS, SPEC, fitted, make_batch
 
 SHAPE = CameraShape(channels=6, grid=(5, 9), scales=2, prefix=(3, 10), proprio=4)
 OPTIONS: dict[str, list[dict[str, object]]] = {  # other than the defaults
@@ -125,7 +129,7 @@ def test_every_policy_learns_with_every_head_or_says_why_not(name: str, head: st
 
 def test_spatial_softmax_finds_a_peak() -> None:
     """A keypoint that looks at channel 0 tells where that channel peaks: column 7 of 9, row 1 of 5."""
-    head = HEADS["spatial_softmax"](SHAPE, keypoints=1)
+    head = SpatialSoftmax(SHAPE, keypoints=1)
     with torch.no_grad():
         weight = head.get_parameter("score.weight").zero_()
         weight[0, 0] = 100
@@ -137,7 +141,7 @@ def test_spatial_softmax_finds_a_peak() -> None:
 
 def test_tokens_of_a_scale_read_that_scale_and_that_cell() -> None:
     """Channels 3..5 are the second scale; cell (1, 7) is the 17th of 45."""
-    head = HEADS["tokens"](SHAPE, cells=9)
+    head = Tokens(SHAPE, cells=9)
     features = torch.randn(1, 6, 5, 9)
     changed = features.clone()
     changed[0, 4, 1, 7] += 1
@@ -157,8 +161,8 @@ def test_heads_that_do_not_fit_are_refused() -> None:
     check_head("cls", "mae_b", 1)
     check_head("mean", "lite0", 0)
     with pytest.raises(UserError, match="needs proprioception"):
-        HEADS["attention"](CameraShape(6, (5, 9)), proprio=True)
+        Attention(CameraShape(6, (5, 9)), proprio=True)
     with pytest.raises(UserError, match="width=10 must be divisible by 4"):
-        HEADS["attention"](SHAPE, width=10)
+        Attention(SHAPE, width=10)
     with pytest.raises(UserError, match="width=30 must be divisible by 8"):
-        HEADS["conv"](SHAPE, width=30)
+        Conv(SHAPE, width=30)

@@ -2,17 +2,18 @@
 
 import copy
 from collections.abc import Mapping
+from operator import itemgetter
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
-from policy_cases import CASES, SPEC, fitted, make_batch, observed
 
 from s2robot.errors import UserError
 from s2robot.policies import POLICIES, Policy, make_policy
 from s2robot.policies.base import action_error, masked_mean
 from s2robot.types import Batch
+from tests.policies.policy_cases import CASES, SPEC, fitted, make_batch, observed
 
 LENGTH = 8  # of the demonstration that is learned by heart
 
@@ -115,7 +116,7 @@ def test_row_of_a_padded_batch_is_the_row_alone_in_that_padding(policy: Policy) 
     policy.eval()
     together, _ = policy.predict(obs, None, generators(0, 1, 2, 3))
     for row in range(4):
-        repeated = obs.map(lambda values, row=row: values[[row] * 4])
+        repeated = obs.map(itemgetter([row] * 4))
         alone, _ = policy.predict(repeated, None, generators(row, row, row, row))
         torch.testing.assert_close(alone[0], together[row], atol=1e-5, rtol=0)
 
@@ -189,7 +190,7 @@ def test_horizons_that_do_not_fit_are_refused() -> None:
         ("bc_paper", {"loss": "nll"}, "unknown policy.loss 'nll'"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(name: str, options: dict[str, object], message: str) -> None:
+def test_options_that_do_not_fit_are_refused(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         fitted(name, **options)
 

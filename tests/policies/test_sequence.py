@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import torch
-from policy_cases import SPEC, fitted, make_batch
 
 from s2robot.errors import UserError
 from s2robot.policies import POLICIES, Policy
 from s2robot.policies.base import masked_mean
 from s2robot.policies.sequence import chunks, read_once, without_repeats
 from s2robot.types import Batch, Features, Observation
+from tests.policies.policy_cases import SPEC, fitted, make_batch
 
 STRIDE, HORIZON, LENGTH = 2, 3, 5
 REMEMBERING = [name for name, entry in POLICIES.items() if entry.options().remembers]
@@ -112,7 +112,7 @@ def test_other_intervals_than_those_learned_are_refused(policy: Policy) -> None:
 
 def test_every_observation_of_a_window_has_its_chunk() -> None:
     """Actions are their own time, now is 0, the episode began at -3; observations at -4 (a repeat), -2, 0."""
-    times = torch.arange(-6, 3)
+    times = torch.arange(-6.0, 3.0)
     batch = Batch(
         obs=Observation({}, {}),
         actions=times[None, 6:, None],
@@ -120,7 +120,7 @@ def test_every_observation_of_a_window_has_its_chunk() -> None:
         windows=torch.arange(1),
         past_actions=times[None, :6, None],
         past_mask=times[None, :6] >= -3,
-        executed=torch.empty(0),
+        executed=times[None, :6, None],
     )
     actions, mask = chunks(batch, STRIDE)
     assert actions[0, :, :, 0].tolist() == [[-4, -3, -2], [-2, -1, 0], [0, 1, 2]]
@@ -142,11 +142,11 @@ def test_recurrent_loss_does_not_read_the_repeats_before_an_episode() -> None:
 def test_repeats_are_read_once_and_give_the_same() -> None:
     """Rows whose episode began before the window, at its second observation, at now, and just before."""
     past = torch.tensor([[1] * 6, [0] * 4 + [1] * 2, [0] * 6, [0] * 3 + [1] * 3], dtype=torch.bool)
-    frames = torch.tensor([[10, 12, 14], [20, 20, 22], [30, 30, 30], [40, 41, 43]])
-    empty = torch.zeros(4, 0)
+    frames = torch.tensor([[10.0, 12, 14], [20, 20, 22], [30, 30, 30], [40, 41, 43]])
+    chunk, done = torch.zeros(4, 1, 1), torch.zeros(4, 6, 1)
     obs = Observation({}, {"frame": frames[..., None]})
-    batch = Batch(obs, empty, empty, empty, empty, past, empty)
-    seen: list[int] = []
+    batch = Batch(obs, chunk, torch.ones(4, 1, dtype=torch.bool), torch.arange(4), done, past, done)
+    seen: list[float] = []
 
     def read(obs: Observation) -> torch.Tensor:
         seen.extend(obs.proprio["frame"].flatten().tolist())
@@ -158,7 +158,7 @@ def test_repeats_are_read_once_and_give_the_same() -> None:
 
 def test_history_dropout_hides_the_past_in_training_alone() -> None:
     """With all of it hidden, earlier observations and what was done change no chunk of the last step."""
-    policy = fitted("bc_paper", obs_steps=3, dropout=0.0)
+    policy: Any = fitted("bc_paper", obs_steps=3, dropout=0.0)
     batch = make_batch(policy.config)
     other = replace(batch, obs=batch.obs.map(torch.clone), executed=batch.executed.clone())
     for values in other.obs.tensors():
@@ -180,7 +180,7 @@ def test_history_dropout_hides_the_past_in_training_alone() -> None:
 
 def test_bc_paper_reads_what_was_executed_and_learns_the_labels() -> None:
     """Demonstrations that were disturbed executed other actions than those to imitate."""
-    policy = fitted("bc_paper", obs_steps=3, dropout=0.0, history_dropout=0.0)
+    policy: Any = fitted("bc_paper", obs_steps=3, dropout=0.0, history_dropout=0.0)
     batch = make_batch(policy.config)
     undisturbed = policy.loss(batch)[0]
     batch.executed = 0.5 * batch.executed
@@ -195,7 +195,7 @@ def test_bc_paper_reads_what_was_executed_and_learns_the_labels() -> None:
 
 def test_bc_paper_carries_on_with_what_was_executed() -> None:
     """An environment clips; the window in one pass holds what it did."""
-    policy = fitted("bc_paper", obs_steps=3, horizon=HORIZON, action_steps=STRIDE).eval()
+    policy: Any = fitted("bc_paper", obs_steps=3, horizon=HORIZON, action_steps=STRIDE).eval()
     seen = episode(policy)
     state: Sequence[Any] | None = None
     done: list[torch.Tensor] = []

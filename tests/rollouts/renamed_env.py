@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
-from tiny_env import TinyEnv, TinyLazyEnv
+
+from tests.rollouts.tiny_env import TinyEnv, TinyLazyEnv
 
 OTHERS = {"agentview_image": "agentview_rgb", "wrist_image": "wrist_image", "pos": "dot", "goal": "goal"}
 
@@ -16,8 +17,10 @@ class Renamed(TinyEnv):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        spaces = self.observation_space.spaces
-        self.observation_space = gymnasium.spaces.Dict({self._names[k]: one for k, one in spaces.items()})
+        observed: Any = self.observation_space
+        self.observation_space = gymnasium.spaces.Dict(
+            {self._names[k]: one for k, one in observed.spaces.items()}
+        )
 
     def _observe(self) -> dict[str, np.ndarray]:
         return {self._names[key]: value for key, value in super()._observe().items()}
@@ -33,6 +36,6 @@ class Mirrored(TinyLazyEnv):
         return np.flip(super().image(camera), 0)
 
 
-gymnasium.register("Renamed-v0", Renamed)
-gymnasium.register("Mirrored-v0", Mirrored)
-RENAMED, MIRRORED = "renamed_env:Renamed-v0", "renamed_env:Mirrored-v0"
+gymnasium.register("Renamed-v0", f"{__name__}:Renamed")
+gymnasium.register("Mirrored-v0", f"{__name__}:Mirrored")
+RENAMED, MIRRORED = f"{__name__}:Renamed-v0", f"{__name__}:Mirrored-v0"

@@ -5,19 +5,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from rollout_cases import nothing_left_behind  # noqa: F401 (fixture)
-from tiny_actor import TinyActor
-from tiny_env import TINY
 
 from s2robot.errors import UserError
 from s2robot.rollouts.episodes import run_episodes
+from tests.rollouts.rollout_cases import nothing_left_behind  # noqa: F401 (fixture)
+from tests.rollouts.tiny_actor import TinyActor
+from tests.rollouts.tiny_env import TINY
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         ({"seeds": [1, 2, 1]}, "more than once"),
-        ({"env_id": "tiny_env:Nothing-v0"}, "Nothing"),
+        ({"env_id": "tests.rollouts.tiny_env:Nothing-v0"}, "Nothing"),
         ({"env_id": "no_such_module:Tiny-v0"}, "no_such_module"),
         ({"env_kwargs": {"colour": "red"}}, "colour"),
         ({"policy": TinyActor(action_dim=3)}, "takes actions of 2 numbers, the policy gives 3"),
@@ -28,6 +28,7 @@ from s2robot.rollouts.episodes import run_episodes
         ({"env_id": "CartPole-v1"}, "Dict observations"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_bad_input_is_told_in_one_line(arguments: Any, told: str) -> None:
     good = {"policy": TinyActor(), "env_id": TINY, "seeds": [1], "env_kwargs": {}, "workers": 1}
 

@@ -6,12 +6,12 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from tiny_actor import TinyActor
-from tiny_env import TINY
 
 from s2robot.errors import UserError
 from s2robot.rollouts.ensembling import TemporalEnsemble
 from s2robot.rollouts.episodes import run_episodes
+from tests.rollouts.tiny_actor import TinyActor
+from tests.rollouts.tiny_env import TINY
 
 SEEDS = [3, 1, 4, 15]
 LONGEST, CHUNK = 20, 5
@@ -36,7 +36,7 @@ def play_with_a_table(seed: int, m: float) -> Any:
         weights = np.exp(-m * np.arange(len(told)))
         action = (told * (weights / weights.sum())[:, None]).sum(axis=0)
         obs, reward, terminated, truncated, info = env.step(np.clip(action, -1, 1).astype(np.float32))
-        total, t, done = total + reward, t + 1, terminated or truncated
+        total, t, done = total + float(reward), t + 1, terminated or truncated
     return seed, info["success"], t, total
 
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_actor import TinyActor
-from tiny_env import TINY
 
 from s2robot.rollouts.ensembling import TemporalEnsemble
 from s2robot.rollouts.episodes import run_episodes
+from tests.rollouts.tiny_actor import TinyActor
+from tests.rollouts.tiny_env import TINY
 
 
 class Noting(TinyActor):

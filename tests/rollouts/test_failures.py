@@ -6,22 +6,23 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
-from rollout_cases import SEEDS, nothing_left_behind, numbers, words  # noqa: F401 (fixture)
-from tiny_actor import TinyActor
-from tiny_env import LAZY, TINY
 
 from s2robot.rollouts.episodes import RolloutError, iter_episodes, run_episodes
+from tests.rollouts.rollout_cases import SEEDS, nothing_left_behind, numbers, words  # noqa: F401 (fixture)
+from tests.rollouts.tiny_actor import TinyActor
+from tests.rollouts.tiny_env import LAZY, TINY
 
 
 @pytest.mark.parametrize(("trouble", "timeout_s"), [("exit", 60), ("hang", 2), ("raise", 60)])
 def test_a_seed_that_fails_once_is_run_again(tmp_path: Path, trouble: str, timeout_s: float) -> None:
     log, expected = tmp_path / "log", run_episodes(TinyActor(), TINY, SEEDS, workers=1)
-    trouble = {"trouble": trouble, "trouble_seed": 4, "once": str(tmp_path / "once"), "log": str(log)}
+    kwargs = {"trouble": trouble, "trouble_seed": 4, "once": str(tmp_path / "once"), "log": str(log)}
 
-    results = run_episodes(TinyActor(), TINY, SEEDS, trouble, workers=2, step_timeout_s=timeout_s)
+    results = run_episodes(TinyActor(), TINY, SEEDS, kwargs, workers=2, step_timeout_s=timeout_s)
 
     assert numbers(results) == numbers(expected)
     assert Counter(words(log, "reset")) == {f"reset:{seed}": 1 + (seed == 4) for seed in SEEDS}
@@ -38,7 +39,8 @@ def test_a_seed_that_fails_once_is_run_again(tmp_path: Path, trouble: str, timeo
 def test_a_seed_that_fails_twice_is_reported_after_the_others(
     tmp_path: Path, trouble: str, timeout_s: float, told: str
 ) -> None:
-    log, finished = tmp_path / "log", []
+    log = tmp_path / "log"
+    finished: list[Any] = []
     kwargs = {"trouble": trouble, "trouble_seed": 4, "log": str(log)}
 
     with pytest.raises(RolloutError, match=told):
@@ -62,7 +64,7 @@ def test_a_seed_that_fails_twice_is_reported_after_the_others(
 def test_a_killed_worker_is_replaced() -> None:
     expected = run_episodes(TinyActor(), TINY, SEEDS, workers=1)
     others = set(psutil.Process().children())
-    results = []
+    results: list[Any] = []
 
     for result in iter_episodes(TinyActor(), TINY, SEEDS, workers=2):
         if not results:
@@ -85,11 +87,11 @@ def test_an_interrupted_run_ends_its_workers_and_drops_unfinished_videos(tmp_pat
 
 
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGKILL])
-def test_workers_end_with_the_process_and_what_is_finished_is_kept(by: str) -> None:
+def test_workers_end_with_the_process_and_what_is_finished_is_kept(by: int) -> None:
     script = f"""
-import signal, sys; sys.path.insert(0, {os.path.dirname(__file__)!r})
-from tiny_actor import TinyActor
-from tiny_env import TINY
+import signal, sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})
+from tests.rollouts.tiny_actor import TinyActor
+from tests.rollouts.tiny_env import TINY
 from s2robot.rollouts.episodes import run_episodes
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are born ignoring it
 def tell(result):
@@ -99,6 +101,7 @@ run_episodes(TinyActor(), TINY, range(10**5), on_result=tell, workers=2)
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+    assert process.stdout is not None
     first = process.stdout.readline()
     workers = psutil.Process(process.pid).children()
 

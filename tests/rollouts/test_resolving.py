@@ -6,8 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rollout_cases import nothing_left_behind, numbers  # noqa: F401 (fixture)
-from tiny_actor import TinyActor
 
 from s2robot import plugins
 from s2robot.errors import UserError
@@ -15,11 +13,13 @@ from s2robot.rollouts import run_episodes
 from s2robot.rollouts.environment import check_environment, environment_of, is_installed, problem
 from s2robot.rollouts.resolving import load_module, make_env, resolve
 from s2robot.types import CameraSpec, Spec
+from tests.rollouts.rollout_cases import nothing_left_behind, numbers  # noqa: F401 (fixture)
+from tests.rollouts.tiny_actor import TinyActor
 
 SPEC = Spec("", {}, 2, {"pos": 2}, {"agentview": CameraSpec("agentview_image", (8, 12), (4, 2, 2))})
 TOY = """
 import gymnasium
-from tiny_env import TinyEnv
+from tests.rollouts.tiny_env import TinyEnv
 gymnasium.register("{name}-v0", TinyEnv)
 """
 
@@ -63,16 +63,16 @@ def test_what_a_plugin_registers_is_there_in_the_workers(
     for env_id in ("ToyPlugin-v0", "toy_plugin:ToyPlugin-v0"):
         check_environment(SPEC, env_id, {})
         assert numbers(run_episodes(TinyActor(), env_id, [3], workers=1)) == numbers(
-            run_episodes(TinyActor(), "tiny_env:Tiny-v0", [3], workers=1)
+            run_episodes(TinyActor(), "tests.rollouts.tiny_env:Tiny-v0", [3], workers=1)
         )
 
 
 def test_proprioception_of_any_shape_is_a_vector_of_its_numbers() -> None:
-    load_module("tiny_env:Tiny-v0")
+    load_module("tests.rollouts.tiny_env:Tiny-v0")
 
-    check_environment(replace(SPEC, proprio={"goal": 4}), "tiny_env:Tiny-v0", {})
+    check_environment(replace(SPEC, proprio={"goal": 4}), "tests.rollouts.tiny_env:Tiny-v0", {})
     with pytest.raises(UserError, match=r"observes goal of shape \(1, 4\), the policy needs \(3,\)"):
-        check_environment(replace(SPEC, proprio={"goal": 3}), "tiny_env:Tiny-v0", {})
+        check_environment(replace(SPEC, proprio={"goal": 3}), "tests.rollouts.tiny_env:Tiny-v0", {})
 
 
 @pytest.mark.parametrize(

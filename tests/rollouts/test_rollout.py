@@ -9,9 +9,6 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from rollout_cases import SEEDS, nothing_left_behind, numbers, words  # noqa: F401 (fixture)
-from tiny_actor import TinyActor
-from tiny_env import LAZY, TINY
 
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.policies import POLICIES, make_policy
@@ -19,6 +16,9 @@ from s2robot.rollouts.agent import Agent
 from s2robot.rollouts.episodes import iter_episodes, run_episodes
 from s2robot.rollouts.worker import Worker
 from s2robot.types import CameraSpec, Spec, image_key
+from tests.rollouts.rollout_cases import SEEDS, nothing_left_behind, numbers, words  # noqa: F401 (fixture)
+from tests.rollouts.tiny_actor import TinyActor
+from tests.rollouts.tiny_env import LAZY, TINY
 
 PICK, AGENTVIEW = "s2robot/PickCube-v0", image_key("agentview")
 
@@ -85,7 +85,7 @@ def test_equals_a_plain_loop() -> None:
             batch = {key: obs[key][None, None] for key in actor.obs_keys}
             chunk, (state,) = actor.act(batch, [state], [generator])
             obs, reward, terminated, truncated, info = env.step(np.clip(chunk[0, 0], -1, 1))
-            total, steps, done = total + reward, steps + 1, terminated or truncated
+            total, steps, done = total + float(reward), steps + 1, terminated or truncated
         expected.append((seed, info["success"], steps, total))
 
     results = run_episodes(TinyActor(obs_steps=1, action_steps=1), TINY, SEEDS[:3], workers=2)
@@ -94,7 +94,8 @@ def test_equals_a_plain_loop() -> None:
 
 
 def test_each_seed_runs_once_and_is_reported_as_it_finishes(tmp_path: Path) -> None:
-    log, reported = tmp_path / "log", []
+    log = tmp_path / "log"
+    reported: list[Any] = []
 
     results = run_episodes(TinyActor(), TINY, SEEDS, {"log": str(log)}, on_result=reported.append, workers=3)
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-SHADOWED = ("gymnasium", "h5py", "mujoco", "numpy", "pickle", "random", "selectors", "signal", "socket")
-SHADOWED += ("struct", "tempfile", "threading")
+SHADOWED = [
+    *("gymnasium", "h5py", "mujoco", "numpy", "pickle", "random", "selectors", "signal", "socket"),
+    *("struct", "tempfile", "threading"),
+]
 ROLLOUT = """
-from tiny_actor import TinyActor
+from tests.rollouts.tiny_actor import TinyActor
 from s2robot.rollouts import run_episodes
-print(run_episodes(TinyActor(), "tiny_env:Tiny-v0", [1], workers=1)[0].steps)
+print(run_episodes(TinyActor(), "tests.rollouts.tiny_env:Tiny-v0", [1], workers=1)[0].steps)
 """
 COLLECT = """
 from pathlib import Path
@@ -24,7 +26,7 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("script", [ROLLOUT, COLLECT], ids=["rollout", "collect"])
 def test_nothing_in_the_current_folder_is_executed(script: str, tmp_path: Path) -> None:
-    folder, here = tmp_path / "folder", Path(__file__).parent
+    folder, here = tmp_path / "folder", Path(__file__).parents[2]
     folder.mkdir()
     for name in SHADOWED:
         (folder / f"{name}.py").write_text(f"open({str(tmp_path / 'executed')!r}, 'a').write('{name} ')")

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rollout_cases import SEEDS, nothing_left_behind, numbers  # noqa: F401 (fixture)
-from tiny_actor import TinyActor
-from tiny_env import TINY
 
 from s2robot.errors import UserError
 from s2robot.rollouts import run_episodes
 from s2robot.rollouts.success import success_of
+from tests.rollouts.rollout_cases import SEEDS, nothing_left_behind, numbers  # noqa: F401 (fixture)
+from tests.rollouts.tiny_actor import TinyActor
+from tests.rollouts.tiny_env import TINY
 
 
 @pytest.mark.parametrize("truth", [False, True])

@@ -8,7 +8,7 @@ import torch
 
 
 class TinyActor:
-    obs_keys = ("agentview_image", "pos")
+    obs_keys: tuple[str, ...] = ("agentview_image", "pos")
 
     def __init__(self, obs_steps: int = 2, action_steps: int = 3, action_dim: int = 2) -> None:
         self.obs_steps, self.action_steps, self.action_dim = obs_steps, action_steps, action_dim

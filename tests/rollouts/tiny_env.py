@@ -24,7 +24,9 @@ class TinyEnv(gymnasium.Env):
     ) -> None:
         self.says = says
         self.log, self.trouble, self.trouble_seed, self.once = log, trouble, trouble_seed, once
-        images = {f"{name}_image": Box(0, 255, (*size, 3), np.uint8) for name, size in SIZES.items()}
+        images: dict[str, gymnasium.Space[Any]] = {
+            f"{name}_image": Box(0, 255, (*size, 3), np.uint8) for name, size in SIZES.items()
+        }
         self.observation_space = Dict(images | self._low_dim_spaces)
         self.action_space = Box(-1, 1, (2,), np.float32)
 
@@ -47,7 +49,7 @@ class TinyEnv(gymnasium.Env):
 
     def _info(self, success: bool, done: bool) -> dict[str, Any]:
         """How success is said, by the name of the way."""
-        ways = {
+        ways: dict[str, dict[str, Any]] = {
             "never": {},
             "none": {"success": None},
             "text": {"success": str(success)},
@@ -108,7 +110,7 @@ class TinyLazyEnv(TinyEnv):
         return {f"{name}_image": self.image(name) for name in cameras or SIZES}
 
 
-gymnasium.register("Tiny-v0", TinyEnv)
-gymnasium.register("TinyLazy-v0", TinyLazyEnv)
+gymnasium.register("Tiny-v0", f"{__name__}:TinyEnv")
+gymnasium.register("TinyLazy-v0", f"{__name__}:TinyLazyEnv")
 
-TINY, LAZY = "tiny_env:Tiny-v0", "tiny_env:TinyLazy-v0"
+TINY, LAZY = f"{__name__}:Tiny-v0", f"{__name__}:TinyLazy-v0"

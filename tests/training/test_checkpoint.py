@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from policy_cases import SPEC, fitted, make_batch, observed
 from safetensors.torch import load_file, save_file
 
 from s2robot.encoders.cameras import CameraEncoders
@@ -21,6 +20,7 @@ from s2robot.policies import POLICIES, Policy
 from s2robot.rollouts.environment import check_environment
 from s2robot.runs import checkpoint
 from s2robot.types import Spec
+from tests.policies.policy_cases import SPEC, fitted, make_batch, observed
 
 
 class Killed(BaseException):

@@ -6,15 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
-import two_processes
-from policy_cases import CASES
 from safetensors.torch import load_file
-from tiny_training import description, run_training
 from torch.testing import assert_close
 
 from s2robot import parallel
 from s2robot.errors import UserError
 from s2robot.runs import checkpoint, metrics
+from tests.policies.policy_cases import CASES
+from tests.training import two_processes
+from tests.training.tiny_training import description, run_training
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from policy_cases import fitted, make_batch
-from tiny_training import run_training, weights
 
 from s2robot.runs import checkpoint, metrics
 from s2robot.training.options import OptimConfig
 from s2robot.training.trainer import Trainer
+from tests.policies.policy_cases import fitted, make_batch
+from tests.training.tiny_training import run_training, weights
 
 HALF = ["bf16", "fp16"]
 
@@ -27,7 +27,9 @@ def test_computes_in_half_and_keeps_weights_whole(precision: str) -> None:
     assert 0 < abs(losses[precision] - losses["fp32"]) < 0.01 * losses["fp32"]
     trainer = Trainer(policy, OptimConfig(precision=precision), Path(), {})
     trainer.update(trainer.loss(batch))
-    assert all(p.dtype == p.grad.dtype == torch.float32 for p in trainer.parameters.values())
+    assert all(
+        p.grad is not None and p.dtype == p.grad.dtype == torch.float32 for p in trainer.parameters.values()
+    )
 
 
 @pytest.mark.parametrize("precision", HALF)

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from tiny_training import POLICIES, STEPS, description, run_training, start_training, weights
 from torch import Tensor
 
 from s2robot.errors import UserError
 from s2robot.runs import metrics
 from s2robot.training import loop as training
 from s2robot.training.trainer import Trainer
+from tests.training.tiny_training import POLICIES, STEPS, description, run_training, start_training, weights
 
 
 class Killed(BaseException):
@@ -35,7 +35,7 @@ def before_update(monkeypatch: pytest.MonkeyPatch, step: int, act: Any) -> None:
     """Call `act` when `step` steps are done and the next one is about to change the weights."""
     update = Trainer.update
 
-    def acting_update(trainer: Trainer, loss: Tensor) -> Tensor:
+    def acting_update(trainer: Trainer, loss: Tensor) -> tuple[Tensor, Tensor]:
         if trainer.step == step:
             act()
         return update(trainer, loss)

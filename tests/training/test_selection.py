@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from policy_cases import SPEC
-from tiny_training import description, run_training, weights
 
 from s2robot.commands import train
 from s2robot.errors import UserError
@@ -14,6 +12,8 @@ from s2robot.evaluation import selection
 from s2robot.evaluation.options import RolloutConfig
 from s2robot.evaluation.seeds import evaluation_seeds
 from s2robot.runs import checkpoint, metrics
+from tests.policies.policy_cases import SPEC
+from tests.training.tiny_training import description, run_training, weights
 
 
 def test_success_rate_chooses_and_the_later_of_equals(

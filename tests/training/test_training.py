@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tiny_training import STEPS, description, run_training, weights
 from torch import Tensor
 
 from s2robot.datasets import open_dataset
@@ -22,6 +21,7 @@ from s2robot.runs.metrics import MetricsLog
 from s2robot.training.batches import windows_of_step
 from s2robot.training.trainer import Trainer
 from s2robot.types import Batch
+from tests.training.tiny_training import STEPS, description, run_training, weights
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def test_frames_are_encoded_by_the_first_training_only_and_none_is_read_while_tr
     with image_reads(monkeypatch) as second:
         update = Trainer.update
 
-        def noting(trainer: Trainer, loss: Tensor) -> Tensor:
+        def noting(trainer: Trainer, loss: Tensor) -> tuple[Tensor, Tensor]:
             read_before.append(len(second))
             return update(trainer, loss)
 

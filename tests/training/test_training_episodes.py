@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_training import run_training
 
 from s2robot.datasets import open_dataset
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.features import FeaturesConfig, build
 from s2robot.features.store import RECORD, frame_hash
 from s2robot.runs import checkpoint
+from tests.training.tiny_training import run_training
 
 SUBSET = ("data.train=valid", "data.valid=null", "optim.steps=0")  # one of three demonstrations
 

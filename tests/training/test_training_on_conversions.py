@@ -1,19 +1,15 @@
 """A LeRobot folder and its robomimic conversion are the same to a training, to the last bit."""
 
-import sys
 from pathlib import Path
 
 import pytest
-from tiny_training import run_training
 
 from s2robot.datasets import open_dataset
 from s2robot.datasets.options import DataConfig
 from s2robot.datasets.tools.converting import convert
 from s2robot.runs import metrics
-
-sys.path.append(str(Path(__file__).parents[1] / "datasets/lerobot"))
-
-from layouts import Recording
+from tests.datasets.lerobot.layouts import Recording
+from tests.training.tiny_training import run_training
 
 
 def losses(run_dir: Path) -> list[dict]:

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_training import description, run_training, weights
 
 from s2robot.errors import UserError
 from s2robot.training.trainer import Trainer
+from tests.training.tiny_training import description, run_training, weights
 
 
 class Killed(BaseException):

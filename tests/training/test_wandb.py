@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny_training import run_training
 
 from s2robot.errors import UserError
 from s2robot.runs import metrics
+from tests.training.tiny_training import run_training
 
 STAND_IN = """
 calls = []

@@ -9,17 +9,16 @@ from unittest.mock import patch
 
 import torch
 
-HERE = Path(__file__).parent
-sys.path += [str(HERE), str(HERE.parents[1]), str(HERE.parent / "policies")]
+sys.path.append(str(Path(__file__).parents[2]))
 
-from policy_cases import CASES, fitted, make_batch  # noqa: E402
-from safetensors.torch import save_file  # noqa: E402
-from tiny_training import run_training  # noqa: E402
+from safetensors.torch import save_file
 
-from s2robot import parallel  # noqa: E402
-from s2robot.training.options import OptimConfig  # noqa: E402
-from s2robot.training.trainer import Trainer  # noqa: E402
-from s2robot.types import Batch  # noqa: E402
+from s2robot import parallel
+from s2robot.training.options import OptimConfig
+from s2robot.training.trainer import Trainer
+from s2robot.types import Batch
+from tests.policies.policy_cases import CASES, fitted, make_batch
+from tests.training.tiny_training import run_training
 
 ROWS = 5  # 3 for the first process, 2 for the second, which also has the masked row
 STOP_AT = 5  # the step before which the second process is told to stop
@@ -41,7 +40,9 @@ def joint_gradients(case: str) -> dict[str, torch.Tensor]:
         patch("torch.randint", lambda last, shape, device: torch.full(shape, last // 2)),
     ):
         loss, norm = trainer.update(trainer.loss(batch))
-    gradients = {f"d/d {name}": p.grad.clone() for name, p in trainer.parameters.items()}
+    gradients = {
+        f"d/d {name}": p.grad.clone() for name, p in trainer.parameters.items() if p.grad is not None
+    }
     return gradients | {"loss": loss, "norm": norm}
 
 
@@ -63,7 +64,7 @@ def main() -> None:
             os.kill(os.getpid(), signal.SIGTERM)
         return update(trainer, loss)
 
-    Trainer.update = told_to_stop  # type: ignore[method-assign]
+    Trainer.update = told_to_stop  # type: ignore[method-assign, assignment]
     try:
         run_training(demos, out / "stopped", "bc", "optim.steps=30")
     except SystemExit as stopped:

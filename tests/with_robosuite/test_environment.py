@@ -115,7 +115,8 @@ def test_frames_are_robosuites_own_the_right_way_up(size: tuple[int, int]) -> No
 
 def test_images_only_when_asked_for() -> None:
     env = make(LIFT, cameras=("frontview",))
-    env.unwrapped.images_in_step = False
+    task: Any = env.unwrapped
+    task.images_in_step = False
     obs, _ = env.reset(seed=0)
     assert not any(key.endswith("_image") for key in obs)
     assert env.unwrapped.observe(("frontview",))["frontview_image"].shape == (48, 48, 3)
@@ -136,7 +137,8 @@ def test_built_from_a_datasets_env_args(config: Any) -> None:
     env = gymnasium.make(env_id, **ours)
     expert = envs.make_expert(LIFT)
     env.reset(seed=0)
-    env.unwrapped.images_in_step = False
+    task: Any = env.unwrapped
+    task.images_in_step = False
     success = False
     for _ in range(100):
         *_, success, _, _ = env.step(expert(env))
@@ -153,7 +155,8 @@ def test_env_args_there_and_back() -> None:
 
 def test_expert_lifts() -> None:
     env, solved = make(LIFT), 0
-    env.unwrapped.images_in_step = False
+    task: Any = env.unwrapped
+    task.images_in_step = False
     for seed in range(50):
         expert = envs.make_expert(LIFT, seed)
         env.reset(seed=seed)

@@ -1,6 +1,6 @@
 """The example's networks: a head that keeps each channel's maximum, and a policy that is one linear layer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from s2robot.policies import Policy
 from s2robot.policies.base import masked_mean
 from s2robot.policies.heads import CameraShape, Head
-from s2robot.types import Batch, Spec
+from s2robot.types import Batch, Observation, Spec
 from s2robot_example.options import LinearConfig
 
 
@@ -25,8 +25,8 @@ class Maximum(Head):
     def forward(
         self,
         features: Float[Tensor, "b c gh gw"],
-        prefix: Float[Tensor, "b p c"] | None = None,
-        proprio: Float[Tensor, "b d"] | None = None,
+        prefix: Float[Tensor, "b p c2"] | None = None,
+        proprio: Float[Tensor, "b s"] | None = None,
     ) -> Float[Tensor, "b dim"]:
         return self.project(self.normalizer(features.float().amax((-2, -1))))
 
@@ -49,12 +49,12 @@ class LinearPolicy(Policy):
     @torch.no_grad()
     def predict(
         self,
-        obs: Mapping[str, Float[Tensor, "b to ..."]],
+        obs: Observation,
         state: Sequence[Any] | None = None,
         generators: Sequence[torch.Generator] | None = None,
     ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:
         return self.actions.denormalize(self._chunk(obs)), state
 
-    def _chunk(self, obs: Mapping[str, Float[Tensor, "b to ..."]]) -> Float[Tensor, "b ta da"]:
+    def _chunk(self, obs: Observation) -> Float[Tensor, "b ta da"]:
         flat = self.net(self.hide(self.observe(obs).flatten(1)))
         return flat.unflatten(-1, (self.config.horizon, self.actions.dim))

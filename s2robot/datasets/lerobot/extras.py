@@ -16,7 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +61,7 @@ class Extras:
         try:
             with zipfile.ZipFile(path) as file:
                 members = [name for name in file.namelist() if name.endswith(".npy")]
-                return {name.removesuffix(".npy"): _header(file.open(name)) for name in members}
+                return {name.removesuffix(".npy"): _header(file, name) for name in members}
         except (OSError, ValueError, zipfile.BadZipFile) as error:
             raise UserError(f"{path} cannot be read: {error}") from error
 
@@ -159,8 +159,8 @@ class ExtrasWriter:
                 (self._root / name).write_text(json.dumps(content, indent=4))
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype]:
-    with file:
+def _header(archive: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], np.dtype]:
+    with archive.open(name) as file:
         version = np.lib.format.read_magic(file)
         headers = np.lib.format
         read = headers.read_array_header_1_0 if version == (1, 0) else headers.read_array_header_2_0

@@ -18,19 +18,23 @@ from s2robot.types import Features
 Build = Callable[[], nn.Module]
 
 
-@runtime_checkable
-class Backend(Protocol):
-    @property
-    def name(self) -> str: ...
+class Backend:
+    """Base of all backends."""
 
     device: torch.device  # where tiles should be and features come out
     max_tiles: int  # tiles of one batch that it handles best: memory on a GPU, cache and allocator on a CPU
 
+    @property
+    def name(self) -> str:
+        raise NotImplementedError
+
     def beside(self) -> AbstractContextManager[None]:
         """What to make tiles and merge maps in, so that PyTorch leaves the cores to this backend."""
+        raise NotImplementedError
 
     def map(self, batches: Iterable[Float[Tensor, "n 3 h w"]]) -> list[Features]:
         """Features of each batch of tiles (float32, 0..255); a batch may be drawn while earlier ones run."""
+        raise NotImplementedError
 
 
 @runtime_checkable

@@ -23,7 +23,7 @@ from s2robot.types import Features
 TILES, TURNS = 4, 3  # the best of a few turns counts: other work only makes one slower
 
 
-class FastestBackend:
+class FastestBackend(Backend):
     """One of several backends, found out when it is first needed."""
 
     def __init__(

@@ -12,13 +12,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from s2robot.encoders.allocator import keep_freed_memory
-from s2robot.encoders.backends.base import Build, frozen
+from s2robot.encoders.backends.base import Backend, Build, frozen
 from s2robot.encoders.spec import EncoderSpec
 from s2robot.errors import UserError
 from s2robot.types import Features
 
 
-class TorchBackend:
+class TorchBackend(Backend):
     """Eager PyTorch, channels last; autocast where the spec's precision is a half one."""
 
     name = "torch"

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from s2robot.device import torch_threads
-from s2robot.encoders.backends.base import Build, FitsTile, frozen
+from s2robot.encoders.backends.base import Backend, Build, FitsTile, frozen
 from s2robot.encoders.spec import EncoderSpec
 from s2robot.errors import UserError
 from s2robot.files import cache_root
@@ -28,7 +28,7 @@ from s2robot.types import Features
 log = logging.getLogger(__name__)
 
 
-class OpenVinoBackend:
+class OpenVinoBackend(Backend):
     """OpenVINO in fp32: one tile at a time on each core, so no frame's bits depend on its neighbours."""
 
     name = "openvino"

@@ -41,7 +41,7 @@ def frames_of(episode: int, count: int, camera: int = 0, height: int = 64, width
 
 def encode(
     path: Path,
-    frames: Sequence[np.ndarray],
+    frames: np.ndarray | Sequence[np.ndarray],
     codec: str = "libx264",
     options: Mapping[str, str] | None = None,
     start: int = 0,
@@ -52,7 +52,7 @@ def encode(
     """One MP4 of frames; `start`: number of the first frame's time stamp."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options=dict(container or {})) as file:
-        stream = file.add_stream(
+        stream: Any = file.add_stream(
             codec, rate=rate, options=dict(options or {"g": "2", "crf": "20", "bf": "0"})
         )
         stream.height, stream.width = frames[0].shape[:2]
@@ -114,7 +114,7 @@ def rows_of(recording: Recording, root: Path, episode: int) -> pa.Table:
 
 
 def _image_column(recording: Recording, root: Path, episode: int, camera: str) -> pa.Array:
-    cells = []
+    cells: list[dict[str, Any]] = []
     for i, frame in enumerate(recording.frames(episode, camera)):
         content = io.BytesIO()
         Image.fromarray(frame).save(content, "jpeg" if recording.images == "jpeg" else "png")

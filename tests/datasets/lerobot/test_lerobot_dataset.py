@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import layouts
 import numpy as np
 import pytest
-from layouts import FRONT, WRIST, Recording
 
 from s2robot.datasets.opening import open_dataset
 from s2robot.errors import UserError
+from tests.datasets.lerobot import layouts
+from tests.datasets.lerobot.layouts import FRONT, WRIST, Recording
 
 DATA = Path(__file__).with_name("data")
 

@@ -1,22 +1,23 @@
 """Every layout, codec and way of storing frames gives the frames that were written, in order."""
 
 from pathlib import Path
+from typing import Any
 
 import av
-import layouts
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
-from layouts import FPS, FRONT, WRIST, Recording, opened
 
 from s2robot.datasets.lerobot.finding import LEROBOT
 from s2robot.datasets.lerobot.video import Video
 from s2robot.errors import UserError
+from tests.datasets.lerobot import layouts
+from tests.datasets.lerobot.layouts import FPS, FRONT, WRIST, Recording, opened
 
 X265 = {"x265-params": "log-level=none:keyint=10:min-keyint=10:bframes=3:open-gop=1:scenecut=0"}
-CODECS = {
+CODECS: dict[str, dict[str, Any]] = {
     "h264": {},
     "h264, B-frames": {"options": {"g": "12", "bf": "3", "crf": "20"}},
     "h264, B-frames, no edit list": {

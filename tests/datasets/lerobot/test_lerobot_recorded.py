@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layouts import opened
+
+from tests.datasets.lerobot.layouts import opened
 
 DATA = Path(__file__).with_name("data")
 CAMERAS = ("front", "wrist")

@@ -4,16 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import layouts
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from layouts import FRONT, TASKS, WRIST, Recording, opened
 
 from s2robot.datasets.lerobot.info import Feature
 from s2robot.datasets.lerobot.stats import NAMES, of_numbers
 from s2robot.datasets.lerobot.writer import LeRobotWriter
 from s2robot.errors import UserError
+from tests.datasets.lerobot import layouts
+from tests.datasets.lerobot.layouts import FRONT, TASKS, WRIST, Recording, opened
 
 DATA = Path(__file__).with_name("data")
 RECORDING = Recording(lengths=(7, 70, 9))

@@ -4,18 +4,19 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
-from command_line import assert_one_line, status_here
-from layouts import Recording
 from robomimic.scripts import get_dataset_info
 from robomimic.utils.dataset import SequenceDataset
 from robomimic.utils.obs_utils import initialize_obs_utils_with_obs_specs
-from small_files import demo, write
 
 from s2robot.datasets import open_dataset
+from tests.commands.command_line import assert_one_line, status_here
+from tests.datasets.lerobot.layouts import Recording
+from tests.datasets.small_files import demo, write
 
 Run = Callable[..., dict]
 
@@ -79,7 +80,7 @@ def test_demonstrations_to_lerobot_and_back(demos_path: Path, tmp_path: Path, co
 def test_robomimic_reads_a_conversion(
     tmp_path: Path, convert: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small = {"lengths": (7, 12, 9)}
+    small: dict[str, Any] = {"lengths": (7, 12, 9)}
     path = tmp_path / "a.hdf5"
     convert(_within_the_box(Recording(**small).write(tmp_path / "set")), path)
     keys = ("front_image", "wrist_image", "observation.state")

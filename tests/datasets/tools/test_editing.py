@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from command_line import assert_one_line, status_here
-from layouts import Recording
-from small_files import GYM, demo, write
 
 from s2robot.datasets import open_dataset
+from tests.commands.command_line import assert_one_line, status_here
+from tests.datasets.lerobot.layouts import Recording
+from tests.datasets.small_files import GYM, demo, write
 
 Run = Callable[..., dict]
 Refused = Callable[..., None]

@@ -7,10 +7,11 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from command_line import assert_one_line, status_here
-from layouts import Recording
 from PIL import Image
-from small_files import demo, write
+
+from tests.commands.command_line import assert_one_line, status_here
+from tests.datasets.lerobot.layouts import Recording
+from tests.datasets.small_files import demo, write
 
 
 def info(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str) -> dict:

@@ -5,14 +5,15 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from command_line import assert_one_line, run_process, status_here
-from small_files import demo, write
 
 from s2robot.datasets.tools.target import format_of, writing
 from s2robot.errors import UserError
 from s2robot.files import scratch_name
+from tests.commands.command_line import assert_one_line, run_process, status_here
+from tests.datasets.small_files import demo, write
 
 
 def test_the_target_appears_at_the_end(tmp_path: Path) -> None:
@@ -152,7 +153,9 @@ def test_a_killed_command_leaves_nothing_under_the_name_and_succeeds_the_next_ti
     command: list[str], name: str, count: int, tmp_path: Path
 ) -> None:
     for i, file in enumerate(("a.hdf5", "other.hdf5")):
-        frames = {"obs__agentview_image": demo()["obs/agentview_image"].repeat(4, 1).repeat(4, 2)}
+        frames: dict[str, Any] = {
+            "obs__agentview_image": demo()["obs/agentview_image"].repeat(4, 1).repeat(4, 2)
+        }
         write(tmp_path / file, [demo(seed=10 * i + j, **frames) for j in range(3)])
     words = [*command, name]
     killed = subprocess.run(

@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from command_line import status_here
-from layouts import Recording
-from small_files import demo, picture, write
+
+from tests.commands.command_line import status_here
+from tests.datasets.lerobot.layouts import Recording
+from tests.datasets.small_files import demo, picture, write
 
 
 def validate(
