@@ -1,6 +1,5 @@
 """What is wrong in a folder is refused in one line or said as a warning; nothing outside it is read."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,12 @@ def truncate(path: Path) -> None:
 
 def replace(path: Path, content: bytes) -> None:
     path.write_bytes(content)
+
+
+def loop(folder: Path) -> None:
+    """Put a link to itself in place of a folder."""
+    folder.rename(folder.with_name("away"))
+    folder.symlink_to(folder.name)
 
 
 def damage(path: Path) -> None:
@@ -62,7 +67,7 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "fps long": ("v3.0", lambda r: layouts.change_info(r, fps=10**400), "meta/info.json: fps is 1000"),
     "looping link": (
         "v3.0",
-        lambda r: (r / "data").rename(r / "away") and os.symlink("data", r / "data"),
+        lambda r: loop(r / "data"),
         "is a link that leads to itself",
     ),
     "damaged footer": ("v3.0", lambda r: damage(r / V3_DATA), "file-001.parquet cannot be read as parquet"),
