@@ -37,7 +37,7 @@ def _not_finite(dataset: Dataset, key: str, values: Float[np.ndarray, "n d"]) ->
         row, column = np.argwhere(bad)[0]
         rows = int(bad.any(1).sum())
         more = f" ({rows} rows of the episode are like this)" if rows > 1 else ""
-        stored = one.source.read(one.number, key, row, row + 1).reshape(-1)[column]
+        stored = one.source.read(one.number, key, int(row), int(row) + 1).reshape(-1)[column]
         expected = "a number that float32 can hold" if np.isfinite(stored) else "a finite number"
         found = f"row {row}, column {column} is {stored:.6g}"
         errors.append(dataset.problem(one, key, f"{found}, expected {expected}{more}"))

@@ -17,6 +17,7 @@ def test_a_glob_below_the_home_folder(tmp_path: Path, monkeypatch: pytest.Monkey
     assert open_dataset("~/*.hdf5").path == open_dataset("~/a.hdf5").path == path
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("path", [[1], [1, 2], 1, [["a"]], None, True])
 def test_what_is_no_text_is_no_path(path: Any) -> None:
     with pytest.raises(UserError, match="is no path and no list of paths"):
