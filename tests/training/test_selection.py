@@ -21,7 +21,7 @@ def test_success_rate_chooses_and_the_later_of_equals(
 ) -> None:
     rates = iter([0.5, 0.75, 0.75, 0.25])  # at steps 3, 6, 9, 12
 
-    def success_rate(policy: Any, encoders: Any, device: Any, seeds: Any) -> Any:
+    def success_rate(policy: Any, encoders: Any, device: Any, seeds: Any, mapping: Any) -> Any:
         assert seeds == list(range(50_000, 50_020))
         return lambda: {"rollout/success_rate": next(rates)}
 

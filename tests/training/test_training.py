@@ -84,7 +84,7 @@ def test_metrics_checkpoints_and_links(trained: Path) -> None:
     assert (folder / "best").readlink() == Path(f"step_{best:08d}")
     assert {path.name for path in folder.glob("step_*")} == {f"step_{step:08d}" for step in (best, STEPS)}
     assert description(trained)["metrics"]["valid/action_error"] == errors[STEPS]
-    assert set(json.loads((trained / "timings.json").read_text())) == {"features", "train"}
+    assert set(json.loads((trained / "timings.json").read_text())) == {"features", "train", "validate"}
 
 
 def test_learning_lowers_the_loss(demos_path: Path, tmp_path: Path) -> None:
