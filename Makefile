@@ -15,7 +15,9 @@ test: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	@set -e; for folder in tests/[!_]*/; do \
-	  if [ $$folder = tests/with_robosuite/ ]; then continue; fi; echo "$$folder"; $(BIN)/python -m pytest -q $$folder; done
+	  if [ $$folder = tests/with_robosuite/ ]; then continue; fi; echo "$$folder"; \
+	  case $$folder in tests/datasets/|tests/structure/|tests/training/) types=1;; *) types=;; esac; \
+	  S2ROBOT_CHECK_TYPES=$$types $(BIN)/python -m pytest -q $$folder; done
 	$(MAKE) test-robosuite
 
 # robosuite needs an older MuJoCo and NumPy than the rest is tested with: an environment of its own. Its tests
