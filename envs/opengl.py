@@ -5,30 +5,100 @@ import importlib
 import importlib.util
 import os
 import sys
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
+
+from envs.displays import display_answers
 
 DISABLED = "disabled"
 MISSING = (
     "OpenGL cannot start without a display: install EGL (Debian, Ubuntu: "
     "apt-get install libegl1 libgl1 libgl1-mesa-dri) or OSMesa (apt-get install libosmesa6)"
 )
+ON_A_DISPLAY = ("", "glfw", "glx", "enable", "enabled", "on", "true", "1")  # MuJoCo's names on Linux
+OFF = (DISABLED, "disable", "off", "false", "0")
+UNSET = "leave it unset to have one chosen"
+KNOWN = (*ON_A_DISPLAY[1:], "egl", "osmesa", *OFF)
 
 _EGL_PLATFORM_DEVICE_EXT = 0x313F
 _MAX_DEVICES = 16
+_refused = ""  # why the user's MUJOCO_GL was replaced by `disabled`: MuJoCo cannot be imported with it
 
 
 def configure() -> str:
     """Sets MUJOCO_GL where the user has not: EGL if it starts, else OSMesa, else nothing is rendered.
 
-    A display is used when there is one. Returns the value of MUJOCO_GL; `disabled` means that physics
-    works and rendering raises `MISSING`.
+    A display is used when there is one that answers. Returns the value of MUJOCO_GL; `disabled` means that
+    physics works and that `problem` says why nothing is rendered.
     """
     _load_triton_first()
-    if "MUJOCO_GL" not in os.environ and sys.platform == "linux" and not _has_display():
-        os.environ["MUJOCO_GL"] = "egl" if egl_starts() else "osmesa" if osmesa_loads() else DISABLED
+    if sys.platform != "linux":
+        return os.environ.get("MUJOCO_GL", "")
+    chosen = os.environ.get("MUJOCO_GL", "").strip().lower()
+    if not chosen and not display_answers():
+        os.environ["MUJOCO_GL"] = _without_a_display()
         _tell_mujoco()
+    elif refused := _refuse(chosen):
+        global _refused
+        _refused = refused
+        os.environ["MUJOCO_GL"] = DISABLED
     return os.environ.get("MUJOCO_GL", "")
+
+
+def problem() -> str:
+    """Why nothing can be rendered here, in one line that says how to mend it; empty if all is well."""
+    if configure() in OFF:
+        return _off()
+    import mujoco  # reads MUJOCO_GL, which is set now
+
+    try:
+        with warnings.catch_warnings(action="ignore"):  # GLFW's; what they say is in the line
+            mujoco.Renderer(mujoco.MjModel.from_xml_string("<mujoco/>"), 8, 8).close()
+    except Exception as error:  # each of OpenGL's libraries has errors of its own
+        return explain(error)
+    return ""
+
+
+def explain(error: Exception) -> str:
+    """One line on why a rendering context could not be made."""
+    backend = os.environ.get("MUJOCO_GL", "").strip().lower()
+    if backend in OFF:
+        return _off()
+    text = f"OpenGL does not start with MUJOCO_GL={backend!r}"
+    platform = os.environ.get("PYOPENGL_PLATFORM", "")
+    if platform and backend in ("egl", "osmesa") and platform != backend:
+        return f"{text}, because PYOPENGL_PLATFORM={platform!r} says otherwise; unset both, and one is chosen"
+    if backend in ON_A_DISPLAY and not display_answers():
+        display = os.environ.get("DISPLAY", "")
+        answer = f"DISPLAY={display!r} does not answer" if display else "DISPLAY is not set"
+        return f"{text}, which needs a display, and {answer}; {UNSET}"
+    if (device := os.environ.get("MUJOCO_EGL_DEVICE_ID")) and backend == "egl":
+        return f"{text} and MUJOCO_EGL_DEVICE_ID={device!r} ({error}); unset it, and one is chosen"
+    return f"{text} ({error}); {UNSET}"
+
+
+def _off() -> str:
+    backend = os.environ["MUJOCO_GL"]
+    return _refused or (MISSING if backend == DISABLED else f"MUJOCO_GL={backend} turns rendering off")
+
+
+def _without_a_display() -> str:
+    """What starts here, PyOpenGL's setting first, which MuJoCo may not contradict."""
+    starts = {"egl": egl_starts, "osmesa": osmesa_loads}
+    preferred = os.environ.get("PYOPENGL_PLATFORM", "")
+    names = sorted(starts, key=lambda name: name != preferred)
+    return next((name for name in names if starts[name]()), DISABLED)
+
+
+def _refuse(chosen: str) -> str:
+    """Why MuJoCo cannot even be imported with the user's MUJOCO_GL; empty if it can."""
+    if chosen not in ("", *KNOWN):
+        return f"MUJOCO_GL={chosen!r} is unknown to MuJoCo; egl, osmesa and glfw are known, {UNSET}"
+    if chosen == "osmesa" and not osmesa_loads():
+        packages = "Debian, Ubuntu: apt-get install libosmesa6"
+        return f"MUJOCO_GL='osmesa', and OSMesa is not installed ({packages}); or {UNSET}"
+    return ""
 
 
 def _tell_mujoco() -> None:
@@ -51,14 +121,6 @@ def _load_triton_first() -> None:
         library = Path(folder) / "_C" / "libtriton.so"
         if library.exists():
             ctypes.CDLL(str(library))
-
-
-def explain(error: Exception) -> str:
-    """One line on why a rendering context could not be made."""
-    backend = os.environ.get("MUJOCO_GL", "")
-    if backend == DISABLED:
-        return MISSING
-    return f"OpenGL does not start with MUJOCO_GL={backend!r} ({error}); leave it unset to have one chosen"
 
 
 def egl_starts() -> bool:
@@ -94,10 +156,6 @@ def egl_starts() -> bool:
 def osmesa_loads() -> bool:
     """Whether the OSMesa library is there."""
     return _load("OSMesa", versions=range(10)) is not None
-
-
-def _has_display() -> bool:
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _load(name: str, versions: Iterable[int]) -> ctypes.CDLL | None:

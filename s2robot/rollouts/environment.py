@@ -15,10 +15,9 @@ __all__ = ["check_environment", "check_rendering", "environment_of", "is_install
 
 
 def check_rendering() -> None:
-    """Raise `UserError` naming the system packages that are missing when nothing can be rendered here."""
-    opengl = own_envs().opengl
-    if opengl.configure() == opengl.DISABLED:
-        raise UserError(opengl.MISSING)
+    """Raise `UserError` saying what to install or to unset when nothing can be rendered here."""
+    if problem := own_envs().opengl.problem():
+        raise UserError(problem)
 
 
 def check_environment(
