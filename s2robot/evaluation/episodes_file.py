@@ -3,9 +3,11 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from s2robot.errors import UserError
 from s2robot.rollouts.results import EpisodeResult
+from s2robot.runs.plain import build
 
 
 def read_episodes(path: Path) -> list[EpisodeResult]:
@@ -13,14 +15,24 @@ def read_episodes(path: Path) -> list[EpisodeResult]:
 
     Raises `UserError` for a line that is no episode.
     """
-    results = []
-    for number, text in enumerate(path.read_text().split("\n")[:-1], 1):
-        try:
-            line = json.loads(text)
-            results.append(EpisodeResult(return_=line.pop("return"), **line))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise UserError(f"{path}, line {number} is no episode: {error}") from error
-    return results
+    try:
+        lines = path.read_text().split("\n")[:-1]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    return [_episode(text, f"{path}, line {number}") for number, text in enumerate(lines, 1)]
+
+
+def _episode(text: str, where: str) -> EpisodeResult:
+    try:
+        line: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{where} is no episode: {error}") from error
+    if isinstance(line, dict) and "return" in line:
+        line["return_"] = line.pop("return")
+    try:
+        return build(EpisodeResult, line, "it")
+    except UserError as error:
+        raise UserError(f"{where} is no episode: {error}".replace("'return_'", "'return'")) from error
 
 
 def to_line(result: EpisodeResult) -> str:

@@ -1,100 +1,80 @@
-"""One page about a run: its success rates, its videos, its offline validation, its training curves.
+"""`report.html`: the page of a run, made from the files of its folder and nothing else.
 
-`report.html` is made from the files of the run folder and nothing else. It opens offline: style,
-script and curves are inside, the videos are linked by their path within the folder.
+It opens offline: style, script and charts are inside; the videos are linked by their path within the
+folder, or are inside as well.
 """
 
-import json
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from urllib.parse import quote
 
-import jinja2
-from plotly.offline import get_plotlyjs
+from markupsafe import Markup
 
-from s2robot.errors import UserError
-from s2robot.evaluation import plots
-from s2robot.evaluation.episodes_file import read_episodes
-from s2robot.evaluation.success_rate import Summary, summarise
-from s2robot.evaluation.validation_file import NAME, read_validation
-from s2robot.evaluation.validation_section import section, share_of_range
-from s2robot.files import write_text
-from s2robot.rollouts.results import EpisodeResult
-from s2robot.runs import folder as run_folder
-from s2robot.runs import metrics
+from s2robot.evaluation.pages import charts
+from s2robot.evaluation.pages.evaluations import Evaluation
+from s2robot.evaluation.pages.facts import commands, eval_command, facts, subtitle
+from s2robot.evaluation.pages.rendering import write_page
+from s2robot.evaluation.pages.runs import Run, read_run
+from s2robot.evaluation.pages.validation import section, share_of_range
+from s2robot.evaluation.pages.videos import films
 
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The content of a folder below `eval/`."""
-
-    name: str
-    planned: int
-    summary: Summary
-    episodes: Sequence[EpisodeResult]
-
-    def video_url(self, episode: EpisodeResult) -> str:
-        """Relative to the run folder, where the report lies."""
-        return quote(f"eval/{self.name}/{episode.video}")
+NAME = "report.html"
+# quantities that say how the training went and not what the policy is worth: shown folded away
+OF_THE_OPTIMISER = ("gradient_norm", "learning_rate", "samples_per_s", "waiting_for_data")
 
 
-def write_report(run_dir: Path) -> Path:
-    """Write `run_dir/report.html` and return its path.
+def write_report(run_dir: Path, embed: bool = False) -> Path:
+    """Write `run_dir/report.html` and return its path; `embed` puts the videos inside.
 
-    Raises `UserError` for a run that was neither evaluated in simulation nor validated without one.
+    A run that was not evaluated yet has a page as well. Raises `UserError` for a folder that holds no run,
+    and naming the file that is damaged.
     """
-    folders = sorted(path.parent for path in run_dir.glob("eval/*/seeds.json"))
-    evaluations = [found for folder in folders if (found := _evaluation(folder)) is not None]
-    validation = read_validation(run_dir)
-    if not evaluations and validation is None:
-        raise UserError(
-            f"{run_dir} has no evaluated episodes (eval/<name>/episodes.jsonl) and no {NAME}; run "
-            f"`s2robot eval checkpoint={run_dir}/checkpoints/last` first"
-        )
-    curves = _curves(metrics.read(run_dir))
-    config = run_dir / "config.yaml"
-    templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("s2robot.evaluation"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    page = templates.get_template("report.html.j2").render(
-        run=run_dir.resolve().name,
-        evaluations=evaluations,
-        curves=curves,
-        validation=None if validation is None else section(validation),
+    return write_run_page(read_run(run_dir), embed)
+
+
+def write_run_page(run: Run, embed: bool = False) -> Path:
+    """The page of a run that was read; see `write_report`."""
+    main = main_evaluation(run.evaluations)
+    return write_page(
+        run.folder / NAME,
+        "run.html.j2",
+        run=run,
+        main=main,
+        evaluations=[main, *(one for one in run.evaluations if one is not main)] if main else [],
+        films={one.name: films(one, embed) for one in run.evaluations},
+        subtitle=subtitle(run),
+        facts=facts(run),
+        commands=commands(run),
+        first_evaluation=eval_command(run),
+        curves=run_curves(run),
+        validation=None if run.validation is None else section(run.validation),
         share_of_range=share_of_range,
-        plotly=get_plotlyjs() if curves or validation else "",
-        stages=run_folder.read_stages(run_dir),
-        config=config.read_text() if config.exists() else "",
     )
-    path = run_dir / "report.html"
-    write_text(path, page)
-    return path
 
 
-def _evaluation(folder: Path) -> Evaluation | None:
-    """The evaluation in `folder`, recomputed from its episodes; None before the first has finished."""
-    path = folder / "episodes.jsonl"
-    if not path.exists() or not (finished := read_episodes(path)):
-        return None
-    plan = json.loads((folder / "seeds.json").read_text())
-    order = {seed: i for i, seed in enumerate(plan["seeds"])}
-    episodes = sorted(finished, key=lambda episode: order[episode.seed])
-    wall_s = sum(episode.wall_s for episode in episodes)
-    return Evaluation(folder.name, len(order), summarise(plan["env_id"], episodes, wall_s), episodes)
+def main_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation | None:
+    """The one that speaks for a run: `default`, else the one with the most episodes."""
+    ranked = sorted(evaluations, key=lambda one: (one.name == "default", len(one.episodes)))
+    return ranked[-1] if ranked else None
 
 
-def _curves(lines: Sequence[dict[str, float]]) -> list[tuple[str, str]]:
-    """A plot for each quantity, `train/loss` and `valid/loss` in one: its name and its HTML."""
+def run_curves(run: Run) -> dict[str, list[tuple[str, Markup]]]:
+    """Charts of two kinds, `judged` and `optimiser`: names and HTML, `train/loss` and `valid/loss` in one."""
+    marks = {} if run.best_step is None else {"best": float(run.best_step)}
+    charts_of = defaultdict[str, list[tuple[str, Markup]]](list)
+    for quantity, groups in quantities(run.metrics).items():
+        chart = charts.curves(groups, marks=marks, percent=quantity == "success_rate")
+        kind = "optimiser" if quantity in OF_THE_OPTIMISER else "judged"
+        charts_of[kind].append((quantity.replace("_", " "), chart))
+    return charts_of
+
+
+def quantities(lines: Sequence[Mapping[str, float]]) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """Quantity -> group -> points: `train/loss` is the group `train` of `loss`."""
     points: dict[str, dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
     for line in lines:
         for name, value in line.items():
             if name != "step":
                 group, _, quantity = name.rpartition("/")
                 points[quantity][group].append((line["step"], value))
-    return [(quantity.replace("_", " "), plots.curves(groups)) for quantity, groups in points.items()]
+    return {quantity: dict(groups) for quantity, groups in points.items()}

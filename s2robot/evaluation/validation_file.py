@@ -8,6 +8,7 @@ from typing import Any
 
 from s2robot.errors import UserError
 from s2robot.files import write_text
+from s2robot.runs.plain import build, read_object
 
 NAME = "validation.json"
 DIGITS = 5  # of the numbers in the file
@@ -86,13 +87,23 @@ def read_validation(run_dir: Path) -> Validation | None:
     path = run_dir / NAME
     if not path.exists():
         return None
-    try:
-        plain = json.loads(path.read_text())
-        plain["dimensions"] = [Dimension(**one) for one in plain["dimensions"]]
-        plain["episodes"] = [Replayed(**one) for one in plain["episodes"]]
-        return Validation(**plain)
-    except (ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{path} is no offline validation of this version: {error}") from error
+    found = build(Validation, read_object(path), str(path))
+    if missing := sorted(set(found.worst) - {one.name for one in found.episodes}):
+        raise UserError(f"{path}: worst names {missing[0]!r}, which is none of its episodes")
+    _check_widths(found, path)
+    return found
+
+
+def _check_widths(found: Validation, path: Path) -> None:
+    """Raise `UserError` unless every row of actions has a number for each dimension."""
+    width = len(found.dimensions)
+    for one in found.episodes:
+        for rows in (one.predicted or [], one.demonstrated or []):
+            if wrong := [row for row in rows if len(row) != width]:
+                raise UserError(
+                    f"{path}: episode {one.name!r} has actions of {len(wrong[0])} numbers, "
+                    f"expected {width} (its dimensions)"
+                )
 
 
 def _rounded(value: Any) -> Any:

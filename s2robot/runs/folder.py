@@ -24,6 +24,7 @@ import yaml
 
 from s2robot.errors import UserError
 from s2robot.files import write_text
+from s2robot.runs.plain import read_object
 
 KIB_PER_GIB = 1024**2
 OF_A_TRAINING = ("checkpoints", "tensorboard", "metrics.jsonl", "validation.json", "eval", "report.html", "wandb_id")
@@ -81,4 +82,11 @@ def record_stage(run_dir: Path, name: str, seconds: float) -> None:
 def read_stages(run_dir: Path) -> dict[str, dict[str, float]]:
     """Stage name -> seconds and peak_gib, in the order in which they were first run."""
     path = run_dir / "timings.json"
-    return json.loads(path.read_text()) if path.exists() else {}
+    if not path.exists():
+        return {}
+    stages = read_object(path)
+    for name, stage in stages.items():
+        numbers = [stage.get(key) for key in ("seconds", "peak_gib")] if isinstance(stage, dict) else [None]
+        if not all(type(number) in (int, float) for number in numbers):
+            raise UserError(f"{path}: stage {name!r} is {stage}, expected numbers `seconds` and `peak_gib`")
+    return stages

@@ -106,10 +106,24 @@ def open_log(
 
 
 def read(run_dir: Path) -> list[dict[str, float]]:
-    """All complete lines of a run; none when it has no metrics yet."""
+    """All complete lines of a run; none when it has no metrics yet. Raises `UserError` for other lines."""
     path = run_dir / "metrics.jsonl"
     if not path.exists():
         return []
-    text = path.read_text()
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
     complete = text[: text.rfind("\n") + 1]  # a killed run may leave half a line
-    return [json.loads(line) for line in complete.splitlines()]
+    return [_line(line, f"{path}, line {i}") for i, line in enumerate(complete.splitlines(), 1)]
+
+
+def _line(text: str, where: str) -> dict[str, float]:
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{where} is not JSON: {error}") from error
+    numbers = isinstance(values, dict) and all(type(value) in (int, float) for value in values.values())
+    if not numbers or type(values.get("step")) is not int:
+        raise UserError(f"{where} is no line of metrics: expected {{\"step\": 10, NAME: number, ...}}")
+    return values

@@ -218,7 +218,7 @@ def test_eval_refuses(
         ([*COLLECT, "--env-kwargs", "cube_size"], ["--env-kwargs", "'cube_size' is not NAME=VALUE"]),
         ([*COLLECT, "--env-kwargs", "cube_size=1"], ["cube_size is 1; it must be 0.01 to 0.07 m"]),
         ([*COLLECT, "--env-kwargs", "cube=1"], ["s2robot/PickCube-v0", "'cube'"]),
-        (["report", "nowhere"], ["nowhere", "`s2robot eval checkpoint="]),
+        (["report", "nowhere"], ["nowhere is no folder", "`s2robot report` takes"]),
     ],
 )
 def test_s2robot_refuses(

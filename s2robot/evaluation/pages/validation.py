@@ -3,7 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from s2robot.evaluation import plots
+from markupsafe import Markup
+
+from s2robot.evaluation.pages import charts
 from s2robot.evaluation.validation_file import Dimension, Replayed, Validation
 
 DRAWN = 3  # of the worst episodes; one of medium error is drawn beside them
@@ -14,8 +16,8 @@ class Section:
     """What the template shows."""
 
     found: Validation
-    by_step: str  # HTML of a plot
-    drawn: list[tuple[Replayed, str]]  # episodes with the HTML of their plots
+    by_step: Markup | str  # a chart
+    drawn: list[tuple[Replayed, Markup]]  # episodes with their charts
     worst: list[Replayed]
 
 
@@ -24,13 +26,15 @@ def section(found: Validation) -> Section:
     by_step = {
         title: [(step, 100 * error / (one.high - one.low)) for step, error in enumerate(one.by_step)]
         for title, one in zip(_titles(found), found.dimensions, strict=True)
-        if not one.constant
+        if not one.constant and one.high > one.low
     }
     kept = sorted((one for one in found.episodes if one.predicted), key=lambda one: -one.relative_error)
     shown = kept[:DRAWN] + kept[DRAWN:][len(kept[DRAWN:]) // 2 :][:1]
     return Section(
         found=found,
-        by_step=plots.curves(by_step, "step of the chunk", found.action_steps - 0.5) if by_step else "",
+        by_step=charts.curves(by_step, "step of the chunk", {"executed before": found.action_steps - 0.5})
+        if by_step
+        else "",
         drawn=[(one, _drawn(found, one)) for one in shown],
         worst=[found.episode(name) for name in found.worst],
     )
@@ -38,7 +42,7 @@ def section(found: Validation) -> Section:
 
 def share_of_range(one: Dimension, error: float) -> str:
     """An error in percent of a dimension's range, as text."""
-    return "constant" if one.constant else f"{100 * error / (one.high - one.low):.1f}%"
+    return "constant" if one.constant or one.high <= one.low else f"{100 * error / (one.high - one.low):.1f}%"
 
 
 def _titles(found: Validation) -> list[str]:
@@ -49,7 +53,7 @@ def _titles(found: Validation) -> list[str]:
     ]
 
 
-def _drawn(found: Validation, episode: Replayed) -> str:
+def _drawn(found: Validation, episode: Replayed) -> Markup:
     """Predicted beside demonstrated actions over the steps of an episode, a panel for each dimension."""
     panels = {}
     for i, title in enumerate(_titles(found)):
@@ -58,4 +62,4 @@ def _drawn(found: Validation, episode: Replayed) -> str:
             for name, rows in (("demonstrated", episode.demonstrated), ("predicted", episode.predicted))
             if rows
         }
-    return plots.beside(panels)
+    return charts.beside(panels)
