@@ -20,7 +20,7 @@ ORDER = [
     {"features", "runs", "envs"},
     {"training", "rollouts"},
     {"evaluation"},
-    {"collecting", "deploy"},
+    {"collecting", "deploy", "machine"},
     {"commands"},
 ]
 LEVEL = {package: level for level, packages in enumerate(ORDER) for package in packages}

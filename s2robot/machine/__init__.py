@@ -1,0 +1,1 @@
+"""What this machine has for the project, and what it lacks: one file a subject, each returns findings."""
