@@ -25,7 +25,8 @@ def option(default: Any, meaning: str, **metadata: Any) -> Any:
     """A field of an options dataclass: its default (lists and dictionaries are copied) and what it means.
 
     `meaning` is a short sentence with unit and choices, as `--help` shows it. `metadata` is kept beside it in
-    the field's metadata; a package says which keys it uses.
+    the field's metadata; a package says which keys it uses. With `mapping=True` an option without a fixed
+    type may be a dictionary, and the command line takes `group.option.name=value`.
     """
     metadata = {"meaning": meaning, **metadata}
     if isinstance(default, list | dict):

@@ -14,10 +14,16 @@ class UserError(ValueError):
         super().__init__(" ".join(str(text).splitlines()))
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UserError:
-    """The error for a name that is not in a registry: the nearest name, then those that there are."""
+def unknown_name(kind: str, name: str, known: Iterable[str], where: object = "") -> UserError:
+    """The error for a name that is not in a registry: the nearest name, then those that there are.
+
+    `where` has names of this kind and lacks this one: a file, an episode.
+    """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
     rest = f", ... ({len(names)})" if len(names) > MOST_NAMES else ""
-    return UserError(f"unknown {kind} {name!r}; {hint}known: {', '.join(names[:MOST_NAMES])}{rest}")
+    shown = f"{', '.join(names[:MOST_NAMES])}{rest}"
+    if where:
+        return UserError(f"{where} has no {kind} {name!r}; {hint}it has {shown or 'none'}")
+    return UserError(f"unknown {kind} {name!r}; {hint}known: {shown}")

@@ -1,8 +1,9 @@
-"""Files that appear under their name once they are complete, and the folder of what can be computed again."""
+"""Files that appear under their name once they are complete, what may be opened, and the folder of caches."""
 
 import glob
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,3 +58,21 @@ def leftovers(path: Path) -> Iterator[Path]:
     """Scratch files and folders for `path` that killed processes left, or that running ones are writing."""
     token = "[0-9a-f]" * (2 * TOKEN_BYTES)  # not just `*`: `.a.b.0123.part` belongs to `a.b`, not to `a`
     yield from path.parent.glob(f".{glob.escape(path.name[:100])}.{token}{SCRATCH_SUFFIX}")
+
+
+def not_regular(path: Path) -> str:
+    """Why there is no regular file at a path, "" if there is one. Opens nothing: a pipe would wait.
+
+    What reads a stranger's files asks this before it opens one.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return f"is a link to {path.readlink()}, which is not there" if path.is_symlink() else "is not there"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    except ValueError as error:  # a zero byte in the name
+        return f"is no path: {error}"
+    if stat.S_ISDIR(mode):
+        return "is a folder, not a file"
+    return "" if stat.S_ISREG(mode) else "is no regular file but a pipe, a socket or a device"

@@ -64,7 +64,7 @@ def play(dataset: Dataset, episode: str, out: Path, origin: str, fps: float | No
     Raises `UserError` for an unknown episode, a target that cannot be, and what the episode does not have.
     """
     if episode not in dataset.episodes:
-        raise unknown_name(f"episode of {dataset.path}", episode, dataset.episodes)
+        raise unknown_name("episode", episode, dataset.episodes, dataset.path)
     if out.suffix.lower() != ".mp4":
         raise UserError(f"--out {out}: a name that ends in .mp4 is needed")
     rate = dataset.fps or USUAL_FPS if fps is None else fps

@@ -51,7 +51,7 @@ class Aloha(Hdf5Source):
         if not files:
             hdf5_files.open_hdf5(self.path).close()  # says what is wrong with a file
             raise UserError(f"{self.path} has no group 'observations': is this ALOHA's format?")
-        self._folders = Folders(self.path, options.allow_links or ())
+        self.folders = Folders(self.path, options.allow_links or ())
         self._opened: Opened[h5py.File] = Opened(OPEN_FILES)
         self.info: dict[str, Any] = {}
         self.episodes = [self._episode(file) for file in files]
@@ -70,8 +70,9 @@ class Aloha(Hdf5Source):
     def close(self) -> None:
         self._opened.close()
 
-    def _array(self, episode: int, key: str) -> h5py.Dataset:
-        return self._file(self.episodes[episode].file)[key]
+    def group(self, episode: int) -> h5py.Group:
+        """See `Hdf5Source`: the root of the episode's file."""
+        return self._file(self.episodes[episode].file)
 
     def _file(self, file: Path) -> h5py.File:
         return self._opened.get(file, lambda: hdf5_files.open_hdf5(file))
@@ -79,5 +80,5 @@ class Aloha(Hdf5Source):
     def _episode(self, file: Path) -> SourceEpisode:
         opened = self._file(file)
         with readable(file):
-            arrays = {key: hdf5_arrays.declare(array) for key, array in hdf5.arrays(opened, self._folders)}
+            arrays = {key: hdf5_arrays.declare(array) for key, array in hdf5.arrays(opened, self.folders)}
             return SourceEpisode(name=file.stem, file=file, arrays=arrays, info=dict(opened.attrs))

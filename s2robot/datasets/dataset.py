@@ -1,7 +1,6 @@
 """A dataset whatever its format: what training, tools and the feature store read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,9 +8,10 @@ from jaxtyping import Float, UInt8
 
 from s2robot.datasets import images
 from s2robot.datasets.agreement import usual_arrays
+from s2robot.datasets.cameras import Camera, cameras_of
 from s2robot.datasets.environment import fault, is_absolute
 from s2robot.datasets.episodes import Episode, episodes_of, of_task
-from s2robot.datasets.keys import Keys
+from s2robot.datasets.keys import Chosen, Keys
 from s2robot.datasets.options import DataConfig
 from s2robot.datasets.presets import orientation, preset_of
 from s2robot.datasets.problem import Problem
@@ -19,15 +19,6 @@ from s2robot.datasets.source import Source
 from s2robot.datasets.splits import split
 from s2robot.datasets.weights import frame_weights
 from s2robot.errors import UserError, unknown_name
-
-
-@dataclass(frozen=True)
-class Camera:
-    """Where a camera's frames are and how they become upright."""
-
-    key: str  # of the format, e.g. "obs/agentview_image"
-    size: tuple[int, int]  # height and width in pixels
-    transform: str = ""  # name in `images.TRANSFORMS`, which stored frames go through
 
 
 class Dataset:
@@ -62,8 +53,8 @@ class Dataset:
         self.episodes: Sequence[str] = [one.name for one in self.records]
         self._index = {name: i for i, name in enumerate(self.episodes)}
         self.offsets = np.concatenate([[0], np.cumsum(self.lengths, dtype=np.int64)])  # first frame of each
-        self.cameras = self._cameras()
-        self.proprio_keys = self.keys.proprio(options.proprio)
+        self.cameras = cameras_of(self.keys, self.records, options, self.stored_orientation)
+        self.proprio_keys = self._proprio(options.proprio)
         self._numbers: dict[str, np.ndarray] = {}
         self._stored: dict[str, tuple[np.ndarray, np.ndarray]] = {}
 
@@ -158,7 +149,7 @@ class Dataset:
 
     def proprioception(self, keys: Sequence[str] | None = None) -> dict[str, Float[np.ndarray, "n _"]]:
         """Observations of the robot itself, by name; those of the options unless `keys` are given."""
-        chosen = self.proprio_keys if keys is None else self.keys.proprio(keys)
+        chosen = self.proprio_keys if keys is None else self._proprio(keys)
         return {name: self.numbers(key) for name, key in chosen.items()}
 
     def low_dim(self, key: str) -> Float[np.ndarray, "n d"]:
@@ -199,21 +190,22 @@ class Dataset:
     def numbers(self, key: str) -> Float[np.ndarray, "n d"]:
         """An array by the format's own key; read once. Raises `UserError` naming the episode without it."""
         if key not in self._numbers:
-            rows, ends = [], []
+            rows, low, high = [], [], []
             for one, length in zip(self.records, self.lengths, strict=True):
                 if key not in one.recorded.arrays:
                     problem = f"it is not there; this episode has {', '.join(sorted(one.recorded.arrays))}"
                     raise UserError(str(self.problem(one, key, problem)))
                 values = one.source.read(one.number, key, 0, length).reshape(length, -1)
-                ends += [values.min(0), values.max(0)] if values.size else []
+                low.append(values.min(0))
+                high.append(values.max(0))
                 with np.errstate(over="ignore"):  # what becomes infinite is refused by the checks
                     rows.append(np.asarray(values, dtype=np.float32))
             self._numbers[key] = np.concatenate(rows)
-            self._stored[key] = np.min(ends, axis=0), np.max(ends, axis=0)
+            self._stored[key] = np.array(low, np.float64), np.array(high, np.float64)
         return self._numbers[key]
 
-    def stored_range(self, key: str) -> tuple[np.ndarray, np.ndarray]:
-        """Lowest and highest number of each column of an array in the type in which it is stored."""
+    def stored_ranges(self, key: str) -> tuple[Float[np.ndarray, "e d"], Float[np.ndarray, "e d"]]:
+        """Lowest and highest number of each column of an array in each episode, as they are stored."""
         self.numbers(key)
         return self._stored[key]
 
@@ -228,6 +220,9 @@ class Dataset:
 
     def _keys(self) -> Keys:
         return Keys(self.source, self.preset, usual_arrays(one.recorded for one in self.records))
+
+    def _proprio(self, chosen: Chosen) -> dict[str, str]:
+        return self.keys.proprio(chosen, self.action_keys.values())
 
     def _leave_out_empty_ones(self) -> None:
         """Leave out episodes without a step, with a warning. Raises `UserError` when none is left."""
@@ -252,30 +247,6 @@ class Dataset:
         """Whether the actions of an episode are an array along time, however short, and no single value."""
         return one.recorded.arrays[next(iter(self.action_keys.values()))].kind == "numbers"
 
-    def _cameras(self) -> dict[str, Camera]:
-        chosen = self.keys.cameras(self.options.cameras)
-        if isinstance(self.options.orientation, dict):
-            frames = {
-                self.keys.camera_name(key) for key, one in self.keys.arrays.items() if one.kind == "frames"
-            }
-            for name in self.options.orientation.keys() - chosen.keys() - frames:
-                raise unknown_name("camera in data.orientation", name, chosen)
-        cameras = {}
-        for name, key in chosen.items():
-            found = self.keys.arrays[key]
-            if found.kind != "frames":
-                first = next(one for one in self.records if key in one.recorded.arrays)
-                raise UserError(str(self.problem(first, key, f"it is {found.describe()}; {found.note}")))
-            cameras[name] = Camera(key, (found.shape[0], found.shape[1]), self._transform(name))
-        return cameras
-
-    def _transform(self, camera: str) -> str:
-        """What makes the stored frames of a camera upright."""
-        stored = self.options.orientation
-        if isinstance(stored, dict):
-            stored = stored.get(camera)
-        return images.TRANSFORM_OF[stored or self.stored_orientation()[0]]
-
     def stored_orientation(self) -> tuple[str, str]:
         """How frames are stored where the options do not say it, and who says it: a format, a family, or "".
 
@@ -292,5 +263,5 @@ class Dataset:
 
     def _camera(self, name: str) -> Camera:
         if name not in self.cameras:
-            raise unknown_name(f"camera of {self.path}", name, self.cameras)
+            raise unknown_name("camera", name, self.cameras, self.path)
         return self.cameras[name]

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import h5py
 
 from s2robot.datasets.hdf5_files import FAULTS, said
-from s2robot.datasets.hdf5_links import Folders, beside, fault_of
+from s2robot.datasets.hdf5_links import Folders, arrays_behind, fault_of
 
 DEEPEST = 10  # groups inside each other; more are a circle of links
 
@@ -52,16 +52,13 @@ def _arrays(
             yield f"{prefix}{name}", found
 
 
-def identity(dataset: h5py.Dataset) -> str:
+def identity(group: h5py.Group, path: str, folders: Folders) -> str:
     """Of an array's content: its file through all links, size, times of change, and its place in there.
 
-    A virtual array also changes with the files that it is put together from.
+    A virtual array also changes with all arrays that it is put together from, and these from others. Raises
+    `UserError` for one that must not or cannot be read any more.
     """
-    parts = [f"{_stamp(Path(dataset.file.filename))} {dataset.name}"]
-    if dataset.is_virtual:
-        files = {source.file_name for source in dataset.virtual_sources()} - {"."}
-        parts += [_stamp(beside(dataset, name)) for name in sorted(files)]
-    return " | ".join(parts)
+    return " | ".join(f"{_stamp(file)} {name}" for file, name in arrays_behind(group, path, folders))
 
 
 def _stamp(file: Path) -> str:

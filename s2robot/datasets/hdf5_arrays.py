@@ -11,7 +11,6 @@ from s2robot.datasets.source import STREAM, Recorded
 SMALLEST_IMAGE = 5  # pixels of each side; smaller arrays are matrices
 SMALLEST_PLANE = 16  # of each side of images without a channel axis
 SHORTEST_STREAM = 64  # bytes of a JPEG or PNG file
-EXPECTED = "frames must be uint8 of shape (t, h, w, 3)"
 
 
 def declare(found: Member) -> Recorded:
@@ -35,7 +34,7 @@ def _declared(found: h5py.Dataset) -> Recorded:
     if dtype == np.uint8 and len(row) == 3 and row[2] == 3:
         return Recorded("frames", rows, row, "uint8")
     if _is_image(dtype, row):
-        return Recorded("other", rows, row, str(dtype), f"{EXPECTED}{_how_to_mend(dtype, row)}")
+        return Recorded("other", rows, row, str(dtype), f"{images.EXPECTED}{_how_to_mend(dtype, row)}")
     if dtype.kind in "biuf":
         note = images.no_stream(found[0]) if _may_be_streams(found) else ""
         return Recorded("numbers", rows, row, str(dtype), note)

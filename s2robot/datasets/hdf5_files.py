@@ -1,6 +1,5 @@
 """HDF5 files of strangers: opened, found in folders, and one clear line for what is wrong with them."""
 
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,9 @@ import h5py
 from s2robot.datasets.natural import natural
 from s2robot.datasets.problem import Problem
 from s2robot.errors import UserError
+from s2robot.files import not_regular
 
+SHOWN = 6  # names in a message
 LFS = b"version https://git-lfs"
 SUFFIXES = (".hdf5", ".h5")  # of files that are written
 FOUND = (*SUFFIXES, ".hdf")  # of those that are looked for in a folder
@@ -34,21 +35,6 @@ def readable(file: Path, episode: str = "", key: str = "") -> Iterator[None]:
     except FAULTS as error:
         problem = f"it cannot be read, the file may be damaged: {said(error)}"
         raise UserError(str(Problem(problem, str(file), episode, key))) from error
-
-
-def not_regular(path: Path) -> str:
-    """Why there is no regular file at a path, "" if there is one. Opens nothing: a pipe would wait."""
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        return f"is a link to {path.readlink()}, which is not there" if path.is_symlink() else "is not there"
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
-    except ValueError as error:  # a zero byte in the name
-        return f"is no path: {error}"
-    if stat.S_ISDIR(mode):
-        return "is a folder, not a file"
-    return "" if stat.S_ISREG(mode) else "is no regular file but a pipe, a socket or a device"
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -105,8 +91,21 @@ def files_with(path: Path, groups: Sequence[str]) -> list[Path]:
     """
     if not path.is_dir():
         return [path] if not (not_regular(path) or _content_fault(path)) and _opens_with(path, groups) else []
-    files = [file for file in path.iterdir() if file.suffix.lower() in FOUND and not file.is_dir()]
-    return [file for file in sorted(files, key=lambda file: natural(file.name)) if _has(file, groups)]
+    return [file for file in hdf5_in(path) if _has(file, groups)]
+
+
+def hdf5_in(folder: Path) -> list[Path]:
+    """What is named like an HDF5 file directly in a folder, in natural order."""
+    files = [file for file in folder.iterdir() if file.suffix.lower() in FOUND and not file.is_dir()]
+    return sorted(files, key=lambda file: natural(file.name))
+
+
+def layout(path: Path) -> str:
+    """What is at the root of an HDF5 file, for messages. Raises `UserError` for what is none."""
+    with open_hdf5(path) as file, readable(path):
+        names = list(file)
+    more = f", ... ({len(names)})" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more} at its root" if names else "nothing in it"
 
 
 def _has(file: Path, groups: Sequence[str]) -> bool:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import h5py
 
-from s2robot.datasets.hdf5_files import FAULTS, not_regular, open_hdf5, said
+from s2robot.datasets.hdf5_files import FAULTS, open_hdf5, said
 from s2robot.errors import UserError
+from s2robot.files import not_regular
 
 MOST_LINKS = 16  # one behind the other, as HDF5 has it; more are a circle
+MOST_SOURCES = 16  # virtual arrays of virtual arrays
 
 
 class Folders:
@@ -41,6 +43,17 @@ def fault_of(start: h5py.Group, path: str, folders: Folders) -> str:
         return f"it cannot be opened, the file may be damaged: {said(error)}"
 
 
+def arrays_behind(start: h5py.Group, path: str, folders: Folders) -> list[tuple[Path, str]]:
+    """File and name of the array that a path leads to, and of all sources of it if it is virtual.
+
+    Raises `UserError` for an array that must not or cannot be read.
+    """
+    way = _Way(folders)
+    if fault := way.fault(start, path):
+        raise UserError(fault)
+    return list(way.arrays)
+
+
 def beside(of: h5py.Group | h5py.Dataset, name: str) -> Path:
     """Where HDF5 finds a file that is named in another one: in that one's folder."""
     return Path(of.file.filename).parent / name
@@ -54,6 +67,7 @@ class _Way:
         self.links = 0
         self.inside: list[tuple[str, str]] = []  # virtual arrays, file and name, of which this is a source
         self.known: set[tuple[str, str]] = set()  # sources without a fault
+        self.arrays: dict[tuple[Path, str], None] = {}  # that were reached, in their order
 
     def fault(self, start: h5py.Group, path: str) -> str:
         """See `fault_of`."""
@@ -92,6 +106,7 @@ class _Way:
 
     def _array_fault(self, array: h5py.Dataset) -> str:
         """Why what an array reads from elsewhere must not be read."""
+        self.arrays[Path(array.file.filename), array.name] = None
         stored = array.id.get_create_plist()
         if stored.get_external_count():
             return f"its numbers are in {array.external[0][0]} (external storage), which is never read"
@@ -100,6 +115,8 @@ class _Way:
         own = (array.file.filename, array.name)
         if own in self.inside:
             return f"the virtual array {array.name} is a source of itself"
+        if len(self.inside) == MOST_SOURCES:
+            return f"it is put together from virtual arrays, more than {MOST_SOURCES} one behind the other"
         self.inside.append(own)
         for source in array.virtual_sources():
             place = (str(beside(array, source.file_name)), source.dset_name)

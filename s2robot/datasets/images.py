@@ -10,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 
 DEEP = ("I", "F")  # starts of Pillow's modes with more than 8 bits a value
 DEPTH = "depth, no colours"
+EXPECTED = "frames must be uint8 of shape (t, h, w, 3)"
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
 Frames = UInt8[np.ndarray, "t h w 3"]

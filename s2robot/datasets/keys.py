@@ -1,7 +1,7 @@
 """The key mapping: which arrays are cameras, proprioception and actions, and what they are called."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from s2robot.datasets.presets import ROBOSUITE, Preset
@@ -12,6 +12,7 @@ CAMERA_PREFIX, CAMERA_SUFFIXES = "observation.images.", ("_image", "_rgb")
 # State of the simulator, which no robot observes: short names, and the group where MimicGen keeps more of it
 PRIVILEGED = {"object", "object-state", "states", "observation.object", "observation.environment_state"}
 PRIVILEGED_GROUP = "datagen_info/"
+ACTIONS = ("action", "extras/action")  # how keys of actions begin, outside of the observations
 USUAL_PROPRIO = (ROBOSUITE, ("observation.state",), ("qpos",))
 
 Chosen = Mapping[str, str] | Sequence[str] | None  # as options give it: {name: key}, [key, ...], key, null
@@ -28,7 +29,9 @@ class Keys:
     def cameras(self, chosen: Chosen) -> dict[str, str]:
         """Key of each camera by its name. Raises `UserError` for an unknown one and when there is none."""
         if isinstance(chosen, Mapping):
-            return {name: self._camera(word) for name, word in chosen.items()}
+            named = {name: self._camera(word) for name, word in chosen.items()}
+            _each_once("cameras", list(named.values()))
+            return named
         if chosen is not None:
             keys = [self._camera(word) for word in chosen]
         else:
@@ -40,6 +43,7 @@ class Keys:
                 f"{self.source.observations!r}; image-like: {'; '.join(seen) or 'none'}; "
                 f"data.cameras=[] trains without"
             )
+        _each_once("cameras", keys)
         names = [self.camera_name(key) for key in keys]
         _no_clash(self.source, names, keys, "camera")
         return (
@@ -48,8 +52,11 @@ class Keys:
             else dict(zip(names, keys, strict=True))
         )
 
-    def proprio(self, chosen: Chosen) -> dict[str, str]:
-        """Key of each part of the proprioception by its name; privileged state is refused."""
+    def proprio(self, chosen: Chosen, actions: Collection[str] = ()) -> dict[str, str]:
+        """Key of each part of the proprioception by its name.
+
+        Privileged state and actions, also those at the keys `actions`, are refused.
+        """
         if chosen is None:
             chosen = self._usual_proprio()
         named = dict(chosen) if isinstance(chosen, Mapping) else {}
@@ -59,7 +66,13 @@ class Keys:
             key = self.resolve(word) or word
             if self.short(key) in PRIVILEGED or key.startswith(PRIVILEGED_GROUP):
                 raise UserError(f"{word} is privileged state of the simulator, no input of a policy")
-            keys.append(self.number_key(word))
+            if key in actions or (key.startswith(ACTIONS) and key in self.arrays):
+                raise UserError(
+                    f"data.proprio: {key} holds actions, which the policy predicts: they are no input of it; "
+                    f"choose other keys with data.proprio=[KEY,...]"
+                )
+            keys.append(self._numbers_at("proprio", word))
+        _each_once("proprio", keys)
         names = list(named) or [self._name(word, key) for word, key in zip(words, keys, strict=True)]
         _no_clash(self.source, names, keys, "proprioception")
         return dict(zip(names, keys, strict=True))
@@ -77,10 +90,12 @@ class Keys:
                     f"choose with data.actions=[KEY] from {', '.join(sorted(numbers))}"
                 )
             return {key: key for key in usual}
-        named = dict(chosen) if isinstance(chosen, Mapping) else {word: word for word in chosen}
+        named = chosen.items() if isinstance(chosen, Mapping) else [(word, word) for word in chosen]
         if not named:
             raise UserError("data.actions=[]: a policy needs actions")
-        return {name: self.number_key(word) for name, word in named.items()}
+        keys = [self._numbers_at("actions", word) for _, word in named]
+        _each_once("actions", keys)
+        return {name: key for (name, _), key in zip(named, keys, strict=True)}
 
     def low_dim(self) -> dict[str, Recorded]:
         """Numeric observations by their short names."""
@@ -120,7 +135,7 @@ class Keys:
                 f"camera {word!r} of {self.source.path} may be {' or '.join(named)}: give the key"
             )
         if found is None:
-            raise unknown_name(f"camera of {self.source.path}", word, map(self.camera_name, self._frames()))
+            raise unknown_name("camera", word, map(self.camera_name, self._frames()), self.source.path)
         return found
 
     def number_key(self, word: str) -> str:
@@ -128,7 +143,17 @@ class Keys:
         if (key := self.resolve(word)) is not None:
             return key
         numbers = [key for key, one in self.arrays.items() if one.kind == "numbers"]
-        raise unknown_name(f"array of {self.source.path}", word, map(self.short, numbers))
+        raise unknown_name("array of numbers", word, map(self.short, numbers), self.source.path)
+
+    def _numbers_at(self, option: str, word: str) -> str:
+        """The same for an option, and no camera."""
+        key = self.number_key(word)
+        if self.arrays[key].kind == "frames":
+            raise UserError(
+                f"data.{option}: {key} holds a camera's frames, expected numbers; "
+                f"data.cameras=[{self.camera_name(key)}] uses it"
+            )
+        return key
 
     def _usual_proprio(self) -> Sequence[str]:
         family = (self.preset.proprio,) if self.preset and self.preset.proprio else ()
@@ -157,6 +182,13 @@ class Keys:
     def _image_like(self) -> dict[str, str]:
         """Key of each image-like array by its short name."""
         return {self.short(key): key for key, one in self.arrays.items() if one.image_like}
+
+
+def _each_once(option: str, keys: Sequence[str]) -> None:
+    """Raise `UserError` when an option names one array twice, maybe by different words."""
+    for key, count in Counter(keys).items():
+        if count > 1:
+            raise UserError(f"data.{option} names {key} {count} times; name each array once")
 
 
 def _no_clash(source: Source, names: Sequence[str], keys: Sequence[str], what: str) -> None:

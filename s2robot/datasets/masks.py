@@ -18,11 +18,20 @@ def masks(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
                 warnings.append(Problem(problem, str(source.path), key=f"mask/{key}"))
             if not members:
                 warnings.append(Problem("it names no demonstration", str(source.path), key=f"mask/{key}"))
+        if train is not None and source.masks and train not in source.masks:
+            problem = (
+                f"it is not there, training needs it: choose with data.train from "
+                f"{', '.join(sorted(source.masks))}, or data.train=null for all"
+            )
+            warnings.append(Problem(problem, str(source.path), key=f"mask/{train}"))
         if train is None or valid is None or train == valid or train not in source.masks:
             continue
         problem = ""
         if valid not in source.masks:
-            problem = f"it is not there: every tenth demonstration of mask/{train} is held out for validation"
+            problem = (
+                f"it is not there: every tenth demonstration of mask/{train} is held out for validation, the "
+                f"last one of fewer than ten"
+            )
         elif both := sorted(set(source.masks[train]) & set(source.masks[valid])):
             problem = (
                 f"{len(both)} demonstrations of it are in mask/{train} as well: {_few(both)}; "

@@ -10,6 +10,7 @@ from s2robot.datasets.problem import Problem
 
 FAR = 10.0  # robust ranges that an outlier is away from the robust range
 STEPS = 10  # of float32 that the range of a column has at least
+RESTING = 0.01  # of the median range in an episode; below, a column rests
 ROUNDING = 64  # steps of float64 that a constant which was computed may vary by
 ROBUST = (1, 99)  # percentiles of the robust range
 
@@ -45,21 +46,28 @@ def _not_finite(dataset: Dataset, key: str, values: Float[np.ndarray, "n d"]) ->
 
 
 def _too_fine(dataset: Dataset, key: str) -> list[Problem]:
-    """A warning where numbers differ by less than float32, which training uses, can tell apart."""
-    low, high = (np.asarray(end, np.float64) for end in dataset.stored_range(key))
-    largest = np.maximum(np.abs(low), np.abs(high))
-    extent, step = high - low, np.spacing(largest.astype(np.float32)).astype(np.float64)
+    """A warning where numbers of an episode differ by less than float32, which training uses, can tell apart.
+
+    Not where they differ by little beside what the column does in other episodes: a joint that rests.
+    """
+    low, high = dataset.stored_ranges(key)
+    largest, extent = np.maximum(np.abs(low), np.abs(high)), high - low
+    step = np.spacing(largest.astype(np.float32)).astype(np.float64)
     real = extent > ROUNDING * np.spacing(largest)
-    columns = np.flatnonzero(real & (extent < STEPS * step))
-    if not len(columns):
+    lost = real & (extent < STEPS * step) & (extent >= RESTING * np.median(extent, axis=0))
+    if not lost.any():
         return []
-    column = columns[np.argmin(extent[columns] / step[columns])]
+    share = np.where(lost, extent / step, np.inf)
+    episode, column = np.unravel_index(share.argmin(), share.shape)
     problem = (
-        f"column {column} ranges over [{low[column]:.12g}, {high[column]:.12g}], in "
-        f"steps of {step[column]:.2g} once it is float32: most of it is lost; subtract a constant"
+        f"column {column} ranges over [{low[episode, column]:.12g}, {high[episode, column]:.12g}], in "
+        f"steps of {step[episode, column]:.2g} once it is float32: most of it is lost; subtract a constant"
     )
-    more = f" (and {len(columns) - 1} more columns)" if len(columns) > 1 else ""
-    return [dataset.problem(dataset.records[0], key, problem + more)]
+    columns, episodes = int(lost.any(0).sum()), int(lost.any(1).sum())
+    more = [f"{columns - 1} more columns"] if columns > 1 else []
+    more += [f"{episodes - 1} more episodes"] if episodes > 1 else []
+    problem += f" (and {', '.join(more)})" if more else ""
+    return [dataset.problem(dataset.records[int(episode)], key, problem)]
 
 
 def _outliers(dataset: Dataset, key: str, values: Float[np.ndarray, "n d"]) -> list[Problem]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from s2robot.config import as_declared
 from s2robot.datasets.natural import natural
 from s2robot.datasets.options import DataConfig
-from s2robot.datasets.problem import refuse
+from s2robot.datasets.problem import Problem, refuse
 from s2robot.datasets.source import Format, Source
 from s2robot.errors import UserError, unknown_name
 from s2robot.registry import Lazy, Registry
@@ -60,6 +60,8 @@ def open_sources(config: DataConfig) -> tuple[list[Source], list[int]]:
     for number, word in enumerate([config.path] if isinstance(config.path, str) else config.path):
         for match in _matches(word):
             found = [FORMATS[name](one, config) for name, one in _found(match, config.format)]
+            if found and match.is_dir():
+                found[0].warnings = [*found[0].warnings, *_left_alone(match, found)]
             sources += found
             entries += [number] * len(found)
     _same_format(sources)
@@ -133,6 +135,20 @@ def _found(path: Path, wanted: str) -> list[tuple[str, Path]]:
         return [(claims[0], one) for one in found[claims[0]]]
     if not path.is_dir():
         return [("robomimic" if wanted == "auto" else wanted, path)]  # opening it says what is wrong
-    raise UserError(
-        f"{path} is a folder without a dataset of {'a known format' if wanted == 'auto' else wanted}"
-    )
+    from s2robot.datasets.hdf5_files import hdf5_in, layout
+
+    formats = f"a known format ({', '.join(names)})" if wanted == "auto" else f"format {wanted}"
+    others = "".join(f"; {file.name} has {layout(file)}" for file in hdf5_in(path)[:1])
+    raise UserError(f"{path} is a folder without a dataset of {formats}{others}")
+
+
+def _left_alone(folder: Path, found: Sequence[Source]) -> list[Problem]:
+    """A warning for each HDF5 file in a folder of datasets that is in none of them."""
+    from s2robot.datasets.hdf5_files import hdf5_in, layout
+
+    used = {source.path for source in found} | {one.file for source in found for one in source.episodes}
+    return [
+        Problem(f"left alone: it has {layout(file)}, which is no {found[0].format} dataset", str(file))
+        for file in hdf5_in(folder)
+        if file not in used
+    ]

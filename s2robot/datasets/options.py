@@ -19,15 +19,20 @@ class DataConfig:
     )
     format: str = option("auto", "auto, or a format: robomimic, aloha, lerobot")
     cameras: Any = option(
-        None, "cameras by name or key, or {name: key}; null: every array of colour frames; []: none"
+        None,
+        "cameras by name or key, or {name: key}; null: every array of colour frames; []: none",
+        mapping=True,
     )
     proprio: Any = option(
         None,
         "keys of the proprioception, or {name: key}; null: robosuite's robot0_eef_pos, robot0_eef_quat, "
         "robot0_gripper_qpos, else observation.state, else qpos",
+        mapping=True,
     )
     actions: Any = option(
-        None, "keys of the actions, side by side, or {name: key}; null: the format's usual key"
+        None,
+        "keys of the actions, side by side, or {name: key}; null: the format's usual key",
+        mapping=True,
     )
     absolute: bool | None = option(
         None, "whether actions are absolute poses; null: as the file says, unclear cases are refused"
@@ -36,6 +41,7 @@ class DataConfig:
         None,
         "how frames are stored: upright, flipped_rows, rotated_180, or {camera: one of them}; null: as the "
         "format or the family of datasets says, else upright",
+        mapping=True,
     )
     train: str | None = option("train", "filter key (mask/<key>) of the training demonstrations; null: all")
     valid: str | None = option(

@@ -20,6 +20,12 @@ class Problem:
         return f"{self.file}: {where + ': ' if where else ''}{self.problem}"
 
 
+def told_by(error: UserError, file: object, episode: str, key: str) -> Problem:
+    """The fault that an error of reading tells, whose text may begin with the place."""
+    text = str(error).removeprefix(f"{file}: ").removeprefix(f"{episode}, {key}: ").removeprefix(f"{key}, ")
+    return Problem(text, str(file), episode, key)
+
+
 def counted(same: Sequence[Problem]) -> Problem:
     """Of the same fault of several episodes the first, with the number of the others."""
     first = same[0]

@@ -17,7 +17,7 @@ import h5py
 
 from s2robot.datasets import hdf5, hdf5_arrays, hdf5_files
 from s2robot.datasets.hdf5_attributes import frequency, json_object, shown, text, whole_number
-from s2robot.datasets.hdf5_files import readable
+from s2robot.datasets.hdf5_files import SHOWN, readable
 from s2robot.datasets.hdf5_links import Folders
 from s2robot.datasets.hdf5_source import Hdf5Source
 from s2robot.datasets.natural import natural
@@ -40,13 +40,15 @@ class Robomimic(Hdf5Source):
     """
 
     format, version = "robomimic", ""
-    observations, actions = OBS, "actions"
+    observations = OBS
+    actions: str | None = "actions"
     upright: bool | None = None  # robomimic stores the top row first, LIBERO does not: see presets
 
     def __init__(self, path: Path, options: DataConfig) -> None:
         self.path = Path(path)
         self._file = hdf5_files.open_hdf5(self.path)
         self.folders = Folders(self.path, options.allow_links or ())
+        self._actions_named = options.actions is not None
         with readable(self.path):
             self._read_metadata()
 
@@ -54,6 +56,12 @@ class Robomimic(Hdf5Source):
         data = self._data()
         self.attributes: Mapping[str, Any] = dict(data.attrs)
         found = {name: self._demo(data, name) for name in sorted(data, key=natural)}
+        others = [name for name, demo in found.items() if demo is None]
+        if len(others) == len(found):
+            raise UserError(
+                f"{self.path} holds no demonstrations: in data/ neither {others[0]} nor another of "
+                f"{len(others)} members has actions or obs; is this robomimic's format?"
+            )
         self._demos = {name: demo for name, demo in found.items() if isinstance(demo, h5py.Group)}
         self.errors = [
             Problem(demo, str(self.path), name) for name, demo in found.items() if isinstance(demo, str)
@@ -67,10 +75,16 @@ class Robomimic(Hdf5Source):
         self.errors += [Problem(problem, str(self.path), key=key) for key, problem in faulty.items()]
         self.fps, problem = _fps(self.env_args, self.attributes)
         self.warnings = [Problem(problem, str(self.path))] if problem else []
+        if others:
+            told = f"left alone, as they have neither actions nor obs: {', '.join(others[:SHOWN])}"
+            more = f", ... ({len(others)})" if len(others) > SHOWN else ""
+            self.warnings.append(Problem(told + more, str(self.path), key="data"))
         tasks = _file_tasks(data, self.env_args)
         self.episodes: Sequence[SourceEpisode] = [
             self._episode(name, demo, tasks) for name, demo in self._demos.items()
         ]
+        if not any("actions" in episode.arrays for episode in self.episodes):
+            self.actions = None  # the options name others
         executed = all("actions_executed" in episode.arrays for episode in self.episodes)
         self.executed_actions = "actions_executed" if executed else None
 
@@ -93,20 +107,19 @@ class Robomimic(Hdf5Source):
         self._demos.clear()  # links keep the files open in which they end
         self._file.close()
 
-    def _array(self, episode: int, key: str) -> h5py.Dataset:
-        return self.group(episode)[key]
-
     def group(self, episode: int) -> h5py.Group:
-        """A demonstration as it is in the file, links of the demonstration itself resolved."""
+        """See `Hdf5Source`: a demonstration as it is in the file."""
         return self._demos[self.episodes[episode].name]
 
-    def _demo(self, data: h5py.Group, name: str) -> h5py.Group | str:
-        """The group of a demonstration, or why it is none."""
+    def _demo(self, data: h5py.Group, name: str) -> h5py.Group | str | None:
+        """The group of a demonstration, or why it cannot be used; None for what is none."""
         demo = hdf5.member(data, name, self.folders)
         if isinstance(demo, str):
             return demo
-        if not isinstance(demo, h5py.Group) or "actions" not in demo:
-            return "it lacks 'actions'; is this robomimic's format?"
+        if not isinstance(demo, h5py.Group) or not ("actions" in demo or "obs" in demo):
+            return None
+        if "actions" not in demo and not self._actions_named:
+            return f"it lacks 'actions'; it has {', '.join(demo)}: data.actions=[KEY] names another array"
         if "obs" not in demo:
             return "it lacks 'obs', the observations; robomimic's dataset_states_to_obs.py makes them"
         if isinstance(obs := hdf5.member(demo, "obs", self.folders), str):

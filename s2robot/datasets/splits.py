@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from s2robot.datasets.source import Source
-from s2robot.errors import unknown_name
+from s2robot.errors import UserError, unknown_name
 
-USUAL_VALID = "valid"  # filter key
+USUAL_TRAIN, USUAL_VALID = "train", "valid"  # filter keys; a dataset need not have them
 VALID_EVERY = 10  # of the demonstrations, where the dataset says nothing; the last one of fewer
 
 
@@ -19,6 +19,12 @@ def split(
     train and without the usual one to validate. Raises `UserError` for an unknown filter key.
     """
     if not source.masks:
+        for option, key, usual in (("train", train, USUAL_TRAIN), ("valid", valid, USUAL_VALID)):
+            if key not in (None, usual):
+                raise UserError(
+                    f"{source.path} has no filter key {key!r}; it has none at all: data.{option}={usual} "
+                    f"divides it, data.{option}=null does not"
+                )
         every = list(numbers.values())
         return _held_out(every) if valid else (every, [])
     training = _masked(source, numbers, train) if train else list(numbers.values())
@@ -34,6 +40,6 @@ def _held_out(every: Sequence[int]) -> tuple[list[int], list[int]]:
 
 def _masked(source: Source, numbers: Mapping[str, int], filter_key: str) -> list[int]:
     if filter_key not in source.masks:
-        raise unknown_name(f"filter key of {source.path}", filter_key, source.masks)
+        raise unknown_name("filter key", filter_key, source.masks, source.path)
     names = set(source.masks[filter_key])
     return [i for name, i in numbers.items() if name in names]

@@ -20,6 +20,7 @@ class EnvConfig:
         None,
         "how the environment gives frames: upright, flipped_rows, rotated_180, or {camera: one of them}; "
         "null: upright in s2robot's own, else as the dataset stores them",
+        mapping=True,
     )
 
     def check(self) -> None:

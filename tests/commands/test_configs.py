@@ -11,6 +11,7 @@ from s2robot.commands.cli.entry import options_of
 from s2robot.commands.cli.options import EvalConfig, TrainConfig
 from s2robot.config import plain
 from s2robot.encoders import ENCODERS
+from s2robot.errors import UserError
 from s2robot.policies import POLICIES
 
 COMMANDS = {"train": TrainConfig, "eval": EvalConfig}
@@ -88,3 +89,22 @@ def test_free_dictionaries_are_set_as_a_whole_or_key_by_key() -> None:
         assert options_of("train", [word, *NEEDED["train"]]).encoder.camera_sizes == {"wrist": [64]}
     kwargs = options_of("eval", ["env.kwargs={image_size: 64, vary_scene: true}", *NEEDED["eval"]]).env.kwargs
     assert kwargs == {"image_size": 64, "vary_scene": True}
+
+
+def test_names_of_a_mapping_are_set_one_by_one() -> None:
+    """As Hydra has it, though these options are no dictionaries unless they are given as one."""
+    words = ["data.cameras.front=images/cam_high", "data.cameras.side=agentview", "data.proprio.hand=qpos"]
+    words += [
+        "data.actions.arm=action",
+        "data.orientation.front=flipped_rows",
+        "env.orientation.side=upright",
+    ]
+    config = options_of("train", [*words, *NEEDED["train"]])
+    assert config.data.cameras == {"front": "images/cam_high", "side": "agentview"}
+    assert (config.data.proprio, config.data.actions) == ({"hand": "qpos"}, {"arm": "action"})
+    assert config.data.orientation == {"front": "flipped_rows"}
+    assert config.env.orientation == {"side": "upright"}
+    with pytest.raises(UserError, match=r"unknown option 'data.weights.front'"):
+        options_of("train", ["data.weights.front=1", *NEEDED["train"]])
+    with pytest.raises(UserError, match=r"unknown option 'data.cameras.front.left'"):
+        options_of("train", ["data.cameras.front.left=a", *NEEDED["train"]])

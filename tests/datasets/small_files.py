@@ -21,11 +21,12 @@ def picture(steps: int, height: int = 8, width: int = 6, seed: int = 0) -> np.nd
 def demo(steps: int = 6, seed: int = 0, **arrays: np.ndarray) -> Demo:
     """A demonstration with one camera; `arrays` (`obs__x` for `obs/x`) are added or replace others."""
     rng = np.random.default_rng(seed)
+    quaternions = rng.normal(size=(steps, 4))
     usual = {
         "actions": rng.uniform(-1, 1, (steps, 7)),
         "obs/agentview_image": picture(steps, seed=seed),
         "obs/robot0_eef_pos": rng.normal(size=(steps, 3)),
-        "obs/robot0_eef_quat": rng.normal(size=(steps, 4)),
+        "obs/robot0_eef_quat": quaternions / np.linalg.norm(quaternions, axis=1, keepdims=True),
         "obs/robot0_gripper_qpos": rng.normal(size=(steps, 2)),
     }
     return usual | {key.replace("__", "/"): values for key, values in arrays.items()}

@@ -143,6 +143,18 @@ def test_numbers_that_float32_cannot_tell_apart_are_said(tmp_path: Path) -> None
     assert "in steps of 0.062 once it is float32" in said[0]
 
 
+def test_float32_is_too_coarse_for_a_single_demonstration(tmp_path: Path) -> None:
+    """Time stamps from 1970 in one of them; a joint that rests in one of them is nothing to say."""
+    demos = [demo(seed=i) for i in range(3)]
+    demos[1]["obs/robot0_eef_pos"][:, 2] = 1e9 + np.linspace(0, 1, 6)
+    demos[2]["obs/robot0_eef_pos"][:, 1] = 1.5 + np.linspace(0, 1e-7, 6)
+    said = [str(warning) for warning in open_dataset(write(tmp_path / "d.hdf5", demos)).warnings]
+    (coarse,) = [one for one in said if "float32" in one]
+    assert (
+        "demo_1, obs/robot0_eef_pos: column 2 ranges over [1000000000, 1000000001], in steps of 64" in coarse
+    )
+
+
 MASKS = {
     "absent": (
         {"train": ["demo_0", "demo_7"], "valid": ["demo_1"]},

@@ -60,6 +60,20 @@ def test_other_files_and_folders_beside_are_left_alone(tmp_path: Path) -> None:
     assert open_dataset(tmp_path).lengths == [6]
 
 
+def test_a_file_of_no_known_layout_is_named(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "stats.hdf5", "w") as file:
+        file["mean"], file["std"] = np.zeros(3), np.ones(3)
+    with pytest.raises(UserError, match=r"known format \(.*\); stats.hdf5 has mean, std at its root"):
+        open_dataset(tmp_path)
+    for good, format in ((lambda path: write(path, [demo()]), "robomimic"), (episode, "aloha")):
+        good(tmp_path / "a.hdf5")
+        dataset = open_dataset(tmp_path)
+        (said,) = [str(warning) for warning in dataset.warnings if "stats.hdf5" in str(warning)]
+        assert f"left alone: it has mean, std at its root, which is no {format} dataset" in said
+        assert dataset.lengths == [6]
+        dataset.close()
+
+
 @pytest.mark.parametrize(
     ("path", "told"),
     [

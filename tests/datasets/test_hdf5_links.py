@@ -106,3 +106,63 @@ def test_a_link_to_nowhere_that_nothing_uses_is_a_warning(tmp_path: Path) -> Non
         file["data/demo_0/obs/more"] = h5py.SoftLink("/gone")
     (warning,) = open_dataset(path).warnings
     assert "left alone: obs/more (its link to /gone leads nowhere)" in str(warning)
+
+
+def test_a_source_of_a_source_is_part_of_the_identity(tmp_path: Path) -> None:
+    """Recorded again, it is encoded again; so is one behind a link of the source."""
+
+    def record(value: int) -> None:
+        with h5py.File(tmp_path / "raw.hdf5", "w") as file:
+            file["x"] = np.full(SHAPE, value, np.uint8)
+
+    record(1)
+    virtual(tmp_path / "second.hdf5", "x", "raw.hdf5", "x")
+    with h5py.File(tmp_path / "second.hdf5", "a") as file:
+        file["linked"] = h5py.ExternalLink("raw.hdf5", "x")
+    for name in ("x", "linked"):
+        virtual(tmp_path / "first.hdf5", "x", "second.hdf5", name)
+        path = virtual(write(tmp_path / "d.hdf5", [demo(), demo(seed=1)]), IMAGE, "first.hdf5", "x")
+
+        def identities(path: Path = path) -> list[str]:
+            dataset = open_dataset(path)
+            found = [dataset.episode_identity(episode, "agentview") for episode in dataset.episodes]
+            dataset.close()
+            return found
+
+        before = identities()
+        assert identities() == before
+        record(2)
+        after = identities()
+        assert before[0] != after[0] and before[1] == after[1]
+        record(1)
+
+
+def test_virtual_arrays_too_deep_or_in_a_circle_are_one_line(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "0.hdf5", "w") as file:
+        file["x"] = np.zeros(SHAPE, np.uint8)
+    for i in range(1, 40):
+        virtual(tmp_path / f"{i}.hdf5", "x", f"{i - 1}.hdf5", "x")
+    path = write(tmp_path / "d.hdf5", [demo(), demo(seed=1)])
+    for depth, fits in ((15, True), (16, False), (39, False)):
+        virtual(path, IMAGE, f"{depth}.hdf5", "x")
+        if fits:
+            dataset = open_dataset(path)
+            assert dataset.episode_identity("demo_0", "agentview").count(" | ") == depth + 1
+            dataset.close()
+            continue
+        with pytest.raises(UserError, match="more than 16 one behind the other"):
+            open_dataset(path)
+    virtual(tmp_path / "0.hdf5", "x", "5.hdf5", "x")
+    virtual(path, IMAGE, "5.hdf5", "x")
+    with pytest.raises(UserError, match="is a source of itself"):
+        open_dataset(path)
+
+
+def test_a_source_that_went_away_since_is_one_line(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "raw.hdf5", "w") as file:
+        file["x"] = np.zeros(SHAPE, np.uint8)
+    path = virtual(write(tmp_path / "d.hdf5", [demo(), demo(seed=1)]), IMAGE, "raw.hdf5", "x")
+    dataset = open_dataset(path)
+    (tmp_path / "raw.hdf5").unlink()
+    with pytest.raises(UserError, match=r"d.hdf5: demo_0, obs/agentview_image: .*raw.hdf5 is not there"):
+        dataset.episode_identity("demo_0", "agentview")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 
@@ -139,3 +140,59 @@ def test_actions_of_several_keys_are_side_by_side(tmp_path: Path) -> None:
     assert dataset.absolute and not open_dataset(path).absolute
     with pytest.raises(UserError, match="did you mean 'action_dict/gripper'"):
         open_dataset(path, actions=["action_dict/griper"])
+
+
+REPEATED: list[tuple[dict[str, Any], str]] = [
+    ({"cameras": {"a": "agentview", "b": "agentview_image"}}, "data.cameras names obs/agentview_image 2"),
+    ({"cameras": ["agentview", "agentview_image"]}, "data.cameras names obs/agentview_image 2"),
+    (
+        {"proprio": {"a": "robot0_eef_pos", "b": "obs/robot0_eef_pos"}},
+        "data.proprio names obs/robot",
+    ),
+    ({"proprio": ["robot0_eef_pos", "robot0_eef_pos"]}, "data.proprio names obs/robot0_eef_pos 2 times"),
+    ({"actions": ["actions", "actions"]}, "data.actions names actions 2 times"),
+    ({"actions": {"a": "actions", "b": "actions"}}, "data.actions names actions 2 times"),
+]
+
+
+@pytest.mark.parametrize(("options", "told"), REPEATED)
+def test_an_array_is_named_once(options: dict[str, Any], told: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=told):
+        open_dataset(write(tmp_path / "d.hdf5", [demo()]), **options)
+
+
+MISUSED: list[tuple[dict[str, Any], str]] = [
+    ({"proprio": ["agentview"]}, "has no array of numbers 'agentview'; it has"),
+    ({"proprio": ["agentview_image"]}, r"camera's frames, expected numbers; data.cameras=\[agentview\]"),
+    ({"actions": ["obs/agentview_image"]}, "data.actions: obs/agentview_image holds a camera's frames"),
+    ({"proprio": ["actions"]}, "data.proprio: actions holds actions, which the policy predicts"),
+    ({"proprio": {"hand": "actions_abs"}}, "data.proprio: actions_abs holds actions"),
+    ({"proprio": ["action_dict/gripper"]}, "data.proprio: action_dict/gripper holds actions"),
+    ({"actions": ["obs/robot0_eef_pos"]}, "data.proprio: obs/robot0_eef_pos holds actions"),
+    ({"cameras": ["robot0_eef_pos"]}, r"it is float64 of shape \(6, 3\); frames must be uint8 of"),
+    ({"cameras": ["wrong"]}, "d.hdf5 has no camera 'wrong'; it has agentview$"),
+    ({"cameras": ["agentvew"]}, "has no camera 'agentvew'; did you mean 'agentview'. it has agentview$"),
+]
+
+
+@pytest.mark.parametrize(("options", "told"), MISUSED)
+def test_an_array_that_is_of_no_use_there(options: dict[str, Any], told: str, tmp_path: Path) -> None:
+    more: dict[str, Any] = {"actions_abs": np.ones((6, 7)), "action_dict__gripper": np.ones((6, 1))}
+    with pytest.raises(UserError, match=told) as raised:
+        open_dataset(write(tmp_path / "d.hdf5", [demo(**more)]), **options)
+    assert not str(raised.value).rstrip().endswith(";")
+
+
+def test_the_last_action_among_the_observations_is_no_leak(tmp_path: Path) -> None:
+    path = write(tmp_path / "d.hdf5", [demo(obs__action_before=np.ones((6, 7)))])
+    assert list(open_dataset(path, proprio=["action_before"]).proprio_keys) == ["action_before"]
+
+
+def test_actions_of_another_name_are_chosen(tmp_path: Path) -> None:
+    path = write(tmp_path / "d.hdf5", [demo(moves=np.ones((6, 4))), demo(moves=np.ones((6, 4)))])
+    with h5py.File(path, "a") as file:
+        for one in file["data"].values():
+            del one["actions"]
+    with pytest.raises(UserError, match=r"demo_0: it lacks 'actions'; it has moves, obs: data.actions="):
+        open_dataset(path)
+    assert open_dataset(path, actions=["moves"]).actions().shape == (12, 4)

@@ -9,6 +9,7 @@ import pytest
 
 from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
+from tests.datasets.small_files import demo, write
 
 
 def test_reads_what_the_file_holds(demos_path: Path) -> None:
@@ -123,3 +124,31 @@ def test_files_that_are_no_demonstrations(demos_path: Path, tmp_path: Path) -> N
     h5py.File(empty, "w").close()
     with pytest.raises(UserError, match="holds no demonstrations"):
         open_dataset(empty)
+
+
+def test_a_group_that_is_no_demonstration_is_left_alone_and_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "d.hdf5", [demo(), demo(seed=1)])
+    with h5py.File(path, "a") as file:
+        file["data/statistics/mean"], file["data/language"] = np.zeros(3), "lift"
+    dataset = open_dataset(path)
+    assert dataset.lengths == [6, 6]
+    dataset.close()
+    (said,) = [str(warning) for warning in dataset.warnings]
+    assert "left alone, as they have neither actions nor obs: language, statistics" in said
+    with h5py.File(path, "a") as file:
+        del file["data/demo_0/actions"]
+    with pytest.raises(UserError, match="demo_0: it lacks 'actions'; it has obs"):
+        open_dataset(path)
+
+
+@pytest.mark.parametrize("option", ["train", "valid"])
+def test_a_filter_key_of_a_file_without_any_is_refused(option: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "d.hdf5", [demo(), demo(seed=1)])
+    keys = {"train": "train", "valid": "valid", option: "20_demos"}
+    with pytest.raises(UserError, match=rf"no filter key '20_demos'; it has none at all: data.{option}="):
+        open_dataset(path).splits(**keys)
+    masks = {"all": ["demo_0"]}
+    dataset = open_dataset(write(tmp_path / "d.hdf5", [demo(), demo(seed=1)], masks=masks))
+    assert "choose with data.train from all, or data.train=null" in str(dataset.warnings[0])
+    with pytest.raises(UserError, match=r"has no filter key '20_demos'; .*it has all"):
+        dataset.splits(**keys | {"train": "20_demos"})

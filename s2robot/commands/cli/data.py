@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from s2robot.commands.cli.parser import Parser, assignment
 from s2robot.datasets.opening import config_of
 from s2robot.datasets.options import DataConfig
+from s2robot.errors import UserError
 
 if TYPE_CHECKING:
     from s2robot.datasets.tools.writing import Done
@@ -19,13 +20,26 @@ def add_data(parser: Parser, name: str = "path", several: bool = False) -> None:
     told = "a file, a folder, or a glob in quotes"
     parser.add_argument(name, nargs="+" if several else None, metavar=name.upper(), help=told)
     known = ", ".join(field.name for field in fields(DataConfig) if field.name != "path")
-    told = f"how it is read, as data.NAME in training, e.g. cameras=[front] actions=[qpos]; NAME: {known}"
+    told = (
+        f"how it is read, as data.NAME in training, e.g. cameras=[front] cameras.front=rgb_0 actions=[qpos]; "
+        f"NAME: {known}"
+    )
     parser.add_argument("--data", nargs="+", type=assignment, default=[], metavar="NAME=VALUE", help=told)
 
 
 def data_config(arguments: argparse.Namespace, path: Any) -> DataConfig:
-    """The options of the dataset at a path. Raises `UserError` for an unknown option."""
-    return config_of(path, dict(arguments.data))
+    """The options of the dataset at a path; `cameras.front=KEY` is one name of a mapping.
+
+    Raises `UserError` for an unknown option, and for one that is given twice.
+    """
+    options: dict[str, Any] = {}
+    for name, value in arguments.data:
+        option, dot, part = name.partition(".")
+        before = options.get(option, {})
+        if option in options and not (dot and isinstance(before, dict)):
+            raise UserError(f"--data {name}=...: {option} is given twice")
+        options[option] = {**before, part: value} if dot else value
+    return config_of(path, options)
 
 
 def add_out(parser: Parser) -> None:

@@ -82,8 +82,8 @@ def _mark(override: Override, groups: Collection[str], known: DictConfig) -> str
         return ""
     parent, _, last = key.rpartition(".")
     node = OmegaConf.select(known, parent) if parent else known
-    free = _is_free(node)
-    if not isinstance(node, DictConfig) or not (free or last in list(node.keys())):
+    free = _is_free(node) or _takes_mapping(known, parent)
+    if not free and not (isinstance(node, DictConfig) and last in list(node.keys())):
         if key in MOVED:
             raise UserError(f"{key} is no option any more; say {MOVED[key]}")
         near = difflib.get_close_matches(key, [*groups, *_paths(known)], n=1, cutoff=0)[0]
@@ -95,6 +95,14 @@ def _mark(override: Override, groups: Collection[str], known: DictConfig) -> str
 def _is_free(node: object) -> bool:
     """Whether any key may be set in a dictionary."""
     return isinstance(node, DictConfig) and OmegaConf.get_type(node) is dict
+
+
+def _takes_mapping(known: DictConfig, key: str) -> bool:
+    """Whether an option that is no dictionary now may be one, as `data.cameras`: its field says so."""
+    parent, _, name = key.rpartition(".")
+    group = OmegaConf.get_type(OmegaConf.select(known, parent)) if parent else None
+    field = getattr(group, "__dataclass_fields__", {}).get(name)
+    return field is not None and field.metadata.get("mapping", False)
 
 
 def _resolved(composed: DictConfig, key: str) -> str | None:

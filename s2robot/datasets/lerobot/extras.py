@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from s2robot.datasets.lerobot.files import Folder, read_text
+from s2robot.datasets.lerobot.files import Folder, check_regular, read_text
 from s2robot.errors import UserError
 
 EXTRAS = "extras"
@@ -75,11 +75,14 @@ class Extras:
             raise UserError(f"{path}, {episode}: {key!r} cannot be read: {error}") from error
 
     def path(self, episode: str, name: str) -> Path | None:
-        """A file of an episode, if it is there."""
+        """A file of an episode, if it is there. Raises `UserError` for a pipe or a device."""
         if not self._any:
             return None
         path = self._path(f"{episode}/{name}")
-        return path if path.is_file() else None
+        if not path.exists():
+            return None
+        check_regular(path)
+        return path
 
     def arrays_file(self, episode: str) -> Path:
         """The file of an episode's extra arrays; raises `UserError` if there is none."""
@@ -98,7 +101,7 @@ class Extras:
         return self._folder.inside(f"{EXTRAS}/{name}", str(self._folder.root))
 
     def _object(self, name: str) -> dict[str, Any]:
-        if not self._path(name).is_file():
+        if not self._path(name).exists():
             return {}
         found = self._folder.json(f"{EXTRAS}/{name}")
         if not isinstance(found, dict):

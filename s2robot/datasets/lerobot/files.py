@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from s2robot.errors import UserError
+from s2robot.files import not_regular
 
 BAD_JSON = (ValueError, RecursionError)  # of `json`: also for long numbers and deep nesting
 LFS_POINTER = b"version https://git-lfs"
@@ -93,13 +94,21 @@ def read_text(path: Path) -> str:
         raise UserError(f"{path} is not UTF-8 text: {error}") from error
 
 
+def check_regular(path: Path) -> None:
+    """Raise `UserError` unless there is a regular file; only then it may be opened: a pipe would wait."""
+    fault = not_regular(path)
+    if fault == "is not there":
+        raise UserError(f"{path} is missing; is the download complete?")
+    if fault:
+        raise UserError(f"{path} {fault}")
+
+
 def check_head(path: Path) -> bytes:
-    """The first 32 bytes; raises `UserError` for a missing file or one that Git LFS has not fetched."""
+    """The first 32 bytes; raises `UserError` for no regular file, or one that Git LFS has not fetched."""
+    check_regular(path)
     try:
         with path.open("rb") as file:
             head = file.read(32)
-    except FileNotFoundError as error:
-        raise UserError(f"{path} is missing; is the download complete?") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     if head.startswith(LFS_POINTER):

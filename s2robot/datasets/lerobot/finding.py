@@ -16,7 +16,7 @@ class LeRobotFormat:
 
     def found(self, path: Path) -> Sequence[Path]:
         """The folder itself if it is a LeRobot dataset, else those directly below it that are."""
-        if (path / INFO).is_file():
+        if (path / INFO).exists():
             return [path]
         return sorted(info.parents[1] for info in path.glob(f"*/{INFO}")) if path.is_dir() else []
 

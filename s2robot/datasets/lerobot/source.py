@@ -73,10 +73,10 @@ class LeRobot:
         """Rows start to stop of an array; frames as uint8 "t h w 3". Reading on in order is cheapest."""
         own = self.episodes[episode]
         if key not in own.arrays:
-            raise unknown_name(f"array of {self.path} ({own.name})", key, own.arrays)
+            raise unknown_name("array", key, own.arrays, f"{self.path}, {own.name},")
         recorded = own.arrays[key]
         if recorded.kind == "other":
-            raise UserError(f"{own.file}, {own.name}, {key}: {recorded.note or recorded.dtype}")
+            raise UserError(str(Problem(recorded.note or recorded.dtype, str(own.file), own.name, key)))
         start, stop, _ = slice(start, stop).indices(recorded.rows)
         stop = max(start, stop)
         with self._lock:
@@ -86,10 +86,8 @@ class LeRobot:
                 return self._numbers(episode, key, start, stop).reshape(stop - start, *recorded.shape)
             frames = self._frames(episode, key, start, stop)
         if frames.shape[1:] != recorded.shape and len(frames):
-            raise UserError(
-                f"{own.file}, {own.name}, {key}: frames are {frames.shape[1:]}; expected {recorded.shape} "
-                f"as in {self.episodes[0].name}"
-            )
+            told = f"frames are {frames.shape[1:]}; expected {recorded.shape} as in {self.episodes[0].name}"
+            raise UserError(str(Problem(told, str(own.file), own.name, key)))
         return frames.reshape(-1, *recorded.shape)
 
     def identity(self, episode: int, key: str) -> str:
@@ -114,10 +112,8 @@ class LeRobot:
         values = table.numbers(key, rows.first + start, rows.first + stop)
         expected = self.episodes[episode].arrays[key].shape if key in self.episodes[episode].arrays else ()
         if values[:1].size not in (0, int(np.prod(expected))):
-            raise UserError(
-                f"{stated.data}, {stated.name}, {key}: rows have shape {values.shape[1:]}; expected "
-                f"{expected} as {INFO} says"
-            )
+            told = f"rows have shape {values.shape[1:]}; expected {expected} as {INFO} says"
+            raise UserError(str(Problem(told, str(stated.data), stated.name, key)))
         return values
 
     def _frames(self, episode: int, key: str, start: int, stop: int) -> np.ndarray:
@@ -148,7 +144,7 @@ class LeRobot:
         if worst > self._tolerance_s:
             row = int(off_s.argmax())
             raise UserError(
-                f"{clip.file}, {stated.name}, {key}: no frame within {self._tolerance_s:.4g} s of row "
+                f"{stated.name}, {key}: {clip.file}: no frame within {self._tolerance_s:.4g} s of row "
                 f"{start + row} (at {times_s[row]:.4f} s in the file); the nearest is {worst:.4g} s away. "
                 f"If that is meant, set data.tolerance_s"
             )

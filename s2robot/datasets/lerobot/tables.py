@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from s2robot.datasets.lerobot.files import check_parquet
+from s2robot.datasets.lerobot.files import check_parquet, check_regular
 from s2robot.errors import UserError
 
 
@@ -21,6 +21,7 @@ class Table:
         With `buffer_bytes` a `stream` holds that much of a file; a row group is read as a whole otherwise.
         """
         self.path = path
+        check_regular(path)
         try:
             # not mapped: its pages would count as memory of this process
             self._file = pq.ParquetFile(path, memory_map=False, pre_buffer=False, buffer_size=buffer_bytes)

@@ -93,7 +93,7 @@ class Video:
         try:
             self._container: InputContainer = av.open(str(self.path))
         except (av.FFmpegError, OSError) as error:
-            raise UserError(f"{self.path} cannot be opened as a video: {error}") from error
+            raise UserError(f"{self.path} cannot be opened as a video: {error.strerror}") from error
         if not self._container.streams.video:
             self._container.close()
             raise UserError(f"{self.path} holds no video")
@@ -151,7 +151,7 @@ class Video:
         try:
             self._current = next(self._frames, None)
         except (av.FFmpegError, OSError) as error:
-            raise UserError(f"{self.path} cannot be decoded: {error}") from error
+            raise UserError(f"{self.path} cannot be decoded: {error.strerror}") from error
         self.decoded += self._current is not None
         if self._current is not None and self._current.pts is None:
             raise UserError(f"{self.path}: a frame has no time stamp")

@@ -32,12 +32,12 @@ def subset(config: DataConfig, out: Path, chosen: Sequence[str] | str | int, los
         names = list(numbers)[:chosen]
     elif isinstance(chosen, str):
         if chosen not in source.masks:
-            raise unknown_name(f"filter key of {source.path}", chosen, source.masks)
+            raise unknown_name("filter key", chosen, source.masks, source.path)
         names = [name for name in numbers if name in set(source.masks[chosen])]
     else:
         for name in chosen:
             if name not in numbers:
-                raise unknown_name(f"episode of {source.path}", name, numbers)
+                raise unknown_name("episode", name, numbers, source.path)
         names = [name for name in numbers if name in set(chosen)]
     if not names:
         raise UserError(f"{source.path}: no episode is chosen")

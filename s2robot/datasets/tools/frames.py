@@ -8,7 +8,7 @@ import numpy as np
 
 from s2robot.datasets.dataset import Dataset
 from s2robot.datasets.pieces import frames_in_pieces
-from s2robot.datasets.problem import Problem
+from s2robot.datasets.problem import Problem, told_by
 from s2robot.errors import UserError
 from s2robot.progress import progress
 
@@ -33,14 +33,14 @@ def check_frames(dataset: Dataset, shown: bool = True) -> tuple[list[Problem], l
     """Errors and warnings of every frame of every camera; frames that cannot be decoded are errors."""
     errors: list[Problem] = []
     warnings: list[Problem] = []
-    whole: dict[tuple[str, str], str] = {}
+    whole: dict[str, tuple[str, str]] = {}  # episode and camera by their frames
     todo = [(i, one, camera) for i, one in enumerate(dataset.records) for camera in dataset.cameras]
     for i, one, camera in progress(todo, description="frames") if shown else todo:
         key = dataset.cameras[camera].key
         try:
             seen = _look(dataset, one.name, camera)
         except UserError as error:
-            errors.append(dataset.problem(one, key, str(error)))
+            errors.append(told_by(error, one.recorded.file, one.recorded.name, key))
             continue
         moving = _moving(dataset, i)
         errors += [dataset.problem(one, key, told) for told in _errors(seen, moving)]
@@ -48,9 +48,10 @@ def check_frames(dataset: Dataset, shown: bool = True) -> tuple[list[Problem], l
         if repeated and not _longest(np.array(seen.repeats) & moving)[0] >= FROZEN:
             told = f"{repeated} of {seen.rows} frames are those before them, while the robot moves"
             warnings.append(dataset.problem(one, key, told))
-        earlier = whole.setdefault((camera, seen.digest), one.name)
-        if earlier != one.name:
-            warnings.append(dataset.problem(one, key, f"its frames are those of {earlier}"))
+        earlier = whole.setdefault(seen.digest, (one.name, camera))
+        if earlier != (one.name, camera):
+            of = earlier[0] if earlier[1] == camera else f"camera {earlier[1]} of {earlier[0]}"
+            warnings.append(dataset.problem(one, key, f"its frames are those of {of}"))
     return errors, warnings
 
 

@@ -29,9 +29,11 @@ def open_leniently(config: DataConfig) -> tuple[Dataset, list[Problem]]:
     keys = Keys(sources[0], preset_of(sources[0]), arrays)
     warnings = []
     none: dict[str, Any] = {}
-    for name in ("cameras", "proprio"):
+    actions = keys.actions(config.actions).values()
+    checked = {"cameras": keys.cameras, "proprio": lambda chosen: keys.proprio(chosen, actions)}
+    for name, check in checked.items():
         try:
-            getattr(keys, name)(getattr(config, name))
+            check(getattr(config, name))
         except UserError as error:
             if getattr(config, name) is not None:
                 raise

@@ -7,13 +7,13 @@ from itertools import pairwise
 import numpy as np
 
 from s2robot.datasets.dataset import Dataset, Episode
-from s2robot.datasets.problem import Problem
+from s2robot.datasets.problem import Problem, told_by
+from s2robot.datasets.tools.oddities import times_of
 from s2robot.errors import UserError
 
 CONTINUOUS = 10  # different values of a dimension that is no switch (a gripper's commands are few)
 CLIPPED = 0.1  # share of all rows that are exactly at one end of a dimension's range
 STILL_STEPS = 10  # an episode of at least so many actions does something
-TIMES = ("timestamp", "timestamps", "time")  # last parts of the keys of time stamps
 UNEVEN = 1.5  # times the usual step
 
 
@@ -47,7 +47,7 @@ def _fault(one: Episode, key: str, rows: int) -> str:
     try:
         values = np.asarray(one.source.read(one.number, key), np.float64).reshape(rows, -1)
     except UserError as error:
-        return str(error)
+        return told_by(error, one.recorded.file, one.recorded.name, key).problem
     bad = np.argwhere(~np.isfinite(values))
     return f"row {bad[0][0]}, column {bad[0][1]} is no finite number" if len(bad) else ""
 
@@ -110,7 +110,7 @@ def time_stamps(dataset: Dataset) -> Iterator[tuple[bool, Problem]]:
         for key, found in one.recorded.arrays.items():
             if found.kind != "numbers" or np.prod(found.shape) != 1 or found.rows < 3:
                 continue
-            if key.rpartition("/")[2].rpartition(".")[2] not in TIMES:
+            if not times_of(key):
                 continue
             times = np.asarray(one.source.read(one.number, key), np.float64).reshape(-1)
             steps = np.diff(times)

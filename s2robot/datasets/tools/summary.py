@@ -19,7 +19,8 @@ def summarize(dataset: Dataset) -> dict[str, Any]:
     used = {key for key in (*keys.values(), *dataset.action_keys.values())}
     used |= {camera.key for camera in dataset.cameras.values()}
     others = {key: one for key, one in dataset.keys.arrays.items() if key not in used}
-    actions = [dataset.keys.arrays[key] for key in dataset.action_keys.values()]
+    of_actions = list(dataset.action_keys.values())
+    actions = [dataset.keys.arrays[key] for key in of_actions]
     return {
         "format": dataset.format,
         "version": dataset.version,
@@ -33,10 +34,13 @@ def summarize(dataset: Dataset) -> dict[str, Any]:
         "paths": [str(source.path) for source in dataset.sources],
         "lengths": [int(length) for length in dataset.lengths],
         "names": list(dataset.episodes),
-        "actions": list(dataset.action_keys.values()),
+        "actions": of_actions,
         "executed_actions": dataset.source.executed_actions,
         "proprio": list(dataset.proprio_keys),
-        "ranges": {name: _range(dataset, key) for name, key in {**keys, **dataset.action_keys}.items()},
+        "ranges": {
+            name: _range(dataset, key)
+            for name, key in [*keys.items(), *zip(of_actions, of_actions, strict=True)]
+        },
         "orientation": {name: orientation(dataset, name) for name in dataset.cameras},
         "family": dataset.preset.name if dataset.preset else None,
         "env_args": dataset.env_args,

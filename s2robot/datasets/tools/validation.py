@@ -9,6 +9,7 @@ from s2robot.datasets.problem import Problem
 from s2robot.datasets.tools import quality
 from s2robot.datasets.tools.frames import check_frames
 from s2robot.datasets.tools.leniently import open_leniently, structural_errors, without
+from s2robot.datasets.tools.oddities import oddities
 from s2robot.errors import UserError
 
 
@@ -74,6 +75,7 @@ def _numbers(dataset: Dataset, findings: Findings) -> Dataset | None:
 def _quality(dataset: Dataset, findings: Findings) -> None:
     findings.warnings += quality.actions(dataset)
     findings.warnings += quality.duplicates(dataset)
+    findings.warnings += oddities(dataset)
     for is_error, problem in quality.time_stamps(dataset):
         (findings.errors if is_error else findings.warnings).append(problem)
 

@@ -1,5 +1,6 @@
 """What is wrong in a folder is refused in one line or said as a warning; nothing outside it is read."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from s2robot.datasets import open_dataset
 from s2robot.datasets.lerobot.files import Folder, expand
 from s2robot.errors import UserError
 from tests.datasets.lerobot import layouts
@@ -364,3 +366,33 @@ def test_a_folder_is_confined_however_it_is_given(tmp_path: Path, monkeypatch: p
         assert len(opened(path).read(0, FRONT)) == 2
     with pytest.raises(UserError, match="outside"):
         Folder(Path("set")).inside("meta/../../x", "test")
+
+
+PIPES = [
+    ("v2.1", "meta/info.json"),
+    ("v2.1", "meta/episodes.jsonl"),
+    ("v2.1", "meta/tasks.jsonl"),
+    ("v2.1", "data/chunk-000/episode_000001.parquet"),
+    ("v2.1", "videos/chunk-000/observation.images.front/episode_000000.mp4"),
+    ("v2.1", "extras/dataset_meta.json"),
+    ("v2.1", "extras/episode_000000/arrays.npz"),
+    ("v3.0", "meta/tasks.parquet"),
+    ("v3.0", "meta/episodes/chunk-000/file-000.parquet"),
+    ("v3.0", "data/chunk-000/file-000.parquet"),
+    ("v3.0", "videos/observation.images.wrist/chunk-000/file-001.mp4"),
+]
+
+
+@pytest.mark.parametrize(("version", "name"), PIPES)
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_only_regular_files_are_opened(
+    version: str, name: str, make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    """A pipe would be waited for, a device read without end."""
+    root = Recording(version=version).write(tmp_path / "set")
+    (root / name).unlink(missing_ok=True)
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    make(root / name)
+    with pytest.raises(UserError, match=r"no regular file but a pipe|outside the dataset") as raised:
+        open_dataset(root, proprio=["observation.state"])
+    assert "\n" not in str(raised.value)

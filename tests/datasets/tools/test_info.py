@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.commands.command_line import assert_one_line, status_here
 from tests.datasets.lerobot.layouts import Recording
-from tests.datasets.small_files import demo, write
+from tests.datasets.small_files import demo, picture, write
 
 
 def info(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str) -> dict:
@@ -95,15 +95,29 @@ def test_options_of_the_dataset_are_those_of_training(
     }
 
 
+def test_names_of_a_mapping_one_by_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(write(tmp_path / "d.hdf5", [demo(obs__images__top=picture(6, 4, 8))]))
+    words = ["cameras.front=images/top", "cameras.side=agentview", "proprio.hand=robot0_eef_pos"]
+    found = info(capsys, monkeypatch, path, "--data", *words, "actions.arm=actions")
+    assert found["cameras"] == {"front": [4, 8], "side": [8, 6]}
+    assert (found["proprio"], found["actions"], found["action_dim"]) == (["hand"], ["actions"], 7)
+    assert status_here(monkeypatch, "s2robot", "info", path, "--data", *words, "actions.arm=actions") == 0
+    assert "actions    actions: [" in capsys.readouterr().out
+    assert status_here(monkeypatch, "s2robot", "info", path, "--data", "cameras=[side]", words[0]) == 2
+    assert_one_line(capsys.readouterr().err, "--data cameras.front=...: cameras is given twice")
+
+
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda path: path.mkdir(), "folder without a dataset"),
+        (lambda path: path.mkdir(), "without a dataset of a known format (aloha, lerobot, robomimic)"),
         (lambda path: path.write_bytes(b""), "is empty"),
         (lambda path: path.write_text("text"), "not an HDF5 file"),
         (lambda path: None, "no dataset at"),
         (lambda path: h5py.File(path, "w").close(), "holds no demonstrations"),
-        (lambda path: h5py.File(path, "w").create_group("data/demo_0").file.close(), "lacks 'actions'"),
+        (lambda path: h5py.File(path, "w").create_group("data/demo_0").file.close(), "has actions or obs"),
     ],
 )
 @pytest.mark.parametrize("command", ["info", "validate"])

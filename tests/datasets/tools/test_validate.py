@@ -1,5 +1,6 @@
 """`s2robot validate`: every fault of a dataset, each with its place."""
 
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from tests.commands.command_line import status_here
 from tests.datasets.lerobot.layouts import Recording
@@ -63,9 +65,11 @@ def test_all_faults_are_listed(
     }
     path = write(tmp_path / "d.hdf5", demos)
     with h5py.File(path, "a") as file:
-        file.create_group("data/demo_8")
+        file["data/demo_8/obs/x"] = np.zeros((6, 1))
+        file.create_group("data/notes")
         file["data/demo_9"] = h5py.ExternalLink("gone.hdf5", "data/demo_0")
-    errors, _ = validate(capsys, monkeypatch, path, status=1)
+    errors, warnings = validate(capsys, monkeypatch, path, status=1)
+    assert "neither actions nor obs: notes" in said(warnings, "", "data")
     assert "found 4 rows, expected 6" in said(errors, "demo_1", "obs/agentview_image")
     assert "row 3, column 1 is nan" in said(errors, "demo_2", "obs/robot0_eef_pos")
     assert "found 5 rows, expected 6" in said(errors, "demo_3", "obs/robot0_eef_quat")
@@ -255,3 +259,51 @@ def test_what_training_would_refuse_as_a_whole_is_a_warning(
     assert "has no camera" in told
     assert "no usual proprioception" in told
     assert "env_args" in told
+
+
+def test_what_is_odd_in_all_demonstrations(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demos = [demo(seed=i, obs__time=np.arange(6) / 10, obs__wrist_image=picture(6, seed=i)) for i in range(2)]
+    for one in demos:
+        one["obs/robot0_eef_quat"] = 3 * one["obs/robot0_eef_quat"]
+        one["obs/robot0_gripper_qpos"][:] = 0.04
+        one["obs/matrix"] = one["obs/agentview_image"][:, :2, :4]
+    demos.append(demo(steps=1, seed=3, obs__time=np.zeros(1)))
+    demos[2] |= {"obs/wrist_image": picture(1, seed=3), "obs/matrix": picture(1, 2, 4)}
+    path = write(tmp_path / "d.hdf5", demos, attributes={"fps": 30})
+    _, warnings = validate(capsys, monkeypatch, path, "--pixels", status=0)
+    assert "row 0 is a quaternion of length 3, expected 1 (and 1 more" in said(
+        warnings, "demo_0", "obs/robot0_eef_quat"
+    )
+    assert "the same in all rows of each episode" in said(warnings, "demo_0", "obs/robot0_gripper_qpos")
+    assert "its steps are 0.1, and 30 steps a second are said" in said(warnings, "demo_0", "obs/time")
+    assert "its frames are 2x4 pixels" in said(warnings, "demo_0", "obs/matrix")
+    assert "has a single step" in said(warnings, "demo_2", "")
+    assert "frames are those of camera agentview of demo_1" in said(warnings, "demo_1", "obs/wrist_image")
+    assert not said(warnings, "demo_0", "obs/robot0_eef_pos")
+
+
+@pytest.mark.parametrize("version", ["v2.1", "v3.0"])
+def test_the_place_of_a_frame_that_cannot_be_decoded_is_said_once(
+    version: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Recording(version=version).write(tmp_path / "set")
+    video = next(path.glob("videos/**/*001.mp4"))
+    video.write_bytes(video.read_bytes()[:2000])
+    streams = np.array([jpeg(frame) for frame in picture(6, 16, 16)], dtype=h5py.vlen_dtype(np.uint8))
+    streams[4] = streams[4][:80]
+    hdf5 = write(tmp_path / "d.hdf5", [demo(obs__agentview_image=streams)])
+    for one in (path, hdf5):
+        errors, _ = validate(capsys, monkeypatch, one, "--pixels", status=1)
+        (error,) = errors
+        assert "cannot be" in error["problem"]
+        for place in (error["file"], error["episode"] + ",", error["key"] + ":", error["key"] + ","):
+            assert place not in error["problem"]
+        assert error["problem"].count(video.name) == (one == path)
+
+
+def jpeg(frame: np.ndarray) -> np.ndarray:
+    content = io.BytesIO()
+    Image.fromarray(frame).save(content, "jpeg")
+    return np.frombuffer(content.getvalue(), np.uint8)
