@@ -21,19 +21,24 @@ from s2robot.rollouts.executed import after_executing
 from s2robot.types import Actor
 
 
+def check_ensembling(m: float, action_steps: int) -> None:
+    """Raise `UserError` unless `m` is finite and one action of each chunk is executed."""
+    if not math.isfinite(m):
+        raise UserError(f"temporal_ensemble={m} must be a finite number, such as 0.01")
+    if action_steps != 1:
+        raise UserError(f"temporal ensembling needs action_steps=1, not {action_steps}")
+
+
 class TemporalEnsemble:
     """An `Actor` that averages the chunks of another one.
 
     `m` is the paper's: the weight of the i-th oldest prediction is exp(-m i), so 0 is the plain mean and a
     larger one trusts the older predictions more. Earlier predictions are kept in the episode's state.
-    Raises `UserError` unless `m` is finite and the actor executes one action of each chunk.
+    Raises `UserError` as `check_ensembling` does.
     """
 
     def __init__(self, actor: Actor, m: float) -> None:
-        if not math.isfinite(m):
-            raise UserError(f"temporal_ensemble={m} must be a finite number, such as 0.01")
-        if actor.action_steps != 1:
-            raise UserError(f"temporal ensembling needs action_steps=1, not {actor.action_steps}")
+        check_ensembling(m, actor.action_steps)
         self.actor, self.m = actor, m
         self.obs_keys, self.obs_steps, self.action_steps = actor.obs_keys, actor.obs_steps, 1
 

@@ -21,7 +21,6 @@ observations are used as they are returned.
 import contextlib
 import os
 import traceback
-from collections import deque
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -33,6 +32,7 @@ from jaxtyping import Float
 
 from s2robot import plugins
 from s2robot.errors import UserError, unknown_name
+from s2robot.rollouts.history import History
 from s2robot.rollouts.messages import (
     Failed,
     Finished,
@@ -116,7 +116,7 @@ class Simulator:
         self.read_images = [key for key in self.images if key in observed.values()]
         self.fps = float(self.env.metadata.get("render_fps") or 10)
 
-        self.history: deque[dict[str, np.ndarray]] = deque(maxlen=setup.obs_steps)
+        self.history = History(setup.obs_steps)
         self.video: EpisodeVideo | None = None
 
     def answer(self, request: "Start | Float[np.ndarray, 'ta da']") -> "Observed | Finished | Failed":
@@ -133,8 +133,8 @@ class Simulator:
             self.video = EpisodeVideo(video, seed, self.fps)
         obs, _ = self.env.reset(seed=seed)
         self.steps, self.return_, self.success = 0, 0.0, EpisodeSuccess(self.env_id)
+        self.history.start()
         self._observe(obs, read=True)
-        self.history.extend([self.history[-1]] * (self.obs_steps - 1))
         return self._share()
 
     def advance(self, chunk: Float[np.ndarray, "ta da"]) -> Observed | Finished:
@@ -168,14 +168,12 @@ class Simulator:
         if wanted:
             obs = self.mapping.upright(obs)
         if read:
-            self.history.append({key: np.array(obs[self.mapping.key(key)]) for key in self.layout})
+            self.history.add({key: np.array(obs[self.mapping.key(key)]) for key in self.layout})
         if self.video is not None:
             self.video.add([obs[key] for key in self.images])
 
     def _share(self, executed: Float[np.ndarray, "k da"] | None = None) -> Observed:
-        for key, array in self.shared.items():
-            for row, obs in enumerate(self.history):
-                array[row] = obs[key]  # also of observations that are single numbers
+        self.history.write(self.shared)
         return Observed(executed)
 
     def _drop_video(self) -> None:

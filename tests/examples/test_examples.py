@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from s2robot.runs import checkpoint
 
 ROOT = Path(__file__).parents[2]
@@ -23,8 +25,22 @@ def test_encode_frames(tmp_path: Path) -> None:
     assert "(448, 448, 3) -> (1, 224, 14, 14)" in run_example("encode_frames.py", cwd=tmp_path)
 
 
-def test_train_from_python(demos_path: Path, tmp_path: Path) -> None:
-    printed = run_example("train_from_python.py", str(demos_path), "checkpoints", "4", cwd=tmp_path)
+@pytest.fixture(scope="module")
+def folder(demos_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `checkpoints` are of a policy that was trained from Python."""
+    folder = tmp_path_factory.mktemp("trained")
+    printed = run_example("train_from_python.py", str(demos_path), "checkpoints", "4", cwd=folder)
     assert "step 4: loss" in printed
-    loaded = checkpoint.load(tmp_path / "checkpoints" / "last")
+    return folder
+
+
+def test_train_from_python(folder: Path) -> None:
+    loaded = checkpoint.load(folder / "checkpoints" / "last")
     assert (loaded.step, loaded.policy.spec.env_id) == (4, "s2robot/PickCube-v0")
+
+
+@pytest.mark.parametrize("data", [True, False])
+def test_act_at_10_hz(data: bool, folder: Path, demos_path: Path) -> None:
+    words = ["checkpoints", str(demos_path) if data else "", "6"]
+    printed = run_example("act_at_10_hz.py", *words, cwd=folder)
+    assert "late: median" in printed and "act: median" in printed

@@ -25,7 +25,8 @@ ORDER = [
 ]
 LEVEL = {package: level for level, packages in enumerate(ORDER) for package in packages}
 SIMULATING = {"rollouts", "collecting", "commands"}  # only these import `envs`
-ENTRY = "s2robot/__main__.py"  # `python -m s2robot`, which starts a command
+# `python -m s2robot`, which starts a command, and the package's own names, imported when they are used
+ENTRIES = ("s2robot/__main__.py", "s2robot/__init__.py")
 
 
 def package_of(module: str) -> str:
@@ -59,7 +60,7 @@ def arrows() -> dict[tuple[str, str], set[str]]:
     for file in FILES:
         importing, name = package_of(module_of(file)), str(file.relative_to(ROOT))
         for module in imported_by(file):
-            if package_of(module) != importing and name != ENTRY:
+            if package_of(module) != importing and name not in ENTRIES:
                 found[importing, package_of(module)].add(name)
     return found
 

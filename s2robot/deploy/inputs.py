@@ -1,0 +1,99 @@
+"""What a policy must be given in each step, and whether an observation is that."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from s2robot.errors import UserError, unknown_name
+from s2robot.types import Spec
+
+Described = dict[str, dict[str, Any]]  # observation key -> {"shape", "dtype"}
+
+
+class Inputs:
+    """The observation of a policy of this spec: frames as the dataset stored them, and proprioception.
+
+    A camera's frame is given under its observation key (`agentview_image`) or its name (`agentview`).
+    """
+
+    def __init__(self, spec: Spec) -> None:
+        self.keys = tuple(spec.observed)
+        self.frames = {camera.key: (*camera.size, 3) for camera in spec.cameras.values()}
+        self.flips = {camera.key: camera.flips for camera in spec.cameras.values() if camera.flips}
+        self.proprio = dict(spec.proprio)
+        self._key_of = {name: camera.key for name, camera in spec.cameras.items()}
+        self._key_of |= {key: key for key in self.keys}
+
+    @property
+    def described(self) -> Described:
+        """Observation key -> {"shape", "dtype"}; images are "h w 3"."""
+        frames = {key: {"shape": shape, "dtype": "uint8"} for key, shape in self.frames.items()}
+        return frames | {key: {"shape": (dim,), "dtype": "float32"} for key, dim in self.proprio.items()}
+
+    def check(self, obs: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Copies of an observation's arrays: frames with the top row first, proprioception float32 "d".
+
+        Raises `UserError` for keys that miss or that the policy does not read, for other shapes and types,
+        and for numbers that are not finite.
+        """
+        if not isinstance(obs, Mapping):
+            raise UserError(f"an observation is a dictionary of {', '.join(self.keys)}, not {_told(obs)}")
+        given: dict[str, Any] = {}
+        for name, value in obs.items():
+            if name not in self._key_of:
+                raise unknown_name("observation", str(name), self.keys)
+            key = self._key_of[name]
+            if key in given:
+                raise UserError(f"{key} is given twice: under its key and under its camera's name")
+            given[key] = value
+        if missing := [key for key in self.keys if key not in given]:
+            raise UserError(
+                f"the observation lacks {', '.join(missing)}; the policy reads {', '.join(self.keys)}"
+            )
+        return {key: self._checked(key, _array(key, given[key])) for key in self.keys}
+
+    def _checked(self, key: str, value: np.ndarray) -> np.ndarray:
+        return self._frame(key, value) if key in self.frames else self._numbers(key, value)
+
+    def _frame(self, key: str, frame: np.ndarray) -> np.ndarray:
+        wanted = self.frames[key]
+        if frame.dtype != np.uint8:
+            raise UserError(
+                f"{key} must be uint8 in 0..255, not {_told(frame)}: give the camera's frame as it is"
+            )
+        if frame.shape != wanted:
+            hint = "a frame of the size that the policy was trained with"
+            if frame.shape == (wanted[2], *wanted[:2]):
+                hint = "channels come last"
+            elif frame.shape[1:] == wanted:
+                hint = "one frame, without a batch axis"
+            raise UserError(f"{key} has the shape {frame.shape}, expected {wanted}: {hint}")
+        return np.array(np.flip(frame, self.flips.get(key, ())), order="C")
+
+    def _numbers(self, key: str, numbers: np.ndarray) -> np.ndarray:
+        dim = self.proprio[key]
+        if numbers.dtype.kind not in "fiu":
+            raise UserError(f"{key} must be numbers, not {_told(numbers)}")
+        if math.prod(numbers.shape) != dim:
+            raise UserError(f"{key} has the shape {numbers.shape}, expected ({dim},)")
+        flat = numbers.reshape(dim)
+        with np.errstate(over="ignore"):
+            values: np.ndarray = flat.astype(np.float32)
+        if not np.isfinite(values).all():
+            bad = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise UserError(f"{key}[{bad}] is {flat[bad]}: every number must be finite")
+        return values
+
+
+def _array(key: str, value: Any) -> np.ndarray:
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError, RuntimeError) as error:  # a ragged list, a tensor on a GPU
+        raise UserError(f"{key} is no array of numbers: {error}") from error
+
+
+def _told(value: Any) -> str:
+    """A value's type in a message."""
+    return f"{value.dtype} of shape {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__

@@ -1,0 +1,51 @@
+"""A trained policy as an actor: its checkpoint, the encoders that it was trained with, how it acts."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from s2robot.encoders.cameras import CameraEncoders
+from s2robot.encoders.options import EncoderConfig
+from s2robot.features import verify
+from s2robot.policies import Policy
+from s2robot.policies.acting import set_acting_options
+from s2robot.rollouts.agent import Agent
+from s2robot.rollouts.ensembling import TemporalEnsemble, check_ensembling
+from s2robot.runs import checkpoint
+from s2robot.runs.checkpoint import Checkpoint
+from s2robot.types import Actor
+
+
+def set_acting(policy: Policy, options: Mapping[str, Any], temporal_ensemble: float | None = None) -> None:
+    """Set how a policy acts; with temporal ensembling it decides after every step. Raises `UserError`."""
+    each_step = {} if temporal_ensemble is None else {"action_steps": 1}
+    set_acting_options(policy, {**each_step, **options})
+    if temporal_ensemble is not None:
+        check_ensembling(temporal_ensemble, policy.config.action_steps)
+
+
+def verified_encoders(
+    loaded: Checkpoint,
+    device: torch.device,
+    backend: str = EncoderConfig.backend,
+    weights: str | None = None,
+    max_tiles: int | None = None,
+) -> CameraEncoders:
+    """The encoders of a checkpoint; they give here what the policy was trained on. Raises `UserError`.
+
+    `weights` is a file, where they are not where training found them.
+    """
+    with checkpoint.naming(loaded.path):
+        weights = weights or loaded.config["encoder"]["weights"]
+        encoders = CameraEncoders.from_dict(loaded.encoders, device, backend, weights, max_tiles=max_tiles)
+        verify(encoders, loaded.samples)
+    return encoders
+
+
+def make_actor(
+    policy: Policy, encoders: CameraEncoders, device: torch.device, temporal_ensemble: float | None = None
+) -> Actor:
+    """The policy with its encoders, on a device; `temporal_ensemble` is ACT's m."""
+    agent = Agent(policy, encoders, device)
+    return agent if temporal_ensemble is None else TemporalEnsemble(agent, temporal_ensemble)
