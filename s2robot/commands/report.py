@@ -1,4 +1,8 @@
-"""Write report.html of a run: what it is, success rates, videos, curves, offline validation."""
+"""Write a page about a run, or about several: what they are, success rates, videos, curves, comparisons.
+
+One run gets RUN/report.html. Several runs, or a folder of runs such as a sweep, get one page with a
+leaderboard, and each its own.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +13,17 @@ from s2robot.commands.cli.parser import Parser
 def cli(words: Sequence[str]) -> None:
     """`s2robot report`."""
     parser = Parser(__name__, __doc__)
-    parser.add_argument("run_dir", type=Path, help="folder of the run")
-    parser.add_argument("--embed", action="store_true", help="put the videos into the page")
+    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="runs, or folders of runs")
+    parser.add_argument("--embed", action="store_true", help="put the videos into the pages")
+    parser.add_argument("--out", type=Path, help="file of the page about several runs")
     arguments = parser.parse_args(words)
 
+    from s2robot.evaluation.overview import write_overview
+    from s2robot.evaluation.pages.runs import is_run
     from s2robot.evaluation.report import write_report
 
-    print(f"wrote {write_report(arguments.run_dir, arguments.embed)}")
+    first, *others = arguments.paths
+    if not others and arguments.out is None and (is_run(first) or not first.is_dir()):
+        print(f"wrote {write_report(first, arguments.embed)}")
+    else:
+        print(f"wrote {write_overview(arguments.paths, arguments.out, arguments.embed)}")

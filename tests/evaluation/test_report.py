@@ -1,9 +1,7 @@
 import base64
 import json
 import re
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
@@ -12,6 +10,7 @@ import pytest
 from s2robot.errors import UserError
 from s2robot.evaluation.evaluation import evaluate
 from s2robot.evaluation.report import write_report
+from tests.evaluation.html_page import Page
 from tests.rollouts.tiny_actor import TinyActor
 from tests.rollouts.tiny_env import LAZY
 
@@ -23,31 +22,6 @@ encoder: {name: lite0, sizes: [224, 448]}
 optim: {steps: 40, batch_size: 8}
 data: {path: <script>alert(1)</script>}
 """
-
-
-class Page(HTMLParser):
-    """The links, the text, and the rows of the tables of a page."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.links: list[str] = []
-        self.rows: list[list[str]] = []
-        self.text = ""
-        self.tags: list[str] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: Any, attrs: Any) -> None:
-        self.tags.append(tag)
-        self.links += [value for name, value in attrs if name in ("src", "href")]
-        if tag == "tr":
-            self.rows.append([])
-
-    def handle_data(self, data: Any) -> None:
-        if self.tags and self.tags[-1] in ("style", "script"):
-            return
-        self.text += data
-        if self.tags and self.tags[-1] in ("td", "th") and data.strip():
-            self.rows[-1].append(data.strip())
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +36,8 @@ def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, step in (("best", 2), ("last", 4)):
         (run_dir / "checkpoints" / name).mkdir(parents=True)
         (run_dir / "checkpoints" / name / "checkpoint.json").write_text(json.dumps({"step": step}))
-    made = {"commit": "abc123", "clean": False, "command": ["s2robot", "train", "policy=bc", "run_dir=a b"]}
-    (run_dir / "run.json").write_text(json.dumps(made))
+    made = {"commit": "abc123", "clean": False, "command": "s2robot train policy=bc 'run_dir=a b'"}
+    (run_dir / "run.json").write_text(json.dumps({"starts": [{"commit": "older"}, made]}))
     return run_dir
 
 
@@ -210,6 +184,8 @@ PLAN = {"seeds": [1], "env_id": "x"}
         ("config.yaml", "a: [", "cannot be read as YAML"),
         ("config.yaml", "- a", "holds no options"),
         ("run.json", "{", "run.json cannot be read as JSON"),
+        ("run.json", '{"starts": [1]}', "`starts` must be a list of JSON objects"),
+        ("eval/a/summary.json", "7", "summary.json holds 7, expected a JSON object"),
         ("checkpoints/best/checkpoint.json", '{"step": "1"}', "`step` must be an integer"),
     ],
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 TICKS = 4  # about so many
-WIDE = 50  # ratio of the largest to the smallest value, from which on positive values are drawn by decades
+WIDE = 20  # ratio of the largest to the smallest value, from which on positive values are drawn by decades
 NEAR_ZERO = 0.5  # of the largest value: a smallest one below it lets the axis begin at zero
 LONG = 6  # digits before the point from which on a number is written with an exponent
 

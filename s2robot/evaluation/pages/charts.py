@@ -28,6 +28,7 @@ class Dot:
     y: float
     low: float
     high: float
+    colour: int
     href: str = ""
 
 
@@ -84,34 +85,32 @@ def beside(panels: Mapping[str, Mapping[str, Points]], x: str = "step") -> Marku
 
 
 def scatter(dots: Sequence[Dot], x: str, unit: str = "") -> Markup:
-    """Success against a cost: a point with its interval for each of `dots`, which link to their pages."""
+    """Success against a cost: a point with its interval for each of `dots`, which link to their pages.
+
+    A point's name shows when it is pointed at or has the focus; its colour is that of a legend.
+    """
     horizontal = fitting([dot.x for dot in dots], may_be_logarithmic=True)
     vertical = Axis(0, 1)
-    drawn, labels = [], []
-    for i, dot in enumerate(dots):
-        at, low, high = (
-            round(SIDE * horizontal.place(dot.x), 1),
-            *(_down(vertical.place(y)) for y in (dot.low, dot.high)),
-        )
-        drawn.append(Markup('<path class="c{} bar" d="M{} {}V{}"/>').format(i % COLOURS, at, low, high))
-        drawn.append(
-            Markup('<path class="c{} dot" d="M{} {}h0"/>').format(
-                i % COLOURS, at, _down(vertical.place(dot.y))
-            )
-        )
-        told = f"{dot.name}: {dot.y:.1%} [{dot.low:.1%}, {dot.high:.1%}], {x} {text(dot.x)} {unit}".strip()
-        side = " left" if horizontal.place(dot.x) > 0.6 else ""
-        labels.append(
-            Markup('<a class="point{}" href="{}" title="{}" style="left:{}%;bottom:{}%">{}</a>').format(
-                side, dot.href, told, _percent(horizontal.place(dot.x)), _percent(dot.y), dot.name
-            )
+    drawn, links = [], []
+    for dot in dots:
+        colour = dot.colour % COLOURS
+        at = round(SIDE * horizontal.place(dot.x), 1)
+        low, high, middle = (_down(vertical.place(y)) for y in (dot.low, dot.high, dot.y))
+        drawn.append(Markup('<path class="c{} bar" d="M{} {}V{}"/>').format(colour, at, low, high))
+        drawn.append(Markup('<path class="c{} dot" d="M{} {}h0"/>').format(colour, at, middle))
+        told = f"{dot.name}: {dot.y:.1%} [{dot.low:.1%}, {dot.high:.1%}], {text(dot.x)} {unit}".strip()
+        side = " left" if horizontal.place(dot.x) > 0.5 else ""
+        links.append(
+            Markup(
+                '<a class="point" href="{}" style="left:{}%;bottom:{}%"><span class="tip{}">{}</span></a>'
+            ).format(dot.href, _percent(horizontal.place(dot.x)), _percent(dot.y), side, told)
         )
     title = f"{x}, {unit}" if unit else x
     described = f"success against {x}: " + "; ".join(
         f"{dot.name} {dot.y:.0%} at {text(dot.x)}" for dot in dots
     )
     return _figure(
-        horizontal, vertical, title, Markup("").join(drawn), Markup("").join(labels), described, percent=True
+        horizontal, vertical, title, Markup("").join(drawn), Markup("").join(links), described, percent=True
     )
 
 

@@ -1,5 +1,6 @@
 """One evaluation as its page shows it: recomputed from `episodes.jsonl`, not from `summary.json`."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ class Evaluation:
     plan: Mapping[str, Any]  # seeds.json
     summary: Summary
     episodes: Sequence[EpisodeResult]  # in the order of the seeds
+    decision_ms: float | None = None  # mean time of the policy with its encoders, for one episode
 
     @property
     def name(self) -> str:
@@ -63,4 +65,11 @@ def read_evaluation(folder: Path) -> Evaluation | None:
         raise UserError(f"{path} has an episode of seed {foreign[0]}, which is none of those in {plan_file}")
     episodes = sorted(finished, key=lambda episode: order[episode.seed])
     wall_s = sum(episode.wall_s for episode in episodes)
-    return Evaluation(folder, plan, summarise(env_id, episodes, wall_s), episodes)
+    return Evaluation(folder, plan, summarise(env_id, episodes, wall_s), episodes, _decision_ms(folder))
+
+
+def _decision_ms(folder: Path) -> float | None:
+    """As `summary.json` has it; None while the evaluation runs, and of older ones."""
+    path = folder / "summary.json"
+    value = read_object(path).get("decision_ms") if path.exists() else None
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None

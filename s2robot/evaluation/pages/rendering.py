@@ -38,8 +38,14 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"percent": lambda share: f"{100 * share:.1f}%", "duration": duration}
+    filters: dict[str, Any] = {"percent": percent, "duration": duration, "id": id}
+    environment.filters |= filters
     return environment
+
+
+def percent(share: float) -> str:
+    """0.25 -> 25.0%."""
+    return f"{100 * share:.1f}%"
 
 
 def duration(seconds: float) -> str:

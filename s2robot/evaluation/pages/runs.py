@@ -25,7 +25,7 @@ class Run:
     folder: Path
     config: Mapping[str, Any]
     config_text: str
-    made: Mapping[str, Any]  # run.json: commit, versions, hardware, command, date
+    made: Mapping[str, Any]  # of the latest start in run.json: commit, versions, hardware, command, date
     sizes: Mapping[str, Any]  # sizes.json: demonstrations, parameters, costs
     metrics: Sequence[Mapping[str, float]]
     stages: Mapping[str, Mapping[str, float]]
@@ -55,7 +55,7 @@ def read_run(folder: Path) -> Run:
         folder=folder,
         config=config,
         config_text=text,
-        made=_object(folder / "run.json"),
+        made=_made(folder / "run.json"),
         sizes=_object(folder / "sizes.json"),
         metrics=metrics.read(folder),
         stages=run_folder.read_stages(folder),
@@ -89,6 +89,15 @@ def find_runs(path: Path) -> list[Path]:
 
 def _object(path: Path) -> dict[str, Any]:
     return read_object(path) if path.exists() else {}
+
+
+def _made(path: Path) -> dict[str, Any]:
+    """The latest start that `run.json` records."""
+    plain = _object(path)
+    starts = plain.get("starts", [plain])
+    if not isinstance(starts, list) or not starts or not all(isinstance(one, dict) for one in starts):
+        raise UserError(f"{path}: `starts` must be a list of JSON objects")
+    return dict(starts[-1])
 
 
 def _config(path: Path) -> tuple[str, Mapping[str, Any]]:
