@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-robosuite install clean
+.PHONY: demo test test-robosuite test-cuda install clean
 
 demo: install
 	@$(BIN)/s2robot demo $(DEMO)
@@ -15,10 +15,14 @@ test: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	@set -e; for folder in tests/[!_]*/; do \
-	  if [ $$folder = tests/with_robosuite/ ]; then continue; fi; echo "$$folder"; \
+	  case $$folder in tests/with_robosuite/|tests/cuda/) continue;; esac; echo "$$folder"; \
 	  case $$folder in tests/datasets/|tests/structure/|tests/training/) types=1;; *) types=;; esac; \
 	  S2ROBOT_CHECK_TYPES=$$types $(BIN)/python -m pytest -q $$folder; done
-	$(MAKE) test-robosuite
+	$(MAKE) test-cuda test-robosuite
+
+# What only a GPU can show; without one every test is skipped and pytest says why.
+test-cuda: install
+	$(BIN)/python -m pytest -q -rs tests/cuda
 
 # robosuite needs an older MuJoCo and NumPy than the rest is tested with: an environment of its own. Its tests
 # fail where robosuite is missing, they are never skipped.

@@ -1,6 +1,6 @@
-"""Which device to compute on, and with how many threads."""
+"""Which device to compute on, with how many threads, and how work on a GPU is replayed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -48,3 +48,46 @@ def torch_threads(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+class GraphError(Exception):
+    """A function's work on a GPU cannot be recorded; says why in one line. Nothing of it was done."""
+
+
+class Graph:
+    """A function whose work on a GPU is recorded once (a CUDA graph), and replayed with one call after that.
+
+    It reads and writes tensors that stay where they are, does the same operations at every call, and never
+    waits for the GPU. The first calls run it as it is: libraries choose and allocate then.
+    """
+
+    WARM_UP = 3
+
+    def __init__(self, function: Callable[[], object]) -> None:
+        self._function, self._calls = function, 0
+        self._recorded: torch.cuda.CUDAGraph | None = None
+        self._stream = torch.cuda.Stream()
+
+    def __call__(self) -> None:
+        """Do it once more. Raises `GraphError` in the call that would record it, if it cannot be."""
+        self._calls += 1
+        if self._calls <= self.WARM_UP:
+            self._stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self._stream):
+                self._function()
+            torch.cuda.current_stream().wait_stream(self._stream)
+            return
+        if self._recorded is None:
+            self._recorded = self._record()
+        self._recorded.replay()
+
+    def _record(self) -> torch.cuda.CUDAGraph:
+        graph = torch.cuda.CUDAGraph()
+        try:
+            # other threads may prepare batches meanwhile
+            with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+                self._function()
+        except RuntimeError as error:
+            torch.cuda.synchronize()
+            raise GraphError(" ".join(str(error).split())[:200]) from error
+        return graph

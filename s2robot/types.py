@@ -198,6 +198,15 @@ class Batch:
         """The batch on another device; `windows` stay where they are."""
         return self._each(lambda values: values.to(device, non_blocking=True))
 
+    def copied(self) -> "Batch":
+        """A batch of its own memory with the same numbers."""
+        return self._each(torch.clone)
+
+    def tensors(self) -> Iterator[Tensor]:
+        """All of them but `windows`."""
+        yield from self.obs.tensors()
+        yield from (self.actions, self.mask, self.past_actions, self.past_mask, self.executed)
+
     def _each(self, move: Callable[[Tensor], Tensor]) -> "Batch":
         return Batch(
             obs=self.obs.map(move),

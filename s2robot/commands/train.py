@@ -44,6 +44,7 @@ NOT_DECISIVE = (
     "features.tier",
     "features.root",
     "encoder.max_tiles",
+    "optim.graph",
     "wandb",
     "wandb_project",
 )

@@ -7,8 +7,10 @@ a network is built; both are dealt with here, so that no other file knows of the
 import contextlib
 import io
 from collections import OrderedDict
+from types import MethodType
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -45,12 +47,26 @@ def build(network: str, input_dim: int, action_dim: int, **kwargs: Any) -> Any:
         obs_utils.initialize_obs_modality_mapping_from_dict({"low_dim": [KEY]})
     obs_utils.OBS_KEYS_TO_MODALITIES[KEY] = "low_dim"
     with contextlib.redirect_stdout(io.StringIO()):  # what it guesses about the keys of its own outputs
-        return getattr(policy_nets, network)(
+        net = getattr(policy_nets, network)(
             obs_shapes=OrderedDict({KEY: (input_dim,)}),
             ac_dim=action_dim,
             encoder_kwargs=ENCODER_KWARGS,
             **kwargs,
         )
+    if isinstance(net, obs_nets.MIMO_Transformer):
+        net.embed_timesteps = MethodType(_embed_timesteps, net)
+    return net
+
+
+def _embed_timesteps(net: Any, embeddings: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:
+    """`MIMO_Transformer.embed_timesteps` of its learned table.
+
+    robomimic's own asserts about numbers that it has just made, which waits for a GPU at every step.
+    """
+    b, t, width = embeddings.shape
+    steps = torch.arange(t, device=embeddings.device).expand(b, t)
+    table = net.nets["embed_timestep"](steps)
+    return table.repeat(1, 1, width // net.transformer_embed_dim)
 
 
 def raw_outputs(net: Any, seen: Float[Tensor, "b *t d"], **state: Any) -> Any:

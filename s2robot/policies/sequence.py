@@ -13,6 +13,8 @@ from torch import Tensor
 from s2robot.errors import UserError
 from s2robot.types import Batch, Observation
 
+READ_ONCE = ("cpu",)  # devices on which nothing waits to learn how many rows there are
+
 
 def chunks(batch: Batch, stride: int) -> tuple[Float[Tensor, "b to ta da"], Bool[Tensor, "b to ta"]]:
     """The actions from each observation on, and which of them are in the episode.
@@ -48,7 +50,7 @@ def read_once(
     """
     real = _real(batch, stride)
     flat = batch.obs.map(lambda values: values.flatten(0, 1)[:, None])  # (b to) 1 ...
-    if real.device.type != "cpu":
+    if real.device.type not in READ_ONCE:
         return read(flat).unflatten(0, real.shape)
     last = real.roll(-1, dims=1) & ~real  # of a row's repeats, the one that is read
     rows = (real | last).flatten()

@@ -41,6 +41,14 @@ def views_of_step(count: int, batch_size: int, seed: int, step: int) -> Int[Tens
     return torch.randint(count, (batch_size,), generator=generator)
 
 
+def order_of_step(
+    windows: Windows, batch_size: int, seed: int, step: int
+) -> tuple[Int[Tensor, "b"], Int[Tensor, "b"]]:
+    """This process's share of a step's windows, and the view that each is seen in."""
+    chosen = windows_of_step(len(windows), batch_size, seed, step, windows.cumulative)
+    return parallel.share(chosen), parallel.share(views_of_step(windows.views, batch_size, seed, step))
+
+
 @lru_cache(maxsize=2)
 def _shuffle(count: int, seed: int, epoch: int) -> Int[Tensor, "count"]:
     return torch.randperm(count, generator=torch.Generator().manual_seed(mixed_seed(seed, epoch)))
@@ -59,8 +67,7 @@ def batches(
     """
 
     def order(step: int) -> tuple[Int[Tensor, "b"], Int[Tensor, "b"]]:
-        chosen = windows_of_step(len(windows), batch_size, seed, step, windows.cumulative)
-        return parallel.share(chosen), parallel.share(views_of_step(windows.views, batch_size, seed, step))
+        return order_of_step(windows, batch_size, seed, step)
 
     if device.type == "cpu":
         for step in steps:

@@ -26,9 +26,9 @@ from s2robot.policies.base import action_error
 from s2robot.progress import progress
 from s2robot.runs.metrics import Log
 from s2robot.seeding import mixed_seed
-from s2robot.training.batches import batches, windows_of_step
+from s2robot.training.batches import windows_of_step
+from s2robot.training.step import make_step
 from s2robot.training.trainer import Trainer
-from s2robot.types import Batch
 
 T = TypeVar("T")
 VALID_WINDOWS = 512  # at most so many, evenly spread, are validated on
@@ -62,13 +62,12 @@ def train(
     if optim.steps == 0:
         trainer.save(is_best=True)  # an untrained policy, to compare with
     steps = range(trainer.step, optim.steps)
-    source = batches(windows, optim.batch_size, seed, steps, trainer.device)
+    take_step = make_step(trainer, windows, seed, steps)
     recent = _Recent(demos, windows, optim.batch_size, seed)
     with _stop_requested() as stop:
         for step in progress(steps, len(steps), "train"):
-            batch = recent.wait_for(source)
             torch.manual_seed(mixed_seed(seed, step, *([parallel.rank()] if parallel.rank() else [])))
-            recent.add(*trainer.update(trainer.loss(batch)))
+            recent.add(*take_step(step), take_step.waited_s)
 
             done = trainer.step == optim.steps
             stopping = _stop_together(stop.is_set(), trainer)
@@ -78,8 +77,7 @@ def train(
             if log_due or valid_due or save_due or rollout_due or stopping:
                 recent.check_finite(trainer.step)
             if log_due:
-                rate = {"train/learning_rate": trainer.optimizer.param_groups[0]["lr"]}
-                log.write(trainer.step, recent.summary() | rate)
+                log.write(trainer.step, recent.summary() | {"train/learning_rate": trainer.rate})
             judged: dict[str, float] = {}
             if valid_due and len(valid):
                 judged |= validate(trainer, valid)
@@ -154,14 +152,9 @@ class _Recent:
         self.steps: list[tuple[Tensor, Tensor]] = []  # loss, norm of the gradient
         self.started, self.waited_s = time.perf_counter(), 0.0
 
-    def wait_for(self, source: Iterator[Batch]) -> Batch:
-        asked = time.perf_counter()
-        batch = next(source)
-        self.waited_s += time.perf_counter() - asked
-        return batch
-
-    def add(self, loss: Tensor, norm: Tensor) -> None:
+    def add(self, loss: Tensor, norm: Tensor, waited_s: float) -> None:
         self.steps.append((loss, norm))
+        self.waited_s += waited_s
 
     def summary(self) -> dict[str, float]:
         """Means since the last call; the next ones are counted from here."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from s2robot.config import at_least, option
 from s2robot.errors import unknown_name
 
+GRAPHS = ("auto", "always", "never")
 PRECISIONS = {"fp32": None, "bf16": "bfloat16", "fp16": "float16"}  # what PyTorch calls the type of autocast
 
 
@@ -19,6 +20,7 @@ class OptimConfig:
     warmup_steps: int = option(100, "steps of linear warm-up")
     gradient_clip: float = option(10.0, "largest norm of the gradient")
     precision: str = option("fp32", "of forward and backward: fp32, bf16, fp16 (loss scaled)")
+    graph: str = option("auto", "record a step on a GPU once and replay it (CUDA graph): auto, always, never")
     ema_max_decay: float = option(0.9999, "largest decay of the averaged weights")
     log_every: int = option(50, "steps between lines of the log")
     valid_every: int = option(500, "steps between validations")
@@ -30,3 +32,5 @@ class OptimConfig:
         at_least(0, self, "steps", "warmup_steps", "learning_rate", "weight_decay", group="optim.")
         if self.precision not in PRECISIONS:
             raise unknown_name("optim.precision", self.precision, PRECISIONS)
+        if self.graph not in GRAPHS:
+            raise unknown_name("optim.graph", self.graph, GRAPHS)

@@ -40,8 +40,11 @@ class Trainer:
         self.best = math.inf  # smallest so far of what chooses: failure rate or action error
         self.parameters = {name: p for name, p in policy.named_parameters() if p.requires_grad}
         self.device = next(iter(self.parameters.values())).device
+        # A number would be recorded in a graph as it was then. On a CPU AdamW reads it as the double it is.
+        exact = torch.float64 if self.device.type == "cpu" else torch.float32
+        self.learning_rate = torch.tensor(optim.learning_rate, dtype=exact, device=self.device)
         self.optimizer = torch.optim.AdamW(
-            self.parameters.values(), lr=optim.learning_rate, weight_decay=optim.weight_decay, fused=True
+            self.parameters.values(), lr=self.learning_rate, weight_decay=optim.weight_decay, fused=True
         )
         for parameter in self.parameters.values():  # as its first step would, so that it can be restored
             zeros = (torch.zeros_like(parameter, memory_format=torch.preserve_format) for _ in range(2))
@@ -51,6 +54,7 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=optim.precision == "fp16")
         schedule = get_cosine_schedule_with_warmup(self.optimizer, optim.warmup_steps, optim.steps)
         self.rate_at: Callable[[int], float] = schedule.lr_lambdas[0]  # a function of the step: no state
+        self.rate = 0.0  # learning rate of the latest step
         self.ema = EMAModel(
             self.parameters.values(),
             decay=optim.ema_max_decay,
@@ -76,19 +80,32 @@ class Trainer:
         Returns loss and norm of the gradient, of all processes together. fp16: a step whose scaled gradient
         overflowed is left out and has norm 0, as long as a smaller scale may help.
         """
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.optim.learning_rate * self.rate_at(self.step)
+        self.schedule()
+        loss, norm = self.descend(loss)
+        self.ema.step(self.parameters.values())
+        self.step += 1
+        return loss, norm
+
+    def schedule(self) -> None:
+        """Set the learning rate of the step to come."""
+        self.rate = self.optim.learning_rate * self.rate_at(self.step)
+        self.learning_rate.fill_(self.rate)
+
+    def descend(self, loss: Tensor) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+        """The part of `update` from the loss to the new weights, all of it on the device.
+
+        Nothing is read back, so the CPU never waits for a GPU.
+        """
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(loss).backward()
         loss = self._join_gradients(loss.detach())
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.optim.gradient_clip)
-        if self.scaler.is_enabled() and self.scaler.get_scale() > 1:
-            norm = norm.nan_to_num(0, 0, 0)
+        if self.scaler.is_enabled():
+            scale: Any = self.scaler._scale  # `get_scale` would wait for it
+            norm = torch.where(scale > 1, norm.nan_to_num(0, 0, 0), norm)
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        self.ema.step(self.parameters.values())
-        self.step += 1
         return loss, norm
 
     def _join_gradients(self, loss: Float[Tensor, ""]) -> Float[Tensor, ""]:

@@ -207,3 +207,11 @@ def test_bc_paper_carries_on_with_what_was_executed() -> None:
         assert not torch.equal(done[-1], actions)
         assert state is not None
         state = [policy.executed(row, clipped[:STRIDE]) for row, clipped in zip(state, done[-1], strict=True)]
+
+
+def test_steps_are_embedded_as_by_robomimic() -> None:
+    """Its own function, which asserts in between and would wait for a GPU, gives the same numbers."""
+    net: Any = fitted("bc_transformer_gmm").net
+    embeddings = torch.rand(2, 2, net.transformer_embed_dim)
+    expected = type(net).embed_timesteps(net, embeddings)
+    assert torch.equal(net.embed_timesteps(embeddings), expected)
