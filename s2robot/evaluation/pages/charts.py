@@ -172,7 +172,7 @@ def _figure(
 
 def _path(points: Points, horizontal: Axis, vertical: Axis, name: str, colour: int) -> Markup:
     thinned = points[:: -(-len(points) // MOST_POINTS)]
-    places = [f"{SIDE * horizontal.place(px):.1f} {_down(vertical.place(py))}" for px, py in thinned]
+    places = [f"{SIDE * horizontal.place(px):.2f} {_down(vertical.place(py))}" for px, py in thinned]
     kind = "line" if len(places) > 1 else "dot"
     return Markup('<path class="c{} {}" data-name="{}" d="M{}{}"/>').format(
         colour % COLOURS, kind, name, "L".join(places), "" if len(places) > 1 else "h0"
@@ -206,7 +206,7 @@ def _described(groups: Mapping[str, Points], x: str) -> str:
 
 def _down(share: float) -> str:
     """A height from below, in parts of the whole, in the drawing's units from above."""
-    return f"{SIDE * (1 - share):.1f}"
+    return f"{SIDE * (1 - share):.2f}"
 
 
 def _percent(share: float) -> str:
