@@ -130,7 +130,9 @@ class Simulator:
         if video is not None:
             if not self.images:
                 raise UserError(f"nothing to record: {self.env} observes no images")
-            self.video = EpisodeVideo(video, seed, self.fps)
+            self.video = EpisodeVideo(
+                video, seed, self.fps, [key.removesuffix(IMAGE_SUFFIX) for key in self.images]
+            )
         obs, _ = self.env.reset(seed=seed)
         self.steps, self.return_, self.success = 0, 0.0, EpisodeSuccess(self.env_id)
         self.history.start()

@@ -1,4 +1,4 @@
-"""H.264 videos of episodes: camera views side by side, the seed and step above, the outcome in colour.
+"""H.264 videos of episodes: camera views side by side, seed, step and names above, the outcome in colour.
 
 Frames go to ffmpeg one by one, so a long episode takes no memory; the file gets its name when it is
 whole. Imports no torch: rollout's simulators, which must start quickly, write the videos.
@@ -6,6 +6,8 @@ whole. Imports no torch: rollout's simulators, which must start quickly, write t
 
 import subprocess
 from collections.abc import Sequence
+from functools import cache
+from itertools import accumulate
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -16,38 +18,64 @@ from PIL import Image, ImageDraw, ImageFont
 from s2robot.files import create_scratch
 
 BORDER = 6  # pixels around the views, where the outcome shows; no view is covered
-CAPTION = 26  # pixels above the views
+SMALLEST_TEXT, TEXT_SHARE = 15, 1 / 34  # height of letters in pixels, and in parts of the frame's width
+LINES = 2  # of text above the views: seed, step and outcome; the names of the views
 NEUTRAL, SUCCESS, FAILURE = (32, 34, 37), (22, 132, 72), (190, 44, 44)
 HOLD_S = 1.0  # the last frame stays this long, with the outcome
 
 
 def frame_shape(view_shapes: Sequence[tuple[int, ...]]) -> tuple[int, int, int]:
     """Shape "h w 3" of the frame that holds views of these shapes; h and w are even, as H.264 requires."""
-    height = CAPTION + max(shape[0] for shape in view_shapes) + BORDER
     width = BORDER + sum(shape[1] + BORDER for shape in view_shapes)
+    height = caption_height(width) + max(shape[0] for shape in view_shapes) + BORDER
     return height + height % 2, width + width % 2, 3
 
 
+def caption_height(width: int) -> int:
+    """Pixels above the views in a frame of this width: the text grows with it, as pages shrink the frame."""
+    return LINES * _line_height(width) + 4
+
+
+def corners(view_shapes: Sequence[tuple[int, ...]]) -> list[tuple[int, int]]:
+    """(left, top) of each view in the frame: side by side, centred in height."""
+    tallest = max(shape[0] for shape in view_shapes)
+    _, width, _ = frame_shape(view_shapes)
+    lefts = accumulate((shape[1] + BORDER for shape in view_shapes[:-1]), initial=BORDER)
+    tops = (caption_height(width - width % 2) + (tallest - shape[0]) // 2 for shape in view_shapes)
+    return list(zip(lefts, tops, strict=True))
+
+
 def compose(
-    views: Sequence[UInt8[np.ndarray, "_ _ 3"]], caption: str, colour: tuple[int, int, int] = NEUTRAL
+    views: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+    caption: str,
+    colour: tuple[int, int, int] = NEUTRAL,
+    names: Sequence[str] = (),
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Views of any sizes side by side, centred in height, framed in `colour` below a line of text."""
-    frame = np.empty(frame_shape([view.shape for view in views]), np.uint8)
+    """Views of any sizes side by side, framed in `colour`, below a line of text and their `names`."""
+    shapes = [view.shape for view in views]
+    frame = np.empty(frame_shape(shapes), np.uint8)
     frame[:] = colour
-    tallest = max(view.shape[0] for view in views)
-    left = BORDER
-    for view in views:
-        height, width, _ = view.shape
-        top = CAPTION + (tallest - height) // 2
-        frame[top : top + height, left : left + width] = view
-        left += width + BORDER
-    strip = Image.fromarray(frame[:CAPTION])
-    ImageDraw.Draw(strip).text((BORDER, 4), caption, fill=(255, 255, 255), font=_FONT)
-    frame[:CAPTION] = np.asarray(strip)
+    places = corners(shapes)
+    for view, (left, top) in zip(views, places, strict=True):
+        frame[top : top + view.shape[0], left : left + view.shape[1]] = view
+    _, width, _ = frame.shape
+    line, above = _line_height(width), caption_height(width)
+    strip = Image.fromarray(frame[:above])
+    draw = ImageDraw.Draw(strip)
+    draw.text((BORDER, 2), caption, fill=(255, 255, 255), font=_font(line))
+    for name, (left, _) in zip(names, places, strict=False):
+        draw.text((left, 2 + line), name, fill=(215, 218, 222), font=_font(line))
+    frame[:above] = np.asarray(strip)
     return frame
 
 
-_FONT = ImageFont.load_default(15)  # comes with Pillow
+def _line_height(width: int) -> int:
+    return round(1.25 * max(SMALLEST_TEXT, TEXT_SHARE * width))
+
+
+@cache
+def _font(line_height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(round(line_height / 1.25))  # comes with Pillow
 
 
 class Video:
@@ -63,9 +91,10 @@ class Video:
         views: Sequence[UInt8[np.ndarray, "_ _ 3"]],
         caption: str,
         colour: tuple[int, int, int] = NEUTRAL,
+        names: Sequence[str] = (),
     ) -> None:
         """Append one frame, see `compose`; sizes stay those of the first call."""
-        frame = compose(views, caption, colour)
+        frame = compose(views, caption, colour, names)
         if self._ffmpeg is None:
             self._scratch = create_scratch(self.path)
             self._ffmpeg = _start_ffmpeg(self._scratch, frame.shape, self.fps)
@@ -100,8 +129,9 @@ class EpisodeVideo:
     process) no file of this name appears.
     """
 
-    def __init__(self, path: Path, seed: int, fps: float) -> None:
-        self.path, self.seed, self.fps = path, seed, fps
+    def __init__(self, path: Path, seed: int, fps: float, names: Sequence[str] = ()) -> None:
+        """`names` are those of the views."""
+        self.path, self.seed, self.fps, self.names = path, seed, fps, names
         self._video = Video(path, fps)
         self._steps = -1
         self._last: list[np.ndarray] = []
@@ -110,13 +140,14 @@ class EpisodeVideo:
         """Append one frame; sizes stay those of the first call."""
         self._last = [np.array(view) for view in views]
         self._steps += 1
-        self._video.add(self._last, f"seed {self.seed}   step {self._steps}")
+        self._video.add(self._last, f"seed {self.seed}   step {self._steps}", NEUTRAL, self.names)
 
     def finish(self, success: bool) -> None:
         """Hold the last frame with the outcome, close the file and give it its name; raises `OSError`."""
         word, colour = ("success", SUCCESS) if success else ("failure", FAILURE)
         for _ in range(max(1, round(HOLD_S * self.fps))):
-            self._video.add(self._last, f"seed {self.seed}   step {self._steps}   {word}", colour)
+            caption = f"seed {self.seed}   step {self._steps}   {word}"
+            self._video.add(self._last, caption, colour, self.names)
         self._video.finish()
 
     def discard(self) -> None:

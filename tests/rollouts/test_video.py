@@ -7,11 +7,12 @@ import pytest
 
 from s2robot.rollouts.video import (
     BORDER,
-    CAPTION,
     FAILURE,
     SUCCESS,
     EpisodeVideo,
+    caption_height,
     compose,
+    corners,
     frame_shape,
 )
 
@@ -28,14 +29,26 @@ def test_views_of_other_sizes_stand_side_by_side_uncovered() -> None:
     rng = np.random.default_rng(0)
     large, small = (rng.integers(0, 256, (h, w, 3), dtype=np.uint8) for h, w in ((41, 33), (20, 10)))
 
-    frame = compose([large, small], "seed 7")
+    frame = compose([large, small], "seed 7", names=["front", "hand"])
 
     assert frame.shape == frame_shape([large.shape, small.shape])
     assert frame.shape[0] % 2 == frame.shape[1] % 2 == 0
-    np.testing.assert_array_equal(frame[CAPTION : CAPTION + 41, BORDER : BORDER + 33], large)
-    left, top = 2 * BORDER + 33, CAPTION + 10
+    above = caption_height(frame.shape[1])
+    np.testing.assert_array_equal(frame[above : above + 41, BORDER : BORDER + 33], large)
+    left, top = 2 * BORDER + 33, above + 10
     np.testing.assert_array_equal(frame[top : top + 20, left : left + 10], small)
-    assert (frame[:CAPTION] == 255).any()  # the caption is drawn
+    assert corners([large.shape, small.shape]) == [(BORDER, above), (left, top)]
+    caption, names = frame[: above // 2], frame[above // 2 : above]
+    assert (caption == 255).any() and (names.max(axis=(1, 2)) > 200).any()  # both lines are drawn
+    assert not (compose([large, small], "seed 7")[above // 2 : above] > 200).any()
+
+
+@pytest.mark.parametrize(("side", "width"), [(20, 46), (448, 908), (1024, 2060)])
+def test_the_text_grows_with_the_frame(side: int, width: int) -> None:
+    height, wide, _ = frame_shape([(side, width - 12, 3)])
+    text = (height - side - BORDER) / 2 / 1.25
+    assert wide == width
+    assert text == pytest.approx(max(15, width / 34), abs=2)
 
 
 @pytest.mark.parametrize(("success", "colour"), [(True, SUCCESS), (False, FAILURE)])
@@ -54,7 +67,7 @@ def test_an_episode_becomes_h264_that_ends_in_the_colour_of_its_outcome(
     frames, meta = decode(path)
     assert (meta["codec"], meta["fps"]) == ("h264", 5)
     assert frames.shape == (4 + 5, *frame_shape([(65, 97), (32, 32)]))  # and the last one held for a second
-    middle = frames[:, CAPTION + 30, BORDER + 50].astype(int)
+    middle = frames[:, caption_height(frames.shape[2]) + 30, BORDER + 50].astype(int)
     np.testing.assert_allclose(middle, np.repeat([*greys, *[160] * 5], 3).reshape(9, 3), atol=4)
     border = frames[:, -BORDER // 2, 60].astype(int)
     assert np.abs(border[:4] - colour).max(1).min() > 50
