@@ -1,18 +1,17 @@
 """Is one policy better than another? The same seeds for both; the episodes in which they differ decide.
 
 Two policies that meet the same starts are compared start by start, which needs far fewer episodes than
-two success rates side by side: McNemar, "Note on the sampling error of the difference between correlated
-proportions or percentages", Psychometrika 12 (1947), here in its exact binomial form.
+two success rates side by side: McNemar's test and Newcombe's interval, see `difference.py`.
 """
 
 import json
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from s2robot.errors import UserError
+from s2robot.evaluation.difference import mcnemar_p, paired_interval
 from s2robot.evaluation.episodes_file import read_episodes
 from s2robot.evaluation.success_rate import wilson_interval
 from s2robot.rollouts.results import EpisodeResult
@@ -30,18 +29,9 @@ class Comparison:
     ci95: tuple[tuple[float, float], tuple[float, float]]  # Wilson, of each rate by itself
     only_a: list[int]  # seeds that only a solved
     only_b: list[int]
+    difference: float  # rate of b less that of a
+    difference_ci95: tuple[float, float]  # Newcombe's, of paired episodes
     p_value: float  # two-sided: how often two equally good policies would differ at least as much
-
-
-def mcnemar_p(only_a: int, only_b: int) -> float:
-    """Two-sided p-value of McNemar's exact test, from the numbers of pairs that one of two alone solved.
-
-    The discordant pairs of two equally good policies are tosses of a fair coin; twice the smaller tail,
-    at most 1.
-    """
-    pairs, fewer = only_a + only_b, min(only_a, only_b)
-    tail = sum(math.comb(pairs, k) for k in range(fewer + 1))
-    return min(1.0, 2 * tail / 2**pairs)
 
 
 def compare(a: Iterable[EpisodeResult], b: Iterable[EpisodeResult]) -> Comparison:
@@ -57,7 +47,8 @@ def compare(a: Iterable[EpisodeResult], b: Iterable[EpisodeResult]) -> Compariso
     successes = sum(solved_a.values()), sum(solved_b.values())
     only_a = sorted(seed for seed, solved in solved_a.items() if solved and not solved_b[seed])
     only_b = sorted(seed for seed, solved in solved_b.items() if solved and not solved_a[seed])
-    n = len(solved_a)
+    n, alone_a, alone_b = len(solved_a), len(only_a), len(only_b)
+    both = successes[0] - alone_a
     return Comparison(
         episodes=n,
         successes=successes,
@@ -65,7 +56,9 @@ def compare(a: Iterable[EpisodeResult], b: Iterable[EpisodeResult]) -> Compariso
         ci95=(wilson_interval(successes[0], n), wilson_interval(successes[1], n)),
         only_a=only_a,
         only_b=only_b,
-        p_value=mcnemar_p(len(only_a), len(only_b)),
+        difference=(successes[1] - successes[0]) / n,
+        difference_ci95=paired_interval(both, alone_a, alone_b, n - both - alone_a - alone_b),
+        p_value=mcnemar_p(alone_a, alone_b),
     )
 
 
@@ -74,14 +67,23 @@ def compare_folders(a: Path, b: Path) -> Comparison:
 
     Raises `UserError` naming what differs when environment or seeds are not the same.
     """
-    folder_a, folder_b = evaluation_folder(a), evaluation_folder(b)
-    plan_a, plan_b = _plan(folder_a), _plan(folder_b)
-    for key, name in (("env_id", "environment"), ("env_kwargs", "environment arguments")):
-        if plan_a.get(key) != plan_b.get(key):
-            raise UserError(
-                f"not the same {name}: {plan_a.get(key)} in {folder_a}, {plan_b.get(key)} in {folder_b}"
-            )
-    return compare(*(read_episodes(folder / "episodes.jsonl") for folder in (folder_a, folder_b)))
+    return compare(*episodes_of([a, b]))
+
+
+def episodes_of(paths: Sequence[Path]) -> list[list[EpisodeResult]]:
+    """The episodes of evaluations of one environment, see `compare_folders`.
+
+    Raises `UserError` naming what differs when the environments are not the same.
+    """
+    folders = [evaluation_folder(path) for path in paths]
+    first, *others = [_plan(folder) for folder in folders]
+    for folder, plan in zip(folders[1:], others, strict=True):
+        for key, name in (("env_id", "environment"), ("env_kwargs", "environment arguments")):
+            if first.get(key) != plan.get(key):
+                raise UserError(
+                    f"not the same {name}: {first.get(key)} in {folders[0]}, {plan.get(key)} in {folder}"
+                )
+    return [read_episodes(folder / "episodes.jsonl") for folder in folders]
 
 
 def table(comparison: Comparison, a: str, b: str) -> list[str]:
@@ -96,8 +98,15 @@ def table(comparison: Comparison, a: str, b: str) -> list[str]:
     for name, seeds in ((a, comparison.only_a), (b, comparison.only_b)):
         listed = "".join(f" {seed}" for seed in seeds[:SHOWN]) + (" ..." if len(seeds) > SHOWN else "")
         lines.append(f"{f'only {name}':{width + 5}}  {len(seeds)} {'seeds:' if seeds else 'seeds'}{listed}")
+    lines.append(f"difference of {b}: {points(comparison.difference, comparison.difference_ci95)}")
     lines.append(f"exact McNemar test, two-sided: p = {comparison.p_value:.3g}")
     return lines
+
+
+def points(difference: float, interval: tuple[float, float]) -> str:
+    """`+12.0 points [+2.3, +21.2]`: a difference of rates with its interval."""
+    low, high = (100 * limit for limit in interval)
+    return f"{100 * difference:+.1f} points [{low:+.1f}, {high:+.1f}]"
 
 
 def evaluation_folder(path: Path) -> Path:

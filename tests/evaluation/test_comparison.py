@@ -8,7 +8,8 @@ import scipy.stats
 
 from s2robot.commands import cli
 from s2robot.errors import UserError
-from s2robot.evaluation.comparison import compare, compare_folders, mcnemar_p, table
+from s2robot.evaluation.comparison import compare, compare_folders, table
+from s2robot.evaluation.difference import holm, mcnemar_p, paired_interval
 from s2robot.rollouts.results import EpisodeResult
 
 
@@ -63,7 +64,8 @@ def test_folders_of_runs_and_of_evaluations(tmp_path: Path) -> None:
     assert (comparison.only_a, comparison.only_b) == ([0, 1, 2, 3, 4, 5], [])
     lines = table(comparison, "a", "b")
     assert lines[0].startswith("a  8 of 8 = 100.0% [") and lines[2] == "only a  6 seeds: 0 1 2 3 4 5"
-    assert lines[3] == "only b  0 seeds" and lines[4].endswith("p = 0.0312")
+    assert lines[4].startswith("difference of b: -75.0 points [")
+    assert lines[3] == "only b  0 seeds" and lines[5].endswith("p = 0.0312")
 
 
 def test_the_command_says_it_as_a_table_and_as_json(
@@ -110,3 +112,39 @@ def test_which_evaluation_is_meant_must_be_clear(tmp_path: Path) -> None:
     (tmp_path / "run" / "eval" / "x" / "seeds.json").write_text("[]")
     with pytest.raises(UserError, match="does not name the environment"):
         compare_folders(tmp_path / "run" / "eval" / "x", tmp_path / "run" / "eval" / "y")
+
+
+def test_the_paired_interval_holds_the_difference_and_mirrors() -> None:
+    low, high = paired_interval(36, 2, 12, 0)
+    assert low < 0.2 < high
+    assert paired_interval(36, 12, 2, 0) == pytest.approx((-high, -low))
+    assert paired_interval(10, 5, 5, 10) == pytest.approx([-v for v in paired_interval(10, 5, 5, 10)[::-1]])
+    alone = paired_interval(0, 40, 40, 0)  # each solves what the other does not: wider than unpaired
+    assert alone[1] - alone[0] > paired_interval(20, 20, 20, 20)[1] * 2 > paired_interval(40, 0, 0, 40)[1] * 2
+
+
+@pytest.mark.parametrize("rates", [(0.5, 0.5), (0.9, 0.75), (0.97, 0.99)])
+def test_the_paired_interval_covers(rates: tuple[float, float]) -> None:
+    rng = random.Random(0)
+    n, repeats, held = 100, 400, 0
+    for _ in range(repeats):
+        pairs = []
+        for _ in range(n):
+            start = rng.random()  # how hard the start is for both
+            pairs.append(tuple(0.7 * start + 0.3 * rng.random() < rate for rate in rates))
+        counts = [pairs.count(pair) for pair in ((True, True), (True, False), (False, True), (False, False))]
+        low, high = paired_interval(*counts)
+        held += low <= _true_difference(rates) <= high
+    assert held / repeats >= 0.92
+
+
+def _true_difference(rates: tuple[float, float]) -> float:
+    """P(0.7 u + 0.3 v < rate) for each rate, from a fine grid of u and v."""
+    grid = [(i + 0.5) / 400 for i in range(400)]
+    solved = [sum(min(1.0, max(0.0, (rate - 0.7 * u) / 0.3)) for u in grid) / 400 for rate in rates]
+    return solved[1] - solved[0]
+
+
+def test_holm_corrects_the_smallest_most() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0] and holm([]) == []
