@@ -52,7 +52,7 @@ class Inputs:
             raise UserError(
                 f"the observation lacks {', '.join(missing)}; the policy reads {', '.join(self.keys)}"
             )
-        return {key: self._checked(key, _array(key, given[key])) for key in self.keys}
+        return {key: self._checked(key, as_array(key, given[key])) for key in self.keys}
 
     def _checked(self, key: str, value: np.ndarray) -> np.ndarray:
         return self._frame(key, value) if key in self.frames else self._numbers(key, value)
@@ -87,7 +87,8 @@ class Inputs:
         return values
 
 
-def _array(key: str, value: Any) -> np.ndarray:
+def as_array(key: str, value: Any) -> np.ndarray:
+    """A value as an array; `UserError` for what is none."""
     try:
         return np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:  # a ragged list, a tensor on a GPU

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from s2robot.deploy.inputs import Described, Inputs
+from s2robot.deploy.inputs import Described, Inputs, as_array
 from s2robot.errors import UserError
 from s2robot.rollouts.executed import after_executing
 from s2robot.rollouts.history import History
@@ -84,15 +84,16 @@ class LoadedPolicy:
 
         Only policies that read their past actions use it. Raises `UserError` for other numbers of actions.
         """
-        did = np.atleast_2d(np.asarray(actions, dtype=np.float32))
-        if did.shape[1:] != (self.spec.action_dim,) or len(did) > len(self._taken):
+        did = np.atleast_2d(as_array("executed", actions))
+        fits = did.dtype.kind in "fiu" and did.shape[1:] == (self.spec.action_dim,)
+        if not fits or len(did) > len(self._taken):
             raise UserError(
-                f"executed actions have the shape {did.shape}; expected at most {len(self._taken)} actions "
-                f"of {self.spec.action_dim} numbers, those since the last decision"
+                f"executed actions are {did.dtype} of shape {did.shape}; expected at most {len(self._taken)} "
+                f"actions of {self.spec.action_dim} numbers, those since the last decision"
             )
         if not np.isfinite(did).all():
             raise UserError("an executed action is not finite")
-        self._taken[len(self._taken) - len(did) :] = list(did)
+        self._taken[len(self._taken) - len(did) :] = list(did.astype(np.float32))
 
     def another(self) -> "LoadedPolicy":
         """The same policy in an episode of its own; the networks are shared."""

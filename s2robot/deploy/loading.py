@@ -1,6 +1,6 @@
 """`s2robot.load_policy`: from a run folder or a checkpoint to a policy that acts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def load_policy(
     max_tiles: int | None = None,
     seed: int = 0,
     plugins: Sequence[str] = (),
-    **acting: Any,
+    acting: Mapping[str, Any] | None = None,
 ) -> LoadedPolicy:
     """The policy of a checkpoint, or of a run's last one, with its encoders: observations in, actions out.
 
@@ -34,9 +34,9 @@ def load_policy(
         action = policy.act({"agentview_image": frame, "robot0_eef_pos": position, ...})
 
     `device` is the GPU where there is one unless given. `acting` are the options that an evaluation may set,
-    such as `action_steps=2` or `inference_steps=10`; `temporal_ensemble` is ACT's m. `backend`, `weights` and
-    `max_tiles` are those of `s2robot eval`. `seed` is that of the first episode's noise. `plugins` are
-    modules that register what the policy is made of. Needs no simulator.
+    such as `{"action_steps": 2}`; `temporal_ensemble` is ACT's m. `backend`, `weights` and `max_tiles` are
+    those of `s2robot eval`. `seed` is that of the first episode's noise. `plugins` are modules that register
+    what the policy is made of. Needs no simulator.
 
     Raises `UserError` in one line for a path without a checkpoint, a damaged one, encoders that give other
     features here than in training, and options that do not fit.
@@ -45,7 +45,7 @@ def load_policy(
     keep_freed_memory()
     chosen = choose_device("auto" if device is None else str(device))
     loaded = checkpoint.load(find_checkpoint(path))
-    set_acting(loaded.policy, acting, temporal_ensemble)
+    set_acting(loaded.policy, acting or {}, temporal_ensemble)
     encoders = verified_encoders(loaded, chosen, backend, weights, max_tiles)
     return LoadedPolicy(
         make_actor(loaded.policy, encoders, chosen, temporal_ensemble), loaded.policy.spec, seed

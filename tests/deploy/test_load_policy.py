@@ -203,7 +203,9 @@ def test_other_mistakes_are_one_line(policy: LoadedPolicy, trained: Path, tmp_pa
     policy.act(observation(policy))
     with pytest.raises(UserError, match="3 actions of act's chunk left"):
         policy.chunk(observation(policy))
-    with pytest.raises(UserError, match=r"executed actions have the shape \(2, 7\); expected at most 1"):
+    with pytest.raises(
+        UserError, match=r"executed actions are float32 of shape \(2, 7\); expected at most 1"
+    ):
         policy.executed(np.zeros((2, 7), np.float32))
     with pytest.raises(UserError, match="an executed action is not finite"):
         policy.executed(np.full(7, np.nan, np.float32))
@@ -212,13 +214,13 @@ def test_other_mistakes_are_one_line(policy: LoadedPolicy, trained: Path, tmp_pa
     with pytest.raises(UserError, match="no checkpoint at"):
         s2robot.load_policy(tmp_path)
     with pytest.raises(UserError, match="action_steps=9 must be between"):
-        s2robot.load_policy(trained, "cpu", action_steps=9)
+        s2robot.load_policy(trained, "cpu", acting={"action_steps": 9})
     with pytest.raises(UserError, match="did you mean 'action_steps'"):
-        s2robot.load_policy(trained, "cpu", action_step=2)
+        s2robot.load_policy(trained, "cpu", acting={"action_step": 2})
     with pytest.raises(UserError, match="unknown device 'gpu'"):
         s2robot.load_policy(trained, "gpu")
     with pytest.raises(UserError, match="needs action_steps=1, not 2"):
-        s2robot.load_policy(trained, "cpu", temporal_ensemble=0.1, action_steps=2)
+        s2robot.load_policy(trained, "cpu", temporal_ensemble=0.1, acting={"action_steps": 2})
 
 
 def test_it_needs_no_simulator(trained: Path) -> None:

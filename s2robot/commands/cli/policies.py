@@ -1,0 +1,35 @@
+"""What the commands about trained policies share: which one, and how it acts."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from s2robot.commands.cli.parser import Parser, assignment
+
+if TYPE_CHECKING:
+    from s2robot.deploy.loaded import LoadedPolicy
+
+
+def add_policy(parser: Parser) -> None:
+    """Add the argument for a run or a checkpoint, and how its policy acts."""
+    add = parser.add_argument
+    add("path", metavar="RUN", help="run folder (its last checkpoint) or checkpoint folder")
+    told = "how it acts, as policy.NAME in `s2robot eval`: action_steps, inference_steps, temperature, ..."
+    add("--set", nargs="+", type=assignment, default=[], metavar="NAME=VALUE", help=told)
+    add("--temporal-ensemble", type=float, metavar="M", help="ACT's m: decide after every step, average")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:1")
+    add("--backend", default="auto", help="of the encoder: auto, torch, openvino, compile")
+    add("--weights", help="of the encoder, where they are not where training found them")
+
+
+def loaded_policy(arguments: argparse.Namespace) -> "LoadedPolicy":
+    """The policy that the arguments name. Raises `UserError`."""
+    from s2robot.deploy.loading import load_policy
+
+    return load_policy(
+        arguments.path,
+        arguments.device,
+        temporal_ensemble=arguments.temporal_ensemble,
+        backend=arguments.backend,
+        weights=arguments.weights,
+        acting=dict(arguments.set),
+    )
