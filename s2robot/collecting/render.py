@@ -20,6 +20,7 @@ import envs
 from envs.robosuite import ROBOSUITE_TYPE, to_env_args
 from envs.robosuite.frames import StoredScene
 from s2robot.collecting.writer import claim_parts, copy_parts, part_path
+from s2robot.datasets.hdf5_output import new_hdf5
 from s2robot.datasets.robomimic_writer import write_obs
 from s2robot.errors import UserError, unknown_name
 from s2robot.files import replacing
@@ -135,7 +136,7 @@ def _render_parts(
         part = part_path(parts, name)
         if part.exists():
             continue
-        with replacing(part) as scratch, h5py.File(scratch, "w") as file:
+        with replacing(part) as scratch, new_hdf5(scratch) as (file, _):
             demo = file.create_group("demo")
             _copy_but_images(source["data"][name], demo)
             _add_frames(demo, f"{source.filename}: {name}", cameras, size, env_args)
@@ -160,7 +161,7 @@ def _add_frames(
 
 def _join(source: h5py.File, parts: Path, demos: list[str], out: Path, env_args: dict[str, Any]) -> None:
     """Put the parts into one file, with the attributes and masks of the dataset."""
-    with h5py.File(out, "w") as file:
+    with new_hdf5(out) as (file, _):
         data = file.create_group("data")
         data.attrs.update({key: value for key, value in source["data"].attrs.items() if key != "collection"})
         data.attrs["env_args"] = json.dumps(env_args)

@@ -13,6 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from s2robot.datasets.hdf5_output import new_hdf5
 from s2robot.datasets.robomimic_writer import write_masks, write_obs
 from s2robot.errors import UserError
 from s2robot.files import SCRATCH_SUFFIX, replacing, write_text
@@ -34,7 +35,7 @@ class Episode:
 
 def write_part(path: Path, episode: Episode, keep: bool) -> None:
     """Write one episode; without `keep` only the fact that it was tried."""
-    with replacing(path) as scratch, h5py.File(scratch, "w") as file:
+    with replacing(path) as scratch, new_hdf5(scratch) as (file, _):
         demo = file.create_group("demo")
         demo.attrs["num_samples"] = len(episode.arrays["actions"])
         demo.attrs["seed"] = episode.seed
@@ -62,7 +63,7 @@ def is_kept(path: Path) -> bool:
 
 def assemble(parts: Sequence[Path], out: Path, env_args: dict[str, Any], attributes: dict[str, str]) -> None:
     """Put parts into one dataset with the splits `mask/train` and `mask/valid`."""
-    with replacing(out, parts[0].parent) as scratch, h5py.File(scratch, "w") as file:
+    with replacing(out, parts[0].parent) as scratch, new_hdf5(scratch) as (file, _):
         data = file.create_group("data")
         names = [f"demo_{i}" for i in range(len(parts))]
         copy_parts(dict(zip(names, parts, strict=True)), data)

@@ -55,10 +55,9 @@ class Aloha(Hdf5Source):
         self._opened: Opened[h5py.File] = Opened(OPEN_FILES)
         self.info: dict[str, Any] = {}
         self.episodes = [self._episode(file) for file in files]
-        keys = self.episodes[0].arrays
-        self.observations = next(
-            f"{group}/" for group in GROUPS if any(k.startswith(f"{group}/") for k in keys)
-        )
+        keys = {key for episode in self.episodes for key in episode.arrays}
+        groups = [f"{group}/" for group in GROUPS]
+        self.observations = next((one for one in groups if any(k.startswith(one) for k in keys)), groups[0])
         if self.actions not in keys:
             self.actions = None
 

@@ -52,7 +52,9 @@ def read(array: h5py.Dataset, recorded: Recorded, start: int = 0, stop: int | No
 def _may_be_streams(found: h5py.Dataset) -> bool:
     """Whether rows may be files of images: bytes of varying length, or padded to equal length."""
     padded = found.dtype == np.uint8 and found.ndim == 2 and found.shape[1] >= SHORTEST_STREAM
-    varying = found.ndim == 1 and (found.dtype.kind in "SV" or found.dtype.hasobject)
+    varying = (
+        found.ndim == 1 and (found.dtype.kind in "SV" or found.dtype.hasobject) and not found.dtype.names
+    )
     return bool(found.shape[0]) and (padded or varying)
 
 
@@ -78,6 +80,8 @@ def _stream(found: h5py.Dataset) -> Recorded | None:
 def _is_image(dtype: np.dtype, row: tuple[int, ...]) -> bool:
     if dtype.kind not in "biuf":
         return False
+    if len(row) == 4:  # several frames a step
+        return dtype == np.uint8 and _is_image(dtype, row[1:])
     if len(row) == 3:
         channels_last = row[2] <= 4 and min(row[:2]) >= SMALLEST_IMAGE
         channels_first = row[0] <= 4 and min(row[1:]) >= SMALLEST_IMAGE
@@ -88,8 +92,16 @@ def _is_image(dtype: np.dtype, row: tuple[int, ...]) -> bool:
 def _how_to_mend(dtype: np.dtype, row: tuple[int, ...]) -> str:
     """What to do about frames that are not as they must be, where it can be guessed."""
     steps = []
-    if len(row) == 3 and row[0] == 3 != row[2]:
+    if len(row) == 4:
+        steps.append("keep one frame a step, [:, -1]")
+    if len(row) == 3 and row[0] in (3, 4) and row[2] not in (3, 4):
         steps.append("move the channels behind with .transpose(0, 2, 3, 1)")
+    if len(row) == 3 and 4 in (row[0], row[2]):
+        steps.append("leave out the fourth channel, [..., :3]")
+    if dtype == np.uint8 and (len(row) == 2 or 1 in row):
+        steps.append("repeat grey values to three channels, depth is of no use")
     if dtype.kind == "f" and 3 in row:
         steps.append("store 0 to 255 as uint8, not floats")
+    elif dtype != np.uint8 and 3 in row:
+        steps.append(f"store 0 to 255 as uint8, not {dtype}")
     return ": " + ", ".join(steps) if steps else ""

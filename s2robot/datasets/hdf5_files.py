@@ -63,7 +63,7 @@ def _content_fault(path: Path) -> str:
     if start.startswith(LFS):
         return "is a Git LFS pointer, not the data: run `git lfs pull` where it came from"
     if not h5py.is_hdf5(path):
-        return "is not an HDF5 file; a robomimic dataset (.hdf5) is wanted"
+        return "is not an HDF5 file; datasets are HDF5 files (robomimic, ALOHA) or LeRobot folders"
     return ""
 
 
@@ -103,9 +103,14 @@ def hdf5_in(folder: Path) -> list[Path]:
 def layout(path: Path) -> str:
     """What is at the root of an HDF5 file, for messages. Raises `UserError` for what is none."""
     with open_hdf5(path) as file, readable(path):
-        names = list(file)
+        return f"{members(file)} at its root"
+
+
+def members(group: h5py.Group) -> str:
+    """Names of what is in a group, for messages."""
+    names = list(group)
     more = f", ... ({len(names)})" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN])}{more} at its root" if names else "nothing in it"
+    return f"{', '.join(names[:SHOWN])}{more}" if names else "nothing"
 
 
 def _has(file: Path, groups: Sequence[str]) -> bool:

@@ -17,7 +17,7 @@ import h5py
 
 from s2robot.datasets import hdf5, hdf5_arrays, hdf5_files
 from s2robot.datasets.hdf5_attributes import frequency, json_object, shown, text, whole_number
-from s2robot.datasets.hdf5_files import SHOWN, readable
+from s2robot.datasets.hdf5_files import SHOWN, members, readable
 from s2robot.datasets.hdf5_links import Folders
 from s2robot.datasets.hdf5_source import Hdf5Source
 from s2robot.datasets.natural import natural
@@ -28,6 +28,7 @@ from s2robot.datasets.source import Recorded, SourceEpisode
 from s2robot.errors import UserError
 
 OBS = "obs/"
+TASK = ("language_instruction", "language", "lang", "task")  # attributes that recorders keep a task text in
 SKIPPED = ("next_obs",)  # the observations again, one step later
 EPISODE_INFO = ("model_file", "ep_meta", "success", "num_samples")  # carried along by a conversion
 
@@ -99,7 +100,8 @@ class Robomimic(Hdf5Source):
             raise UserError(f"{self.path}: data: {data}")
         if not isinstance(data, h5py.Group) or not len(data):
             raise UserError(
-                f"{self.path} holds no demonstrations: robomimic's format keeps them under 'data/'"
+                f"{self.path} holds no demonstrations: robomimic's format keeps them under 'data/', "
+                f"at its root it has {members(self._file)}"
             )
         return data
 
@@ -119,9 +121,10 @@ class Robomimic(Hdf5Source):
         if not isinstance(demo, h5py.Group) or not ("actions" in demo or "obs" in demo):
             return None
         if "actions" not in demo and not self._actions_named:
-            return f"it lacks 'actions'; it has {', '.join(demo)}: data.actions=[KEY] names another array"
+            return f"it lacks 'actions'; it has {members(demo)}: data.actions=[KEY] names another array"
         if "obs" not in demo:
-            return "it lacks 'obs', the observations; robomimic's dataset_states_to_obs.py makes them"
+            made = "; robomimic's dataset_states_to_obs.py makes them from states" if "states" in demo else ""
+            return f"it lacks the group 'obs' of observations; it has {members(demo)}{made}"
         if isinstance(obs := hdf5.member(demo, "obs", self.folders), str):
             return f"its group obs: {obs}"
         return demo
@@ -133,7 +136,7 @@ class Robomimic(Hdf5Source):
             attributes = dict(demo.attrs)
         for key, problem in _contradictions(attributes, arrays).items():
             self.warnings.append(Problem(problem, demo.file.filename, name, key))
-        lang = (json_object(attributes.get("ep_meta")) or {}).get("lang")
+        lang = (json_object(attributes.get("ep_meta")) or {}).get("lang") or _task(attributes)
         return SourceEpisode(
             name=name,
             file=Path(demo.file.filename),
@@ -189,7 +192,14 @@ def _file_tasks(data: h5py.Group, env_args: Mapping[str, Any] | None) -> tuple[s
         problem.get("language_instruction")
         or (env_args or {}).get("lang")
         or (env_args or {}).get("env_lang")
+        or _task(data.attrs)
     )
     if isinstance(said, list):
         said = " ".join(map(str, said))
     return (said,) if isinstance(said, str) and said else ()
+
+
+def _task(attributes: Mapping[str, Any]) -> str:
+    """The task text among the attributes of a demonstration or of all; "" where there is none."""
+    found = [attributes[key] for key in TASK if key in attributes]
+    return next((text(one) for one in found if isinstance(one, str | bytes)), "")

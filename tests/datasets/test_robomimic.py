@@ -84,8 +84,12 @@ def test_unknown_names_are_answered_with_the_nearest(demos_path: Path) -> None:
             r"is float32 of shape \(5, 8, 6, 3\).*: store 0 to 255 as uint8, not floats$",
         ),
         ((5, 3, 8, 6), np.float16, r"transpose\(0, 2, 3, 1\), store 0 to 255"),
-        ((5, 8, 6, 4), np.uint8, r"frames must be uint8 of shape \(t, h, w, 3\)$"),
-        ((5, 8, 6), np.uint8, r"frames must be uint8 of shape \(t, h, w, 3\)$"),
+        ((5, 8, 6, 4), np.uint8, r"shape \(t, h, w, 3\): leave out the fourth channel, \[..., :3\]$"),
+        ((5, 4, 8, 6), np.uint8, r"transpose\(0, 2, 3, 1\), leave out the fourth channel"),
+        ((5, 8, 6), np.uint8, r"shape \(t, h, w, 3\): repeat grey values to three channels"),
+        ((5, 8, 6, 1), np.uint8, r"shape \(t, h, w, 3\): repeat grey values to three channels"),
+        ((5, 8, 6, 3), np.int64, r": store 0 to 255 as uint8, not int64$"),
+        ((5, 2, 8, 6, 3), np.uint8, r": keep one frame a step, \[:, -1\]$"),
     ],
 )
 def test_other_frames_are_refused_when_the_file_is_opened(
@@ -152,3 +156,39 @@ def test_a_filter_key_of_a_file_without_any_is_refused(option: str, tmp_path: Pa
     assert "choose with data.train from all, or data.train=null" in str(dataset.warnings[0])
     with pytest.raises(UserError, match=r"has no filter key '20_demos'; .*it has all"):
         dataset.splits(**keys | {"train": "20_demos"})
+
+
+LAYOUTS: list[tuple[dict[str, np.ndarray], str]] = [
+    ({"demo_0/actions": np.ones((6, 7))}, "format keeps them under 'data/', at its root it has demo_0$"),
+    ({"data/action": np.ones((12, 7)), "meta/ends": np.ones(2)}, "in data/ neither action nor another of 1"),
+    (
+        {"data/demo_0/actions": np.ones((6, 7)), "data/demo_0/front": np.ones((6, 3))},
+        "demo_0: it lacks the group 'obs' of observations; it has actions, front$",
+    ),
+    (
+        {"data/demo_0/actions": np.ones((6, 7)), "data/demo_0/states": np.ones((6, 3))},
+        "it has actions, states; robomimic's dataset_states_to_obs.py makes them from states$",
+    ),
+    (
+        {"data/demo_0/actions": np.zeros(6, [("x", "f4")]), "data/demo_0/obs/x": np.ones((6, 3))},
+        "demo_0, actions: found .*'x'.* expected numbers; it holds no numbers$",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arrays", "told"), LAYOUTS)
+def test_other_layouts_are_named_in_one_line(
+    arrays: dict[str, np.ndarray], told: str, tmp_path: Path
+) -> None:
+    with h5py.File(tmp_path / "d.hdf5", "w") as file:
+        for key, values in arrays.items():
+            file[key] = values
+    with pytest.raises(UserError, match=told):
+        open_dataset(tmp_path / "d.hdf5", cameras=[], proprio=[])
+
+
+def test_a_task_text_in_an_attribute(tmp_path: Path) -> None:
+    path = write(tmp_path / "d.hdf5", [demo(), demo(seed=1)], attributes={"language": "lift the cube"})
+    with h5py.File(path, "a") as file:
+        file["data/demo_1"].attrs["language_instruction"] = np.bytes_(b"open the drawer")
+    assert open_dataset(path).tasks == ("lift the cube", "open the drawer")

@@ -17,6 +17,7 @@ from s2robot.files import not_regular
 BAD_JSON = (ValueError, RecursionError)  # of `json`: also for long numbers and deep nesting
 LFS_POINTER = b"version https://git-lfs"
 PARQUET = b"PAR1"
+SHOWN = 100  # characters of what is no path, in a message
 MAX_JSON_BYTES = 256 << 20
 INTEGER_SPEC = re.compile(r"(0?[1-9])?d?")  # "03d": of one digit, so that a name cannot be padded without end
 
@@ -42,6 +43,9 @@ class Folder:
             resolved = self._resolved(path)
         except RuntimeError as error:  # what `Path.resolve` raises before Python 3.13
             raise UserError(f"{path} is a link that leads to itself") from error
+        except (OSError, ValueError) as error:  # too long; no text that could be a name
+            reason = getattr(error, "strerror", None) or error
+            raise UserError(f"{stated_in}: {relative[:SHOWN]!r} can be no path: {reason}") from error
         if not any(resolved.is_relative_to(folder) for folder in self._allowed):
             raise UserError(
                 f"{stated_in}: {relative!r} leads to {resolved}, outside the dataset {self.root}; "

@@ -111,7 +111,7 @@ class LeRobot:
         table = self._tables.get(stated.data, lambda: Table(stated.data))
         values = table.numbers(key, rows.first + start, rows.first + stop)
         expected = self.episodes[episode].arrays[key].shape if key in self.episodes[episode].arrays else ()
-        if values[:1].size not in (0, int(np.prod(expected))):
+        if len(values) and values[:1].size != int(np.prod(expected)):
             told = f"rows have shape {values.shape[1:]}; expected {expected} as {INFO} says"
             raise UserError(str(Problem(told, str(stated.data), stated.name, key)))
         return values

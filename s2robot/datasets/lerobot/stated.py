@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from s2robot.datasets.hdf5_attributes import shown, whole_number
 from s2robot.errors import UserError
 
 
@@ -40,11 +41,17 @@ def episode_name(index: int) -> str:
 def whole(row: Mapping[str, Any], key: str, where: str) -> int:
     """A count or an index of a table's row; nullable and float columns are cast when that loses nothing."""
     value = row.get(key)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value or int(value) != value:
-        raise UserError(f"{where}: {key} is {value!r}; expected a whole number")
-    if value < 0:
-        raise UserError(f"{where}: {key} is {value!r}; expected zero or more")
-    return int(value)
+    found = None if isinstance(value, str | bytes) else whole_number(value)
+    if found is None:
+        raise UserError(f"{where}: {key} is {shown(value)}; expected a whole number")
+    if found < 0:
+        raise UserError(f"{where}: {key} is {shown(value)}; expected zero or more")
+    return found
+
+
+def texts(value: Any) -> list[str]:
+    """The task texts of an episode: a list, or a single one; none of anything else."""
+    return [str(one) for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
 
 
 def in_order(episodes: Sequence[Stated], where: str) -> list[Stated]:

@@ -83,10 +83,17 @@ def read_table(path: Path, skip_prefix: str | None = None) -> list[dict[str, Any
     """All rows of a small table, without the columns whose names start with `skip_prefix`."""
     table = Table(path)
     columns = [key for key in table.columns if skip_prefix is None or not key.startswith(skip_prefix)]
-    values = {key: column.to_pylist() for key, column in table.read(columns).items()}
+    values = {key: _plain(column, f"{path}: {key}") for key, column in table.read(columns).items()}
     rows = table.rows
     table.close()
     return [{key: values[key][i] for key in columns} for i in range(rows)]
+
+
+def _plain(column: pa.Array, where: str) -> list[Any]:
+    try:
+        return column.to_pylist()
+    except (ValueError, OverflowError, pa.ArrowException) as error:  # text that is no UTF-8, times
+        raise UserError(f"{where}: {column.type} cannot be read: {error}") from error
 
 
 def width(type_: pa.DataType) -> tuple[str, bool]:

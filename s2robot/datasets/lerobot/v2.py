@@ -4,7 +4,7 @@ from typing import Any
 
 from s2robot.datasets.lerobot.files import Folder, expand
 from s2robot.datasets.lerobot.info import INFO, Info
-from s2robot.datasets.lerobot.stated import Clip, Stated, in_order, whole
+from s2robot.datasets.lerobot.stated import Clip, Stated, in_order, texts, whole
 from s2robot.errors import UserError
 
 EPISODES = "meta/episodes.jsonl"
@@ -37,11 +37,10 @@ def _episode(folder: Folder, info: Info, row: dict[str, Any], where: str) -> Sta
         return expand(template, numbers, camera, stated_in)
 
     videos = {key: Clip(folder.inside(path(info.video_path, key), stated_in)) for key in info.videos}
-    tasks = row.get("tasks") or []
     return Stated(
         index=index,
         length=whole(row, "length", f"{where}, episode {index}"),
         data=folder.inside(path(info.data_path, None), stated_in),
         clips=videos,
-        tasks=[str(task) for task in (tasks if isinstance(tasks, list) else [tasks])],
+        tasks=texts(row.get("tasks")),
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from s2robot.datasets.lerobot.files import Folder, expand
 from s2robot.datasets.lerobot.info import INFO, Info
-from s2robot.datasets.lerobot.stated import Clip, Stated, in_order, whole
+from s2robot.datasets.lerobot.stated import Clip, Stated, in_order, texts, whole
 from s2robot.datasets.lerobot.tables import read_table
 from s2robot.errors import UserError
 
@@ -60,5 +60,5 @@ def _episode(folder: Folder, info: Info, row: dict[str, Any], path: Path) -> Sta
         length=whole(row, "length", where),
         data=file(info.data_path, "data", None),
         clips=clips,
-        tasks=[str(task) for task in row.get("tasks") or []],
+        tasks=texts(row.get("tasks")),
     )

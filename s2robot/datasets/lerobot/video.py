@@ -91,13 +91,16 @@ class Video:
 
     def _open(self) -> None:
         try:
-            self._container: InputContainer = av.open(str(self.path))
+            self._container: InputContainer = av.open(str(self.path), metadata_errors="replace")
         except (av.FFmpegError, OSError) as error:
             raise UserError(f"{self.path} cannot be opened as a video: {error.strerror}") from error
         if not self._container.streams.video:
             self._container.close()
             raise UserError(f"{self.path} holds no video")
         self._stream = self._container.streams.video[0]
+        if self._stream.codec_context is None:
+            self._container.close()
+            raise UserError(f"{self.path} holds a video of an unknown codec")
         # a file without a time base has no time stamps either, which `_advance` reports
         self._unit_s = self._stream.time_base or Fraction(1)
         self._stream.thread_type = "AUTO"

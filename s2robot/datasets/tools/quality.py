@@ -45,10 +45,12 @@ def bad_numbers(dataset: Dataset, among: Set[tuple[str, str]] | None = None) -> 
 
 def _fault(one: Episode, key: str, rows: int) -> str:
     try:
-        values = np.asarray(one.source.read(one.number, key), np.float64).reshape(rows, -1)
+        values = np.asarray(one.source.read(one.number, key), np.float64)
     except UserError as error:
         return told_by(error, one.recorded.file, one.recorded.name, key).problem
-    bad = np.argwhere(~np.isfinite(values))
+    if not values.size:
+        return ""
+    bad = np.argwhere(~np.isfinite(values.reshape(rows, -1)))
     return f"row {bad[0][0]}, column {bad[0][1]} is no finite number" if len(bad) else ""
 
 

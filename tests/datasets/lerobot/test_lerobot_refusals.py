@@ -118,6 +118,21 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda r: retable(r / V3_DATA, column("frame_index", 3, 9)),
         "episode_000001: frame_index is 9 in its row 3",
     ),
+    "a number too long for a name": (
+        "v2.1",
+        lambda r: replace(r / "meta/episodes.jsonl", b'{"episode_index": %d, "length": 7}' % 10**300),
+        "can be no path: File name too long",
+    ),
+    "times in metadata": (
+        "v3.0",
+        lambda r: retable(r / V3_TABLE, lambda t: t.update(length=list(np.ones(3, "M8[ns]")))),
+        r"file-000.parquet: length: timestamp\[ns\] cannot be read",
+    ),
+    "endless length": (
+        "v3.0",
+        lambda r: retable(r / V3_TABLE, lambda t: t.update(length=[float("inf")] * 3)),
+        "episode 0: length is inf",
+    ),
     "mixed episodes": (
         "v3.0",
         lambda r: retable(r / V3_DATA, column("episode_index", 5, 2)),
@@ -396,3 +411,37 @@ def test_only_regular_files_are_opened(
     with pytest.raises(UserError, match=r"no regular file but a pipe|outside the dataset") as raised:
         open_dataset(root, proprio=["observation.state"])
     assert "\n" not in str(raised.value)
+
+
+def test_a_damaged_header_of_a_video_is_one_line_or_harmless(tmp_path: Path) -> None:
+    """Its codec may be unknown then, its metadata no UTF-8, its frames of no time."""
+    root = Recording(version="v2.1", lengths=(4,), cameras=(FRONT,)).write(tmp_path / "set")
+    video = next(root.glob("videos/*/*/*.mp4"))
+    content = video.read_bytes()
+    places = {name: content.index(name) for name in (b"avc1", b"Lavf", b"mdhd", b"stsd", b"hdlr")}
+    refused = 0
+    for name, place in places.items():
+        for spoilt in (b"\xff\xff\xff\xff", b"\0\0\0\0"):
+            video.write_bytes(content[:place] + spoilt + content[place + len(name) :])
+            try:
+                dataset = open_dataset(root)
+                dataset.read_frames(dataset.episodes[0], "front")
+            except UserError as error:
+                refused += 1
+                assert "\n" not in str(error) and str(root) in str(error)
+    assert refused
+
+
+def test_rows_that_are_empty_are_named(tmp_path: Path) -> None:
+    root = Recording(version="v2.1", images="png").write(tmp_path / "set")
+    rows: Any = [np.zeros(0, np.float32)]
+    retable(root / V2_DATA, lambda columns: columns.update(action=rows * len(columns["action"])))
+    with pytest.raises(UserError, match=r"episode_000001, action: rows have shape \(0,\); expected \(3,\)"):
+        open_dataset(root)
+
+
+@pytest.mark.parametrize("tasks", [3.5, "push the block", None])
+def test_tasks_that_are_no_list(tasks: Any, tmp_path: Path) -> None:
+    root = Recording(images="png").write(tmp_path / "set")
+    retable(root / V3_TABLE, lambda columns: columns.update(tasks=[tasks] * 3))
+    assert opened(root).episodes[0].tasks == ("push the block",)  # by the index in its rows

@@ -61,6 +61,7 @@ def test_all_faults_are_listed(
         "demo_4": demo(seed=4, obs__robot0_eef_pos=np.zeros((6, 2))),
         "demo_5": {key: value for key, value in demo(seed=5).items() if key != "obs/agentview_image"},
         "demo_6": late,
+        "demo_10": demo(seed=10, obs__robot0_eef_pos=np.zeros((0, 3))),
         "demo_7": {"obs/x": np.zeros((6, 1)), "actions": np.zeros((6, 7))},
     }
     path = write(tmp_path / "d.hdf5", demos)
@@ -78,6 +79,7 @@ def test_all_faults_are_listed(
     assert "not there" in said(errors, "demo_5", "obs/agentview_image")
     assert "row 5, column 6 is nan" in said(errors, "demo_6", "actions")
     assert said(errors, "demo_7", "obs/robot0_gripper_qpos")
+    assert "found 0 rows, expected 6" in said(errors, "demo_10", "obs/robot0_eef_pos")
     assert "lacks 'actions'" in said(errors, "demo_8", "")
     assert "gone.hdf5" in said(errors, "demo_9", "")
     assert {one["file"] for one in errors} == {str(path)}
