@@ -15,7 +15,7 @@ from s2robot.evaluation.pages.evaluations import Evaluation
 from s2robot.evaluation.pages.facts import commands, eval_command, facts, subtitle
 from s2robot.evaluation.pages.rendering import write_page
 from s2robot.evaluation.pages.runs import Run, read_run
-from s2robot.evaluation.pages.validation import section, share_of_range
+from s2robot.evaluation.pages.validation import section, share_of_range, titles
 from s2robot.evaluation.pages.videos import films
 
 NAME = "report.html"
@@ -35,13 +35,14 @@ def write_report(run_dir: Path, embed: bool = False) -> Path:
 def write_run_page(run: Run, embed: bool = False) -> Path:
     """The page of a run that was read; see `write_report`."""
     main = main_evaluation(run.evaluations)
+    actions = [] if run.validation is None else titles(run.validation)
     return write_page(
         run.folder / NAME,
         "run.html.j2",
         run=run,
         main=main,
         evaluations=[main, *(one for one in run.evaluations if one is not main)] if main else [],
-        films={one.name: films(one, embed) for one in run.evaluations},
+        films={one.name: films(one, embed, actions) for one in run.evaluations},
         subtitle=subtitle(run),
         facts=facts(run),
         commands=commands(run),

@@ -55,6 +55,7 @@ class Finished:
     success: bool
     steps: int
     return_: float
+    executed: np.ndarray  # actions "k da" since the last decision, within the action space
 
 
 @dataclass(frozen=True)

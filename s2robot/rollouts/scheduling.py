@@ -23,6 +23,7 @@ import torch
 
 from s2robot.errors import UserError
 from s2robot.files import leftovers
+from s2robot.rollouts.decisions import Decisions, decisions_path
 from s2robot.rollouts.executed import after_executing
 from s2robot.rollouts.messages import Failed, Finished, Observed, Ready, Setup, Start
 from s2robot.rollouts.results import EpisodeResult
@@ -54,11 +55,16 @@ class Job:
 class _Episode:
     """A job that a worker is doing."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, action_steps: int) -> None:
         self.job = job
         self.started = time.monotonic()
         self.state: Any = None  # the policy's, carried from one decision to the next
         self.generator = torch.Generator().manual_seed(job.seed)
+        self.notes = None if job.video is None else Decisions(action_steps)
+
+    def executed(self, actions: np.ndarray) -> None:
+        if self.notes is not None:
+            self.notes.execute(actions)
 
 
 class Schedule:
@@ -109,6 +115,7 @@ class Schedule:
             case Observed():
                 if answer.executed is not None:
                     episode = self.playing[worker]
+                    episode.executed(answer.executed)
                     episode.state = after_executing(self.actor, episode.state, answer.executed)
                 self.waiting.append(worker)
             case Finished():
@@ -130,7 +137,7 @@ class Schedule:
     def _next_episode(self, worker: Worker) -> None:
         if self.queue:
             job = self.queue.popleft()
-            self.playing[worker] = _Episode(job)
+            self.playing[worker] = _Episode(job, self.actor.action_steps)
             worker.send(Start(job.seed, job.video), self.step_timeout_s)
 
     def _replace(self, worker: Worker, reason: str) -> None:
@@ -171,6 +178,8 @@ class Schedule:
         self._check(chunks, workers[0])
         for worker, episode, chunk, state in zip(workers, episodes, chunks, states, strict=False):
             episode.state = state
+            if episode.notes is not None:
+                episode.notes.decide(chunk)
             worker.send(np.array(chunk[: self.actor.action_steps]), self.step_timeout_s)
 
     def _check(self, chunks: np.ndarray, worker: Worker) -> None:
@@ -187,6 +196,9 @@ class Schedule:
 
 def _result(episode: _Episode, end: Finished) -> EpisodeResult:
     seed, path = episode.job.seed, episode.job.video
+    episode.executed(end.executed)
+    if episode.notes is not None and path is not None:
+        episode.notes.write(decisions_path(path))
     video = None if path is None else f"{path.parent.name}/{path.name}"
     wall_s = time.monotonic() - episode.started
     return EpisodeResult(seed, end.success, end.steps, end.return_, wall_s, video)

@@ -154,7 +154,7 @@ class Simulator:
                 if self.video is not None:
                     self.video.finish(success)
                     self.video = None
-                return Finished(success, self.steps, self.return_)
+                return Finished(success, self.steps, self.return_, executed[: len(executed) - left])
         return self._share(executed)
 
     def close(self) -> None:

@@ -1,16 +1,14 @@
 """The page about several runs: order, intervals, comparisons, links."""
 
 from pathlib import Path
-from statistics import stdev
 from typing import Any
 
 import pytest
 
 from s2robot.commands import cli
 from s2robot.errors import UserError
-from s2robot.evaluation.comparison import mcnemar_p
+from s2robot.evaluation.difference import mcnemar_p, paired_interval
 from s2robot.evaluation.overview import write_overview
-from s2robot.evaluation.pages.leaderboard import t_interval
 from tests.evaluation.html_page import Page
 from tests.evaluation.written_runs import write_evaluation, write_run
 
@@ -50,13 +48,7 @@ def test_trainings_that_differ_in_their_seed_are_one_setting(sweep: Path) -> Non
     page = Page(write_overview([sweep]).read_text())
 
     row = next(row for row in page.rows if row[0] == "bc_1, bc_0")
-    assert row[1:] == ["2", "80.0%, 60.0%", "70.0%", "0.0% to 100.0%"]
-
-
-def test_the_interval_over_trainings_is_students() -> None:
-    rates = [0.8, 0.6, 0.7]
-    half = 4.302653 * stdev(rates) / 3**0.5  # the quantile for two degrees of freedom, of any table
-    assert t_interval(rates) == pytest.approx((0.7 - half, 0.7 + half), abs=1e-6)
+    assert row[1:] == ["2", "80.0%, 60.0%", "70.0%", "0.0% to 100.0%", "70.0%"]
 
 
 def test_each_run_is_compared_with_the_best_start_by_start(sweep: Path) -> None:
@@ -66,7 +58,9 @@ def test_each_run_is_compared_with_the_best_start_by_start(sweep: Path) -> None:
 
     paired = Page(text[text.index('id="paired"') : text.index('id="cost"')])
     rows = {row[0]: row[1:] for row in paired.rows[1:]}
-    assert rows["bc_0"] == ["30.0", "3", "0", f"{mcnemar_p(3, 0):.3g}"]
+    low, high = paired_interval(both=6, only_a=0, only_b=3, neither=1)
+    interval, p = f"{100 * low:.1f} to {100 * high:.1f}", mcnemar_p(3, 0)
+    assert rows["bc_0"] == ["30.0", interval, "3", "0", f"{p:.3g}", f"{2 * p:.3g}"]  # two were comparable
     assert rows["elsewhere"] == ["not comparable: not the same environment"]
     assert rows["fewer"][0].startswith("not comparable: not the same seeds")
 

@@ -58,7 +58,8 @@ def test_a_seed_that_fails_twice_is_reported_after_the_others(
 
     assert {r.seed for r in finished} == set(SEEDS) - {4}
     assert words(log, "reset").count("reset:4") == 2
-    assert sorted(p.name for p in (tmp_path / "videos").iterdir()) == ["seed_1.mp4", "seed_3.mp4"]
+    names = sorted(p.name for p in (tmp_path / "videos").iterdir())
+    assert names == ["seed_1.json", "seed_1.mp4", "seed_3.json", "seed_3.mp4"]
 
 
 def test_a_killed_worker_is_replaced() -> None:

@@ -13,6 +13,7 @@ import torch
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.policies import POLICIES, make_policy
 from s2robot.rollouts.agent import Agent
+from s2robot.rollouts.decisions import read_decisions
 from s2robot.rollouts.episodes import iter_episodes, run_episodes
 from s2robot.rollouts.worker import Worker
 from s2robot.types import CameraSpec, Spec, image_key
@@ -152,4 +153,24 @@ def test_recording_changes_nothing(tmp_path: Path) -> None:
 
     assert numbers(filmed) == numbers(plain)
     assert [r.video for r in filmed] == ["videos/seed_3.mp4", "videos/seed_1.mp4"] + [None] * 5
-    assert sorted(p.name for p in (tmp_path / "videos").iterdir()) == ["seed_1.mp4", "seed_3.mp4"]
+    files = sorted(p.name for p in (tmp_path / "videos").iterdir())
+    assert files == ["seed_1.json", "seed_1.mp4", "seed_3.json", "seed_3.mp4"]
+
+
+def test_a_filmed_episode_has_its_decisions_beside_what_was_executed(tmp_path: Path) -> None:
+    log, videos = tmp_path / "log", tmp_path / "videos"
+    kwargs = {"log": str(log)}
+    (result,) = run_episodes(TinyActor(), TINY, SEEDS[:1], kwargs, workers=1, record=1, video_dir=videos)
+
+    found = read_decisions(videos / f"seed_{SEEDS[0]}.mp4")
+
+    assert found is not None and found.action_steps == 3
+    steps = [float(word.partition(":")[2]) for word in words(log, "step")]
+    executed = np.array(found.executed)
+    assert executed.shape == (result.steps, 2)
+    np.testing.assert_allclose(executed[:, 0], steps, atol=1e-4)
+    assert [one.step for one in found.decisions] == list(range(0, result.steps, 3))
+    chunks = np.array([one.chunk for one in found.decisions])  # n ta da, beyond the bounds of the actions
+    assert chunks.shape[1:] == (5, 2) and np.abs(chunks).max() > 1
+    begun = np.clip(chunks[:, :3].reshape(-1, 2), -1, 1)[: result.steps]
+    np.testing.assert_allclose(executed, begun, atol=1e-3)

@@ -17,6 +17,7 @@ MOST_POINTS = 600  # of a line; of longer ones every n-th is drawn
 COLOURS = 8  # classes c0, c1, ... of the style
 
 Points = Sequence[tuple[float, float]]
+BREAK = (math.nan, math.nan)  # a point at which a line ends, and begins anew after it
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def curves(
     kept = {name: points for name, all_ in groups.items() if (points := _finite(all_))}
     if not kept:
         return Markup('<p class="dim">no finite values</p>')
-    every = [point for points in kept.values() for point in points]
+    every = [point for points in kept.values() for point in points if point is not BREAK]
     horizontal = exactly([px for px, _ in every] + list((marks or {}).values()))
     vertical = Axis(0, 1) if percent else fitting([py for _, py in every], may_be_logarithmic=not small)
     paths = []
@@ -171,11 +172,17 @@ def _figure(
 
 
 def _path(points: Points, horizontal: Axis, vertical: Axis, name: str, colour: int) -> Markup:
-    thinned = points[:: -(-len(points) // MOST_POINTS)]
-    places = [f"{SIDE * horizontal.place(px):.2f} {_down(vertical.place(py))}" for px, py in thinned]
-    kind = "line" if len(places) > 1 else "dot"
-    return Markup('<path class="c{} {}" data-name="{}" d="M{}{}"/>').format(
-        colour % COLOURS, kind, name, "L".join(places), "" if len(places) > 1 else "h0"
+    parts, count, broken = [""], 0, any(point is BREAK for point in points)
+    for x, y in points[:: -(-len(points) // MOST_POINTS)] if not broken else points:
+        if math.isnan(x):
+            parts.append("")
+            continue
+        place = f"{SIDE * horizontal.place(x):.2f} {_down(vertical.place(y))}"
+        parts[-1] += f"L{place}" if parts[-1] else f"M{place}"
+        count += 1
+    kind = "line" if count > 1 else "dot"
+    return Markup('<path class="c{} {}" data-name="{}" d="{}{}"/>').format(
+        colour % COLOURS, kind, name, "".join(parts), "" if count > 1 else "h0"
     )
 
 
@@ -188,13 +195,16 @@ def _mark(name: str, at: float, horizontal: Axis) -> Markup:
 
 
 def _finite(points: Points) -> Points:
-    return [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
+    """Without values that are not finite; breaks of a line stay."""
+    kept = [point for point in points if point is BREAK or all(map(math.isfinite, point))]
+    return kept if any(point is not BREAK for point in kept) else []
 
 
 def _described(groups: Mapping[str, Points], x: str) -> str:
     """What the chart shows, in words."""
     parts = []
-    for name, points in groups.items():
+    for name, drawn in groups.items():
+        points = [point for point in drawn if point is not BREAK]
         (first, begin), (last, end) = points[0], points[-1]
         low = min(y for _, y in points)
         called = f"{name or 'value'}: "

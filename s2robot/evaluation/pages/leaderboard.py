@@ -1,15 +1,18 @@
 """Several runs in order of their success, with intervals, and the paired comparison with the best."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import mean, stdev
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from s2robot.errors import UserError
 from s2robot.evaluation.comparison import Comparison, compare
+from s2robot.evaluation.difference import holm
 from s2robot.evaluation.pages.evaluations import Evaluation
 from s2robot.evaluation.pages.runs import Run
 from s2robot.evaluation.pages.settings import over_seeds
+
+if TYPE_CHECKING:
+    from s2robot.evaluation.trainings import Trainings
 
 
 @dataclass(frozen=True)
@@ -28,16 +31,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Repeated:
-    """Trainings that differ in their seed alone."""
+    """Runs that differ in the seed of training alone, those of them that were evaluated."""
 
-    label: str
-    rows: Sequence[Row]  # those that were evaluated
-    rate: float  # mean over the trainings
-    interval: tuple[float, float]  # 95%, of Student's t over the trainings
-
-    @property
-    def rates(self) -> list[float]:
-        return [row.main.summary.success_rate for row in self.rows if row.main is not None]
+    rows: Sequence[Row]
+    trainings: "Trainings"
 
 
 @dataclass(frozen=True)
@@ -45,15 +42,9 @@ class Paired:
     """A run beside the best one."""
 
     row: Row
-    comparison: Comparison | None  # of the best with it
+    comparison: Comparison | None  # of this one with the best
     why: str  # there is none
-
-    @property
-    def difference(self) -> float:
-        """How much higher the success rate of the best is, in percentage points."""
-        assert self.comparison is not None
-        best, other = self.comparison.success_rates
-        return 100 * (best - other)
+    p_value: float | None = None  # that holds for all comparisons of the page together
 
 
 def ranked(rows: Sequence[Row]) -> list[Row]:
@@ -63,6 +54,8 @@ def ranked(rows: Sequence[Row]) -> list[Row]:
 
 def repeated(rows: Sequence[Row]) -> list[Repeated]:
     """The settings that were trained with several seeds and evaluated in one environment, the best first."""
+    from s2robot.evaluation.trainings import over_trainings  # scipy, which is slow to import
+
     row_of = {id(row.run): row for row in rows}
     found = []
     for group in over_seeds([row.run for row in rows]):
@@ -70,24 +63,18 @@ def repeated(rows: Sequence[Row]) -> list[Repeated]:
         evaluated = [row for row in members if row.main is not None]
         environments = {row.main.summary.env_id for row in evaluated if row.main is not None}
         if len(evaluated) > 1 and len(environments) == 1:
-            rates = [row.main.summary.success_rate for row in evaluated if row.main is not None]
-            label = ", ".join(row.label for row in evaluated)
-            found.append(Repeated(label, evaluated, mean(rates), t_interval(rates)))
-    return sorted(found, key=lambda one: -one.rate)
-
-
-def t_interval(rates: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
-    """Student's t interval of the mean of two or more success rates, within [0, 1]."""
-    from scipy.stats import t  # slow to import, and rarely needed
-
-    half = t.ppf(0.5 + confidence / 2, len(rates) - 1) * stdev(rates) / math.sqrt(len(rates))
-    return max(0.0, mean(rates) - float(half)), min(1.0, mean(rates) + float(half))
+            rates = [row.rate for row in evaluated if row.rate is not None]
+            found.append(Repeated(evaluated, over_trainings(rates)))
+    return sorted(found, key=lambda one: -one.trainings.mean)
 
 
 def beside_best(rows: Sequence[Row]) -> list[Paired]:
-    """Each evaluated run after the first of `ranked` rows, compared with it start by start (McNemar)."""
+    """Each evaluated run after the first of `ranked` rows, compared with it start by start."""
     evaluated = [row for row in rows if row.main is not None]
-    return [_paired(evaluated[0], row) for row in evaluated[1:]]
+    found = [_paired(evaluated[0], row) for row in evaluated[1:]]
+    tested = [one.comparison.p_value for one in found if one.comparison is not None]
+    corrected = iter(holm(tested))
+    return [one if one.comparison is None else replace(one, p_value=next(corrected)) for one in found]
 
 
 def _paired(best: Row, other: Row) -> Paired:
@@ -96,7 +83,7 @@ def _paired(best: Row, other: Row) -> Paired:
         if best.main.plan.get(key) != other.main.plan.get(key):
             return Paired(other, None, f"not the same {name}")
     try:
-        return Paired(other, compare(best.main.episodes, other.main.episodes), "")
+        return Paired(other, compare(other.main.episodes, best.main.episodes), "")
     except UserError as error:
         return Paired(other, None, str(error))
 

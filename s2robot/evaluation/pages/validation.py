@@ -25,7 +25,7 @@ def section(found: Validation) -> Section:
     """The section of a run's validation."""
     by_step = {
         title: [(step, 100 * error / (one.high - one.low)) for step, error in enumerate(one.by_step)]
-        for title, one in zip(_titles(found), found.dimensions, strict=True)
+        for title, one in zip(titles(found), found.dimensions, strict=True)
         if not one.constant and one.high > one.low
     }
     kept = sorted((one for one in found.episodes if one.predicted), key=lambda one: -one.relative_error)
@@ -45,8 +45,8 @@ def share_of_range(one: Dimension, error: float) -> str:
     return "constant" if one.constant or one.high <= one.low else f"{100 * error / (one.high - one.low):.1f}%"
 
 
-def _titles(found: Validation) -> list[str]:
-    """A name for each dimension, no two alike."""
+def titles(found: Validation) -> list[str]:
+    """A name for each dimension of the action, no two alike."""
     count = Counter(one.name for one in found.dimensions)
     return [
         one.name if count[one.name] == 1 else f"{one.name} ({i})" for i, one in enumerate(found.dimensions)
@@ -56,7 +56,7 @@ def _titles(found: Validation) -> list[str]:
 def _drawn(found: Validation, episode: Replayed) -> Markup:
     """Predicted beside demonstrated actions over the steps of an episode, a panel for each dimension."""
     panels = {}
-    for i, title in enumerate(_titles(found)):
+    for i, title in enumerate(titles(found)):
         panels[title] = {
             name: [(step * episode.every, row[i]) for step, row in enumerate(rows)]
             for name, rows in (("demonstrated", episode.demonstrated), ("predicted", episode.predicted))

@@ -1,15 +1,21 @@
 """The videos of an evaluation: where a page finds them, beside it or inside it."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from s2robot.errors import UserError
+from s2robot.evaluation.pages import charts
 from s2robot.evaluation.pages.evaluations import Evaluation
+from s2robot.rollouts.decisions import Decisions, read_decisions
 from s2robot.rollouts.results import EpisodeResult
 
 SUFFIX = ".mp4"
+WITH_CHARTS = 24  # videos of an evaluation that have charts of the actions
 
 
 @dataclass(frozen=True)
@@ -18,16 +24,37 @@ class Film:
 
     source: str  # of the page: a relative URL, or the video itself
     episode: EpisodeResult
+    actions: Markup | str  # charts of what was decided and executed
 
 
-def films(evaluation: Evaluation, embed: bool) -> list[Film]:
-    """The videos of an evaluation that are there, failures first. Raises `UserError` for foreign paths."""
-    found = []
+def films(evaluation: Evaluation, embed: bool, names: Sequence[str] = ()) -> list[Film]:
+    """The videos of an evaluation that are there, failures first; `names` are those of the actions' numbers.
+
+    Raises `UserError` for foreign paths and damaged files.
+    """
+    found = list[Film]()
     for episode in evaluation.filmed:
         path = video_path(evaluation.folder, str(episode.video))
         if path.is_file():
-            found.append(Film(source(evaluation, path, embed), episode))
+            decisions = read_decisions(path) if len(found) < WITH_CHARTS else None
+            actions = "" if decisions is None else charts.beside(action_panels(decisions, names))
+            found.append(Film(source(evaluation, path, embed), episode, actions))
     return found
+
+
+def action_panels(decisions: Decisions, names: Sequence[str]) -> dict[str, dict[str, charts.Points]]:
+    """For each number of the action its executed values over the steps, and all predicted chunks."""
+    width = len(decisions.executed[0]) if decisions.executed else 0
+    titles = names if len(names) == width else [f"action {i}" for i in range(width)]
+    panels = dict[str, dict[str, charts.Points]]()
+    for i, title in enumerate(titles):
+        chunks = list[tuple[float, float]]()
+        for one in decisions.decisions:
+            chunks += [(one.step + k, row[i]) for k, row in enumerate(one.chunk)]
+            chunks.append(charts.BREAK)
+        executed = [(float(step), row[i]) for step, row in enumerate(decisions.executed)]
+        panels[title] = {"predicted chunks": chunks, "executed": executed}
+    return panels
 
 
 def video_path(folder: Path, name: str) -> Path:

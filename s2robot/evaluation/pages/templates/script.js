@@ -62,6 +62,12 @@ for (const video of document.querySelectorAll(".film video")) {
   speed.addEventListener("change", () => { video.playbackRate = Number(speed.value); });
   for (const event of ["timeupdate", "loadedmetadata", "play", "pause", "ended", "seeked"]) video.addEventListener(event, show);
   show();
+  // The charts of the episode's actions show the step that the video is at; a last second holds the end.
+  const film = video.closest(".film"), steps = Number(film.dataset.steps);
+  video.addEventListener("timeupdate", () => {
+    const step = Math.min(steps, Math.floor((video.currentTime / (video.duration - 1)) * (steps + 1)));
+    if (film.querySelector("details[open]")) for (const chart of film.querySelectorAll(".chart")) chart.dispatchEvent(new CustomEvent("place", { detail: step }));
+  });
 }
 
 // Charts: the values at the pointer, or at a place that the arrow keys move, read from the drawn paths.
@@ -74,7 +80,7 @@ for (const chart of document.querySelectorAll(".chart")) {
   const atX = axis(chart.dataset.x), atY = axis(chart.dataset.y);
   const lines = [...plot.querySelectorAll("path[data-name]")].map((path) => ({
     name: path.dataset.name,
-    points: path.getAttribute("d").slice(1).replace("h0", "").split("L").map((pair) => pair.split(" ").map((one) => Number(one) / 1000)),
+    points: path.getAttribute("d").slice(1).replace("h0", "").split(/[ML]/).map((pair) => pair.split(" ").map((one) => Number(one) / 1000)),
   }));
   if (!lines.length) continue;
   const places = [...new Set(lines.flatMap((line) => line.points.map(([x]) => x)))].sort((a, b) => a - b);
@@ -103,6 +109,10 @@ for (const chart of document.querySelectorAll(".chart")) {
   });
   plot.addEventListener("pointerleave", hide);
   chart.addEventListener("blur", hide);
+  chart.addEventListener("place", (event) => {
+    const [low, high] = chart.dataset.x.split(" ").map(Number);
+    show((event.detail - low) / (high - low));
+  });
   chart.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step) return;
