@@ -1,10 +1,10 @@
-"""A store of a million frames: opening it, gathering from it, and training from the disk.
+"""A store of a million frames: opening it, gathering from it, placing it in RAM, and training from the disk.
 
-    python benchmarks/store.py [--frames 1000000] [--batch 256] [--folder DIR]
+    python benchmarks/store.py [--frames 1000000] [--batch 256] [--grid 3] [--folder DIR]
 
-Random features of 2 KB a frame in episodes of 100, as a build would leave them (2 GB in DIR, removed at the
-end). The plain read is `rows[indices]` on a NumPy memory map of the same file, in turns with ours, with the
-same indices.
+Random features of 2 KB a frame (3 x 3 cells) in episodes of 100, as a build would leave them (2 GB in DIR,
+removed at the end). The plain read is `rows[indices]` on a NumPy memory map of the same file, in turns with
+ours, with the same indices.
 """
 
 import argparse
@@ -23,7 +23,8 @@ from s2robot.datasets.windows import Windows
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.features import CameraStore, FeaturesConfig, FeatureTable, place
-from s2robot.features.store import RECORD
+from s2robot.features.hashing import HASH
+from s2robot.features.writer import Writer
 from s2robot.policies import make_policy
 from s2robot.policies.observation import Statistics
 from s2robot.policies.options.bc import BCConfig
@@ -32,8 +33,8 @@ from s2robot.training.options import OptimConfig
 from s2robot.training.trainer import Trainer
 from s2robot.types import CameraSpec, Spec
 
-GRID, LENGTH = (3, 3), 100  # cells of a frame's features; frames of an episode
-TURNS, BATCHES, STEPS = 9, 50, 200
+LENGTH = 100  # frames of an episode
+TURNS, BATCHES, STEPS, PLACINGS = 9, 50, 200, 5
 
 
 class Source:
@@ -54,23 +55,24 @@ class Source:
         raise AssertionError(f"{episode} was read although its features are stored")
 
 
-def open_store(folder: str, frames: int) -> CameraStore:
-    encoders = CameraEncoders("lite0", (32,), output_grid=GRID, backend="torch", device="cpu")
+def open_store(folder: str, frames: int, grid: int) -> CameraStore:
+    encoders = CameraEncoders("lite0", (32,), output_grid=(grid, grid), backend="torch", device="cpu")
     return CameraStore(Source(frames), "cam", encoders, FeaturesConfig(root=folder))
 
 
-def fill(folder: str, frames: int) -> None:
-    """What a build leaves: rows, their index, and the manifest of the episodes."""
-    opened, rng = open_store(folder, frames), np.random.default_rng(0)
-    with opened.store.rows_file.open("wb") as file:
-        for start in range(0, frames, 10_000):
-            count = min(10_000, frames - start)
-            rng.standard_normal((count, *opened.shape), dtype=np.float32).astype(np.float16).tofile(file)
-    records = np.zeros(frames, RECORD)
-    records["frame"] = np.arange(2 * frames, dtype=np.uint64).view("V16")
-    records.tofile(opened.store.folder / "index.bin")
-    opened.rows[:, 0] = np.arange(frames)
-    opened.remember(opened.episodes)
+def fill(folder: str, frames: int, grid: int) -> None:
+    """What a build leaves: rows, their records and index, and the manifest of the episodes."""
+    opened, rng = open_store(folder, frames, grid), np.random.default_rng(0)
+    with Writer(opened.store) as writer:
+        for start in range(0, frames, 100 * LENGTH):
+            count = min(100 * LENGTH, frames - start)
+            hashes = rng.integers(0, 2**64, 2 * count, np.uint64).view(HASH)
+            rows = rng.standard_normal((count, opened.store.row.numbers), dtype=np.float32)
+            writer.append(hashes, rows.astype(np.float16))
+            writer.commit()
+            first = start // LENGTH
+            parts = np.split(hashes, range(LENGTH, count, LENGTH))
+            writer.remember({opened.key_of(first + i): part for i, part in enumerate(parts)})
 
 
 def resident_mb(field: str = "VmRSS") -> float:
@@ -79,16 +81,39 @@ def resident_mb(field: str = "VmRSS") -> float:
     return next(float(line.split()[1]) for line in lines if line.startswith(field)) / 1024
 
 
-def measure(folder: str, frames: int, batch: int) -> None:
+def measure(folder: str, frames: int, batch: int, grid: int) -> None:
     keep_freed_memory()
-    open_store(folder, 0)  # the encoder's weights are read and hashed once, which is no part of the opening
+    open_store(
+        folder, 0, grid
+    )  # the encoder's weights are read and hashed once, which is no part of the opening
     start = time.perf_counter()
-    opened = open_store(folder, frames)
+    opened = open_store(folder, frames, grid)
     table = place(opened.table(), "cpu", "disk")
     row_bytes = opened.store.row_bytes
     print(f"opened in {time.perf_counter() - start:.2f} s: {len(table)} frames of {row_bytes} bytes")
     train(table)
-    gather(table, opened.store.rows_file, batch)
+    (segment,) = opened.snapshot.segments
+    gather(table, segment.rows_file, batch)
+    placing(opened)
+
+
+def placing(opened: CameraStore) -> None:
+    """Into RAM, each row's checksum compared, and the same copy without that, in turns."""
+    seconds: dict[bool, list[float]] = {True: [], False: []}
+    for turn in range(2 * PLACINGS + 2):
+        checked, data = turn % 2 == 0, opened.store.rows(opened.snapshot)
+        data.checked[:] = not checked
+        table = FeatureTable(data, opened.store.row, torch.from_numpy(opened.rows), opened.source.lengths)
+        start = time.perf_counter()
+        table.to("cpu")
+        if turn > 1:  # once each, so that all is in the page cache
+            seconds[checked].append(time.perf_counter() - start)
+    checked_s, plain_s = (statistics.median(seconds[checked]) for checked in (True, False))
+    share = statistics.median(c / p for c, p in zip(seconds[True], seconds[False], strict=True))
+    print(
+        f"placed in RAM in {checked_s:.2f} s with checksums compared, {plain_s:.2f} s without: "
+        f"median ratio {share:.2f}"
+    )
 
 
 def gather(table: FeatureTable, file: Path, batch: int) -> None:
@@ -141,15 +166,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--frames", type=int, default=1_000_000)
     parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--grid", type=int, default=3, help="rows and columns of cells of a frame's features")
     parser.add_argument("--folder", help="where the store is made (default: the folder for temporary files)")
     parser.add_argument("--made", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.made:
-        measure(args.made, args.frames, args.batch)
+        measure(args.made, args.frames, args.batch, args.grid)
         return
     with tempfile.TemporaryDirectory(dir=args.folder) as folder:
-        fill(folder, args.frames)
+        fill(folder, args.frames, args.grid)
         words = ["--made", folder, "--frames", str(args.frames), "--batch", str(args.batch)]
+        words += ["--grid", str(args.grid)]
         subprocess.run([sys.executable, __file__, *words], check=True)  # memory of a process of its own
 
 

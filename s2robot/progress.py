@@ -16,31 +16,39 @@ def progress(
     total: int | None = None,
     description: str = "",
     status: Callable[[], str] | None = None,
+    size: Callable[[T], int] = lambda _: 1,
 ) -> Iterator[T]:
     """Yield `items` and show count, rate and time left on stderr.
 
     `total` is taken from `len(items)` when it has one. On a terminal this is tqdm's bar; elsewhere a
-    plain line at most every 10 s, and one at the end. `status` tells what is to be shown besides.
+    plain line at most every 10 s, and one at the end. `status` tells what is to be shown besides, `size` how
+    much an item counts.
     """
     if total is None and isinstance(items, Sized):
         total = len(items)
     if sys.stderr.isatty():
-        with tqdm(items, total=total, desc=description, dynamic_ncols=True) as bar:
-            for item in bar:
+        with tqdm(total=total, desc=description, dynamic_ncols=True) as bar:
+            for item in items:
                 yield item
+                bar.update(size(item))
                 if status is not None:
                     bar.set_postfix_str(status(), refresh=False)
     else:
-        yield from _logged(items, total, description, status or str)
+        yield from _logged(items, total, description, status or str, size)
 
 
 def _logged(
-    items: Iterable[T], total: int | None, description: str, status: Callable[[], str]
+    items: Iterable[T],
+    total: int | None,
+    description: str,
+    status: Callable[[], str],
+    size: Callable[[T], int],
 ) -> Iterator[T]:
     start = last = time.monotonic()
     done = 0
-    for done, item in enumerate(items, 1):
+    for item in items:
         yield item
+        done += size(item)
         now = time.monotonic()
         if now - last >= LOG_INTERVAL_S and done != total:
             last = now

@@ -10,11 +10,12 @@ import numpy as np
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
 from s2robot.features.camera_store import CameraStore
+from s2robot.features.hashing import HASH
 from s2robot.features.options import FeaturesConfig
-from s2robot.features.reading import Frame, frames_ahead
+from s2robot.features.reading import Frames, frames_ahead
 from s2robot.features.source import FrameSource
-from s2robot.features.store import Writer
 from s2robot.features.table import FeatureTable
+from s2robot.features.writer import Writer
 from s2robot.progress import progress as shown
 
 BATCH_FRAMES = 64
@@ -64,11 +65,10 @@ def build_with_report(
     opened = CameraStore(source, camera, encoders, config, episodes)
     encoded = 0
     if opened.missing:
-        with opened.store.writer() as writer:
+        with opened.store.lock("build"):
             opened.look_up()  # again: another build may have held the lock
-            before = len(writer)
-            _store_missing(opened, writer, progress)
-            encoded = len(writer) - before
+            encoded = _store_missing(opened, progress)
+            opened.look_up()
     table = opened.table()
     report = BuildReport(
         frames_encoded=encoded,
@@ -85,16 +85,20 @@ def build_with_report(
     return table, report
 
 
-def _store_missing(opened: CameraStore, writer: Writer, progress: bool) -> None:
-    """Encode and store the frames that are new, and fill in the rows of all."""
-    missing, batches = opened.missing, _Batches(opened, writer)
-    frames = frames_ahead(opened.source, opened.camera, missing)
+def _store_missing(opened: CameraStore, progress: bool) -> int:
+    """Encode and store the frames that are new; how many they were."""
+    missing = opened.missing
+    pieces = frames_ahead(opened.source, opened.camera, missing)
     if progress:
         total = sum(opened.source.lengths[episode] for episode in missing)
-        frames = shown(frames, total, f"features of {opened.camera} (frames)")
-    for frame in frames:
-        batches.add(frame)
-    batches.finish()
+        what = f"features of {opened.camera} (frames)"
+        pieces = shown(pieces, total, what, size=lambda piece: len(piece.hashes))
+    with Writer(opened.store) as writer:
+        batches = _Batches(opened, writer)
+        for piece in pieces:
+            batches.add(piece)
+        batches.finish()
+    return len(writer)
 
 
 class _Batches:
@@ -106,22 +110,32 @@ class _Batches:
     def __init__(self, opened: CameraStore, writer: Writer) -> None:
         self._opened, self._writer = opened, writer
         self._pixels = np.empty((BATCH_FRAMES, *opened.image_size, 3), np.uint8)
-        self._waiting: dict[
-            bytes, tuple[int, int]
-        ] = {}  # key -> episode and frame, of the batch being filled
-        self._rows: dict[bytes, int] = {}  # that the waiting ones will have
-        self._complete: list[int] = []  # episodes whose frames all have a row, not yet remembered
+        self._waiting: list[tuple[bytes, int, int]] = []  # key, episode, frame: of the batch being filled
+        self._hashes: dict[int, np.ndarray] = {}  # "t k" of each episode that is being read
+        self._complete: list[tuple[int, int]] = []  # episodes that were read, and the rows that they need
         self._committed = time.monotonic()
 
-    def add(self, frame: Frame) -> None:
-        """Give each view of the frame its row; encode the batch whenever it is full."""
-        rows = self._opened.rows_of(frame.episode)
-        for view, key in enumerate(self._opened.views.keys(frame.hash)):
-            row = self._writer.find(key)
-            rows[frame.number, view] = self._row_of_new(frame, view, key) if row is None else row
-        if frame.number == len(rows) - 1:
-            self._complete.append(frame.episode)
-            self._commit_now_and_then()
+    def add(self, piece: Frames) -> None:
+        """Take the frames that are new into the batch, in each view; encode it whenever it is full."""
+        views, length = self._opened.views, self._opened.source.lengths[piece.episode]
+        keys = [key for frame in piece.hashes for key in views.keys(frame)]
+        hashes = np.frombuffer(b"".join(keys), HASH)
+        of_episode = self._hashes.setdefault(piece.episode, np.empty((length, views.count), HASH))
+        stop = piece.start + len(piece.hashes)
+        of_episode[piece.start : stop] = hashes.reshape(-1, views.count)
+        for i in np.flatnonzero(~self._writer.stored(hashes)).tolist():
+            if self._writer.claim(keys[i]):
+                number, view = divmod(i, views.count)
+                pixels = views.draw(piece.pixels[number], piece.hashes[number], view)
+                # a copy, so that the piece it was read with can go
+                self._pixels[len(self._waiting)] = pixels
+                self._waiting.append((keys[i], piece.episode, piece.start + number))
+                if len(self._waiting) == len(self._pixels):
+                    self._encode()
+                    self._commit_now_and_then()
+        if stop == length:
+            self._complete.append((piece.episode, len(self._writer) + len(self._waiting)))
+        self._commit_now_and_then()
 
     def finish(self) -> None:
         """Encode what is left and commit."""
@@ -129,30 +143,19 @@ class _Batches:
             self._encode()
         self._commit()
 
-    def _row_of_new(self, frame: Frame, view: int, key: bytes) -> int:
-        if key not in self._rows:
-            pixels = self._opened.views.draw(frame.pixels, frame.hash, view)
-            self._pixels[len(self._waiting)] = pixels  # a copy, so that the piece it was read with can go
-            self._rows[key] = row = len(self._writer) + len(self._waiting)
-            self._waiting[key] = (frame.episode, frame.number)
-            if len(self._waiting) == len(self._pixels):
-                self._encode()
-                self._commit_now_and_then()
-            return row
-        return self._rows[key]
-
     def _encode(self) -> None:
         rows = self._opened.encode(self._pixels[: len(self._waiting)])
         finite = rows.isfinite().all(1)
         if not finite.all():
-            episode, number = list(self._waiting.values())[int(finite.int().argmin())]
+            _, episode, number = self._waiting[int(finite.int().argmin())]
             source, camera = self._opened.source, self._opened.camera
             raise UserError(
                 f"{source.path}: features of {camera}, {source.episodes[episode]}, frame {number} are not "
                 f"finite in {rows.dtype}"
             )
-        self._writer.append(list(self._waiting), rows)
-        self._waiting, self._rows = {}, {}
+        keys = b"".join(key for key, _, _ in self._waiting)
+        self._writer.append(np.frombuffer(keys, HASH), rows.numpy())
+        self._waiting = []
 
     def _commit_now_and_then(self) -> None:
         if time.monotonic() - self._committed > COMMIT_INTERVAL_S:
@@ -160,7 +163,7 @@ class _Batches:
 
     def _commit(self) -> None:
         self._writer.commit()
-        stored = {e for e in self._complete if self._opened.rows_of(e).max() < len(self._writer)}
-        self._opened.remember(sorted(stored))
-        self._complete = [episode for episode in self._complete if episode not in stored]
+        stored = [episode for episode, rows in self._complete if rows <= len(self._writer)]
+        self._writer.remember({self._opened.key_of(e): self._hashes.pop(e) for e in stored})
+        self._complete = [(episode, rows) for episode, rows in self._complete if rows > len(self._writer)]
         self._committed = time.monotonic()

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
-from s2robot.features.manifest import Manifest, identity_key
+from s2robot.features.hashing import HASH
+from s2robot.features.manifest import identity_key, known_episodes
 from s2robot.features.options import FeaturesConfig
 from s2robot.features.source import FrameSource
 from s2robot.features.store import FeatureStore
@@ -21,7 +22,7 @@ class CameraStore:
     """The features of a camera as far as they are stored.
 
     Only `episodes` (indices; all unless given) are looked up, built and gathered, but frames keep the numbers
-    that they have in the whole dataset. `rows` "n k" are the rows of the store of each view of each frame,
+    that they have in the whole dataset. `rows` "n k" are the rows of `snapshot` of each view of each frame,
     -1 for frames of other episodes and of episodes that the store does not know.
     Raises UserError for frames that the encoder cannot take, unknown settings and a damaged store.
     """
@@ -59,16 +60,21 @@ class CameraStore:
 
     def look_up(self) -> None:
         """Find the rows of the episodes that the store knows now."""
-        known = Manifest(self.store).find(self._keys.values())
-        for episode in self.episodes:
-            rows = known.get(self._keys[episode])
-            own = self.rows_of(episode)
-            if rows is not None and rows.size == own.size:
-                own[:] = rows.reshape(own.shape)
+        # episodes before rows: the rows of an episode are there before it is known
+        known = known_episodes(self.store.segment_folders(), self._keys.values())
+        self.snapshot = self.store.snapshot()
+        sizes = {episode: self.rows_of(episode).size for episode in self.episodes}
+        found = {e: known[k] for e, k in self._keys.items() if k in known and known[k].size == sizes[e]}
+        rows = self.snapshot.find(np.concatenate([np.empty(0, HASH), *found.values()]))
+        start = 0
+        for episode in found:
+            own = rows[start : start + sizes[episode]]
+            self.rows_of(episode)[:] = own.reshape(-1, self.views.count)
+            start += len(own)
 
-    def remember(self, episodes: Sequence[int]) -> None:
-        """Save the rows of these episodes; for the holder of the store's writer, once they are committed."""
-        Manifest(self.store).add({self._keys[episode]: self.rows_of(episode) for episode in episodes})
+    def key_of(self, episode: int) -> bytes:
+        """The key under which a store knows this episode."""
+        return self._keys[episode]
 
     def rows_of(self, episode: int) -> Int[np.ndarray, "t k"]:
         """The part of `rows` that is of one episode, not a copy."""
@@ -88,4 +94,4 @@ class CameraStore:
                 f"{len(self.episodes)} episodes are missing, the first is {self.source.episodes[missing[0]]})"
             )
         rows = torch.from_numpy(self.rows)
-        return FeatureTable(self.store.rows(), self.store.row, rows, self.source.lengths)
+        return FeatureTable(self.store.rows(self.snapshot), self.store.row, rows, self.source.lengths)

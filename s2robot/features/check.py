@@ -74,14 +74,15 @@ def verify_rows(opened: CameraStore) -> int:
     """The number of rows whose checksums hold; UserError naming the first frame where one does not."""
     source, store, table = opened.source, opened.store, opened.table()
     used = table.used_rows()
-    damaged = store.damaged_rows(used.tolist())
+    damaged = store.rows(opened.snapshot).damaged_rows(used.numpy())
     if damaged:
         frame = int(np.isin(table.rows.numpy(), damaged).any(1).argmax())
         episode = int(np.searchsorted(table.offsets, frame, side="right")) - 1
+        segment = opened.snapshot.segment_of(damaged[0])
         raise UserError(
             f"feature store {store.folder} is damaged: {len(damaged)} of {len(used)} rows of "
             f"{opened.camera} have wrong checksums, first {source.episodes[episode]}, frame "
-            f"{frame - table.offsets[episode]}; delete the folder to encode them again"
+            f"{frame - table.offsets[episode]}; delete {segment.folder} and build the features again"
         )
     return len(used)
 

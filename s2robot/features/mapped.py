@@ -1,14 +1,21 @@
-"""Rows of a file, mapped into memory; their resident memory is bounded however many are read."""
+"""Rows of a store's segments, mapped into memory, and checked when they are read for the first time.
+
+Their resident memory is bounded however many are read.
+"""
 
 import mmap
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Int
+
+from s2robot.features.damage import damaged
+from s2robot.features.hashing import checksums
+from s2robot.features.segment import Segment
 
 # Reading a page also maps its neighbours that are cached: 64 KB, or up to 2 MB where the kernel keeps large
 # folios. The kernel can take such memory back at any time, but until then it counts as the process's.
@@ -18,39 +25,97 @@ MEMORY_NOW = Path("/proc/self/statm")
 
 
 class MappedRows:
-    """The first `count` rows of a file, "n d", read from the disk when used; never write to `data`."""
+    """The rows of several segments, one after the other; they are read from the disk when they are used."""
 
-    data: Float[Tensor, "n d"]
-
-    def __init__(self, file: Path, count: int, numbers: int, dtype: torch.dtype) -> None:
+    def __init__(self, segments: Sequence[Segment], numbers: int, dtype: torch.dtype) -> None:
         """`numbers` of `dtype` a row."""
-        self.file, self._row_bytes = file, numbers * dtype.itemsize
-        self._map: mmap.mmap | None = None  # an empty file cannot be mapped
-        self.data = torch.empty(0, numbers, dtype=dtype)
-        if count:
-            with file.open("rb") as opened:
-                # copy on write, since PyTorch warns about read-only memory
-                self._map = mmap.mmap(opened.fileno(), count * self._row_bytes, access=mmap.ACCESS_COPY)
-            self.data = torch.frombuffer(self._map, dtype=dtype).view(count, numbers)
-        self._checked = time.monotonic()
+        self.segments, self.dtype, self.numbers = segments, dtype, numbers
+        self.starts = np.cumsum([0, *map(len, segments)])  # first row of each segment, and their number
+        self._row_bytes = numbers * dtype.itemsize
+        self._maps = [self._mapped(segment) for segment in segments]
+        plain = torch.empty(0, dtype=dtype).numpy().dtype
+        self._data = [np.frombuffer(one, plain).reshape(-1, numbers) for one in self._maps]
+        self.checked = np.zeros(len(self), bool)  # rows whose checksums were compared
+        self._left = len(self)  # rows that were not
+        self._looked = time.monotonic()
 
-    def release_if_much(self) -> None:
-        """Unmap the file's pages if much is resident; the kernel keeps them in its cache."""
-        now = time.monotonic()
-        if self._map is None or now - self._checked < INTERVAL_S:
-            return
-        self._checked = now
-        if _resident_bytes_of_files() > MOST_MAPPED:
-            self._map.madvise(mmap.MADV_DONTNEED)
+    def __len__(self) -> int:
+        return int(self.starts[-1])
 
-    def read_ahead(self, rows: Iterable[int]) -> None:
+    def take(self, rows: Int[np.ndarray, "*b"]) -> np.ndarray:
+        """A copy of rows, "*b d". Raises UserError for one whose checksum does not hold."""
+        wanted = rows.ravel()
+        out = np.empty((len(wanted), self.numbers), self._data[0].dtype if self._data else np.float16)
+        # NumPy copies row by row in this thread; PyTorch's threads would compete with the training
+        if len(self.segments) == 1:
+            np.take(self._data[0], wanted, axis=0, out=out, mode="clip")  # "raise" would copy twice
+        else:
+            for number, where, own in self._by_segment(wanted):
+                out[where] = self._data[number][own]
+        if self._left:
+            self._check(wanted, out)
+        self._release_if_much()
+        return out.reshape(*rows.shape, self.numbers)
+
+    def damaged_rows(self, rows: Int[np.ndarray, "n"]) -> list[int]:
+        """The rows among these whose bytes are not those that were stored."""
+        found: list[int] = []
+        for number, where, own in self._by_segment(rows):
+            expected = self.segments[number].read(own)["checksum"].tolist()
+            have = checksums(self._data[number], own)
+            wrong = [one != right for one, right in zip(have, expected, strict=True)]
+            found += rows[where][np.array(wrong, bool)].tolist()
+            self._release_if_much()
+        return sorted(found)
+
+    def read_ahead(self, rows: Int[np.ndarray, "n"]) -> None:
         """Have the kernel read these rows from the disk, without waiting for it."""
         if not hasattr(os, "posix_fadvise"):
             return
-        with self.file.open("rb") as file:
-            for row in rows:
-                start = row * self._row_bytes
-                os.posix_fadvise(file.fileno(), start, self._row_bytes, os.POSIX_FADV_WILLNEED)
+        for number, _, own in self._by_segment(rows):
+            with self.segments[number].rows_file.open("rb") as file:
+                for start in (own * self._row_bytes).tolist():
+                    os.posix_fadvise(file.fileno(), start, self._row_bytes, os.POSIX_FADV_WILLNEED)
+
+    def _by_segment(
+        self, rows: Int[np.ndarray, "n"]
+    ) -> Iterator[tuple[int, Int[np.ndarray, "m"], Int[np.ndarray, "m"]]]:
+        """For each segment that has some of them: its number, where they stand in `rows`, its own rows."""
+        of = np.searchsorted(self.starts, rows, side="right") - 1
+        for number in np.unique(of).tolist():
+            where = np.flatnonzero(of == number)
+            yield number, where, rows[where] - self.starts[number]
+
+    def _check(self, rows: Int[np.ndarray, "n"], copies: np.ndarray) -> None:
+        """Compare the checksums of those copies whose rows were never read before."""
+        new = np.flatnonzero(~self.checked[rows])
+        for number, where, own in self._by_segment(rows[new]):
+            segment = self.segments[number]
+            expected = segment.read(own)["checksum"].tolist()
+            have = checksums(copies, new[where])
+            if have != expected:
+                wrong = next(i for i, right in enumerate(expected) if have[i] != right)
+                what = f"row {own[wrong]} is not what was stored (its checksum does not hold)"
+                raise damaged(segment.rows_file, what, str(segment.folder))
+        self.checked[rows[new]] = True
+        self._left -= len(np.unique(rows[new]))
+
+    def _release_if_much(self) -> None:
+        """Unmap the files' pages if many are resident; the kernel keeps them in its cache."""
+        now = time.monotonic()
+        if now - self._looked < INTERVAL_S:
+            return
+        self._looked = now
+        if _resident_bytes_of_files() > MOST_MAPPED:
+            for one in self._maps:
+                if isinstance(one, mmap.mmap):
+                    one.madvise(mmap.MADV_DONTNEED)
+
+    def _mapped(self, segment: Segment) -> mmap.mmap | bytes:
+        if not len(segment):
+            return b""  # an empty file cannot be mapped
+        with segment.rows_file.open("rb") as opened:
+            return mmap.mmap(opened.fileno(), len(segment) * self._row_bytes, access=mmap.ACCESS_READ)
 
 
 def _resident_bytes_of_files() -> int:

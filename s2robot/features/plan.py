@@ -10,6 +10,7 @@ import torch
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.features.builder import BATCH_FRAMES
 from s2robot.features.camera_store import CameraStore
+from s2robot.features.hashing import HASH
 from s2robot.features.options import FeaturesConfig
 from s2robot.features.reading import frames_ahead
 from s2robot.features.source import FrameSource
@@ -75,17 +76,17 @@ def make_plan(
 
 
 def _plan_camera(opened: CameraStore) -> CameraPlan:
-    store, views = opened.store, opened.views
-    keys = store.index(len(store))["frame"]
+    store, views, snapshot = opened.store, opened.views, opened.snapshot
     known = np.unique(opened.rows[:, 0])
-    different: set[bytes] = set(keys[known[known >= 0]].tolist())
+    different: set[bytes] = set(snapshot.hashes(known[known >= 0]).tolist())
     start = time.monotonic()
-    different.update(frame.hash for frame in frames_ahead(opened.source, opened.camera, opened.missing))
+    for frames in frames_ahead(opened.source, opened.camera, opened.missing):
+        different.update(frames.hashes)
     reading_s = time.monotonic() - start
     new = 0
     if opened.missing:
-        stored = set(keys.tolist())
-        new = sum(key not in stored for frame in different for key in views.keys(frame))
+        keys = [key for frame in different for key in views.keys(frame)]
+        new = int((snapshot.find(np.frombuffer(b"".join(keys), HASH)) < 0).sum())
     frame_s = _time_a_frame(opened) if new else 0.0
     spec = opened.encoders.encoder(opened.camera).spec
     options = []

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from s2robot.errors import UserError
+from s2robot.features.hashing import frame_hash
 from s2robot.features.source import FrameSource
-from s2robot.features.store import frame_hash
 
 PIECE_BYTES = 32 * 2**20  # of pixels that are read at once; one frame at least
 AHEAD_BYTES = 96 * 2**20  # of pixels that wait for the encoder, the piece that is being read included
@@ -18,16 +18,16 @@ AHEAD_BYTES = 96 * 2**20  # of pixels that wait for the encoder, the piece that 
 Piece = tuple[int, int, int]  # episode, first frame, end
 
 
-class Frame(NamedTuple):
-    """One frame of an episode."""
+class Frames(NamedTuple):
+    """Some frames of an episode, one after the other."""
 
     episode: int  # its index in the dataset
-    number: int  # in the episode
-    pixels: UInt8[np.ndarray, "h w 3"]
-    hash: bytes
+    start: int  # number of the first one in the episode
+    pixels: UInt8[np.ndarray, "n h w 3"]
+    hashes: list[bytes]
 
 
-def frames_ahead(source: FrameSource, camera: str, episodes: Sequence[int]) -> Iterator[Frame]:
+def frames_ahead(source: FrameSource, camera: str, episodes: Sequence[int]) -> Iterator[Frames]:
     """All frames of these episodes in order; a thread reads and hashes the next ones meanwhile.
 
     Raises `UserError` that names file, episode and camera for frames that are not uint8 (h, w, 3) of the
@@ -35,7 +35,7 @@ def frames_ahead(source: FrameSource, camera: str, episodes: Sequence[int]) -> I
     """
     reader = _Reader(source, camera)
     limit = max(1, AHEAD_BYTES // reader.frame_bytes)
-    waiting: deque[tuple[int, Future[list[Frame]]]] = deque()
+    waiting: deque[tuple[int, Future[Frames]]] = deque()
     ahead = 0  # frames
     thread = ThreadPoolExecutor(1, thread_name_prefix="read")
     try:
@@ -43,12 +43,12 @@ def frames_ahead(source: FrameSource, camera: str, episodes: Sequence[int]) -> I
             length = piece[2] - piece[1]
             while waiting and ahead + length > limit:
                 read, frames = waiting.popleft()
-                yield from frames.result()
+                yield frames.result()
                 ahead -= read
             waiting.append((length, thread.submit(reader.read, *piece)))
             ahead += length
         while waiting:
-            yield from waiting.popleft()[1].result()
+            yield waiting.popleft()[1].result()
     finally:
         thread.shutdown(cancel_futures=True)
 
@@ -69,7 +69,7 @@ class _Reader:
             for start in range(0, length, frames):
                 yield episode, start, min(start + frames, length)
 
-    def read(self, episode: int, start: int, stop: int) -> list[Frame]:
+    def read(self, episode: int, start: int, stop: int) -> Frames:
         name = self.source.episodes[episode]
         pixels = self.source.read_frames(name, self.camera, start, stop)
         if pixels.dtype != np.uint8 or pixels.shape != (stop - start, *self.shape):
@@ -84,5 +84,4 @@ class _Reader:
                 f"{self.source.path}: {self.camera} in {name} holds only 0 and 1, expected 0 to 255: were "
                 f"floats in [0, 1] stored as uint8? Multiply them by 255 first"
             )
-        frames = zip(range(start, stop), pixels, strict=True)
-        return [Frame(episode, number, one, frame_hash(one)) for number, one in frames]
+        return Frames(episode, start, pixels, [frame_hash(one) for one in pixels])

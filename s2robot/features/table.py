@@ -31,8 +31,7 @@ class FeatureTable:
         rows: Int[Tensor, "n"] | Int[Tensor, "n k"],  # of `data`, of each frame or each of its views
         lengths: Sequence[int],
     ) -> None:
-        self._mapped = data if isinstance(data, MappedRows) else None
-        self._data = data.data if isinstance(data, MappedRows) else data
+        self._data = data
         self._row, self._rows = row, rows.view(len(rows), -1)
         self.offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
@@ -49,7 +48,7 @@ class FeatureTable:
 
     @property
     def device(self) -> torch.device:
-        return self._data.device
+        return torch.device("cpu") if isinstance(self._data, MappedRows) else self._data.device
 
     @property
     def rows(self) -> Int[Tensor, "n k"]:
@@ -80,17 +79,15 @@ class FeatureTable:
         """A copy of these frames' features, "b to c gh gw" and "b to p c", on its device and in its dtype.
 
         `views` is the view of each sample's frames, 0 unless given. Raises IndexError for frames without
-        features (on a GPU, PyTorch's own error, so that nothing waits for the check).
+        features (on a GPU, PyTorch's own error, so that nothing waits for the check). Raises UserError
+        for rows that are damaged.
         """
-        rows = self._rows_of_views(frames, views)
-        if self._mapped:
-            self._mapped.release_if_much()
-        return self._row.split(_rows_of(self._data, rows))
+        return self._row.split(_rows_of(self._data, self._rows_of_views(frames, views)))
 
     def read_ahead(self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None) -> None:
         """Let the kernel read these frames' features from the disk; in memory it does nothing."""
-        if self._mapped:
-            self._mapped.read_ahead(self._rows_of_views(frames, views).flatten().tolist())
+        if isinstance(self._data, MappedRows):
+            self._data.read_ahead(self._rows_of_views(frames, views).flatten().numpy())
 
     def to(self, device: str | torch.device, pin_memory: bool = False) -> "FeatureTable":
         """A table with only this dataset's rows, in the memory of `device` ("cpu" is RAM, not the disk).
@@ -141,7 +138,9 @@ class FeatureTable:
         return self._rows[frames.to(device), 0 if views is None else views.to(device)[:, None]]
 
 
-def _rows_of(data: Float[Tensor, "r d"], rows: Int[Tensor, "*b"]) -> Float[Tensor, "*b d"]:
+def _rows_of(data: MappedRows | Float[Tensor, "r d"], rows: Int[Tensor, "*b"]) -> Float[Tensor, "*b d"]:
+    if isinstance(data, MappedRows):
+        return torch.from_numpy(data.take(rows.numpy()))
     if data.device.type != "cpu":
         return data.index_select(0, rows.flatten()).unflatten(0, rows.shape)
     # NumPy copies row by row in this thread; PyTorch's threads would compete with the training for the cores

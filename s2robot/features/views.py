@@ -5,11 +5,11 @@ https://arxiv.org/abs/2004.13649) and changed in brightness, contrast and satura
 view come from the frame's hash and the view's number, so a view can be computed again at any time.
 """
 
-import hashlib
 import struct
 from dataclasses import dataclass
 
 import numpy as np
+from blake3 import blake3
 from jaxtyping import Float, UInt8
 
 from s2robot.errors import UserError
@@ -73,4 +73,4 @@ def _coloured(
 
 
 def _digest(frame: bytes, view: int, size: int) -> bytes:
-    return hashlib.blake2b(frame + view.to_bytes(4, "little"), digest_size=size).digest()
+    return blake3(frame + view.to_bytes(4, "little")).digest(size)

@@ -10,6 +10,7 @@ from jaxtyping import UInt8
 
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.features import FeaturesConfig
+from s2robot.features.segment import RECORD
 from s2robot.types import Features
 
 SIDE = 32
@@ -56,6 +57,18 @@ class CountingEncoders(CameraEncoders):
 def stored_in(root: Path, views: int = 1, **options: Any) -> FeaturesConfig:
     """Options of a store in a test's folder."""
     return FeaturesConfig(root=str(root), views=views, **options)
+
+
+def records_in(folder: Path) -> np.ndarray:
+    """The records of all segments of a store."""
+    return np.concatenate(
+        [np.fromfile(file, RECORD) for file in sorted(folder.glob("segments/*/records.bin"))]
+    )
+
+
+def row_bytes_in(folder: Path) -> int:
+    """Bytes of the rows of all segments of a store."""
+    return sum(file.stat().st_size for file in folder.glob("segments/*/rows.bin"))
 
 
 def random_frames(length: int, seed: int) -> UInt8[np.ndarray, "t h w 3"]:

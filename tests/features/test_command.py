@@ -13,6 +13,7 @@ from s2robot.commands.cli.entry import options_of
 from s2robot.datasets import open_dataset
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.features.camera_store import CameraStore
+from tests.features.frame_cases import row_bytes_in
 
 Run = Callable[..., tuple[str, str]]  # options -> what stdout and stderr say
 KEYS = {"frames_encoded", "frames_found", "bytes", "seconds"}
@@ -47,7 +48,7 @@ def test_plan_says_exactly_what_a_build_takes(features: Run, tmp_path: Path, dem
 
     built = json.loads(features("--json")[0])
 
-    on_disk = sum(file.stat().st_size for file in (tmp_path / "store").glob("*/rows.bin"))
+    on_disk = sum(row_bytes_in(folder) for folder in (tmp_path / "store").iterdir())
     assert built["bytes"] == plan["bytes"]
     assert on_disk == pytest.approx(plan["bytes"], rel=0.01)
     assert built["frames_encoded"] == plan["frames_encoded"]
@@ -105,7 +106,7 @@ def test_build_then_verify_then_check(features: Run) -> None:
 
 def test_verify_names_the_damaged_frame(features: Run, tmp_path: Path) -> None:
     features("--cameras", "agentview")
-    (rows,) = (tmp_path / "store").glob("*/rows.bin")
+    (rows,) = (tmp_path / "store").glob("*/segments/*/rows.bin")
     with open(rows, "r+b") as file:
         file.seek(3 * 1792 + 7)
         file.write(b"\xff\xff")

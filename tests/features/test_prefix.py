@@ -9,7 +9,7 @@ import torch
 
 from s2robot.errors import UserError
 from s2robot.features import build_with_report, make_plan, place, sample, verify
-from tests.features.frame_cases import SIDE, CountingEncoders, Frames, stored_in
+from tests.features.frame_cases import SIDE, CountingEncoders, Frames, row_bytes_in, stored_in
 from tests.tiny_vit import CHANNELS, NAME, random_vit
 
 SIZES = (SIDE, 2 * SIDE)
@@ -77,7 +77,7 @@ def test_plan_and_report_count_them(
     fine = next(one for one in camera.options if (one.grid, one.dtype) == ((4, 4), "float16"))
     assert fine.row_bytes == 2 * 2 * CHANNELS * (4 * 4 + 1)
     table, report = build_with_report(source, "cam", vit, stored_in(tmp_path, dtype=dtype), False)
-    assert report.bytes == table.nbytes == plan.bytes == (report.folder / "rows.bin").stat().st_size
+    assert report.bytes == table.nbytes == plan.bytes == row_bytes_in(report.folder)
 
 
 def test_samples_carry_them_and_a_difference_is_refused(

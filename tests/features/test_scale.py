@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from s2robot.features import CameraStore
-from s2robot.features.store import RECORD
+from s2robot.features.hashing import HASH
+from s2robot.features.writer import Writer
 from tests.features.frame_cases import SIDE, CountingEncoders, Frames, stored_in
 
 FRAMES, EPISODES, SHAPE = 1_000_000, 10_000, (112, 1, 1)
@@ -30,12 +31,13 @@ def test_a_million_frames_open_within_a_second_and_gather(tmp_path: Path) -> Non
     opened = CameraStore(Million(), "cam", encoders, stored_in(tmp_path))
     assert opened.shape == SHAPE and len(opened.missing) == EPISODES
     rows = np.random.default_rng(0).standard_normal((FRAMES, 8), dtype=np.float32).astype(np.float16)
-    np.repeat(rows, SHAPE[0] // 8, axis=1).tofile(opened.store.rows_file)
-    records = np.zeros(FRAMES, RECORD)
-    records["frame"] = np.arange(2 * FRAMES, dtype=np.uint64).view("V16")
-    records.tofile(opened.store.folder / "index.bin")
-    opened.rows[:, 0] = np.arange(FRAMES)
-    opened.remember(range(EPISODES))
+    hashes = np.random.default_rng(1).integers(0, 2**64, 2 * FRAMES, np.uint64).view(HASH)
+    with Writer(opened.store) as writer:
+        writer.append(hashes, np.repeat(rows, SHAPE[0] // 8, axis=1))
+        writer.commit()
+        lengths = [FRAMES // EPISODES] * EPISODES
+        parts = np.split(hashes, np.cumsum(lengths)[:-1])
+        writer.remember({opened.key_of(i): part for i, part in enumerate(parts)})
 
     start = time.process_time()  # of this process, whatever else the machine does
     table = CameraStore(Million(), "cam", encoders, stored_in(tmp_path)).table()

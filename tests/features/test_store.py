@@ -1,4 +1,4 @@
-"""The store with torn, truncated and foreign files."""
+"""The store with torn, truncated and foreign files, and with several writers."""
 
 import resource
 from collections.abc import Callable, Iterator
@@ -11,18 +11,22 @@ import torch
 
 from s2robot.encoders import make_encoder
 from s2robot.errors import UserError
-from s2robot.features.store import FeatureStore, frame_hash
+from s2robot.features.hashing import HASH, frame_hash
+from s2robot.features.manifest import known_episodes
+from s2robot.features.segment import RECORD
+from s2robot.features.store import FeatureStore
+from s2robot.features.writer import Writer
 
 SHAPE = (112, 2, 2)
 ROW_BYTES = 112 * 2 * 2 * 2
-HASHES = [bytes([i]) * 16 for i in range(6)]
+HASHES = np.array([bytes([i]) * 16 for i in range(6)], HASH)
 MakeStore = Callable[..., FeatureStore]
 
 
 @pytest.fixture
-def features() -> torch.Tensor:
-    """Rows of six frames."""
-    return torch.randn(6, ROW_BYTES // 2, generator=torch.Generator().manual_seed(0)).half()
+def rows() -> np.ndarray:
+    """Of six frames."""
+    return torch.randn(6, ROW_BYTES // 2, generator=torch.Generator().manual_seed(0)).half().numpy()
 
 
 @pytest.fixture
@@ -32,59 +36,130 @@ def make_store(tmp_path: Path) -> MakeStore:
 
 
 @pytest.fixture
-def filled(make_store: MakeStore, features: torch.Tensor) -> FeatureStore:
+def filled(make_store: MakeStore, rows: np.ndarray) -> FeatureStore:
     store = make_store()
-    with store.writer() as writer:
-        writer.append(HASHES[:4], features[:4])
-        writer.commit()
+    append(store, rows, range(4))
     return store
 
 
-def test_rows_come_back(make_store: MakeStore, filled: FeatureStore, features: torch.Tensor) -> None:
-    store = make_store()
-    assert torch.equal(store.rows().data, features[:4])
-    with store.writer() as writer:
-        assert [writer.find(h) for h in HASHES] == [0, 1, 2, 3, None, None]
-
-
-def test_uncommitted_rows_do_not_count(
-    make_store: MakeStore, filled: FeatureStore, features: torch.Tensor
-) -> None:
-    with filled.writer() as writer:
-        writer.append(HASHES[4:], features[4:])
-    assert len(make_store()) == 4
-
-
-@pytest.mark.parametrize("torn", [("rows.bin", 100), ("index.bin", 7)])
-def test_torn_tail_is_ignored_and_cut(
-    make_store: MakeStore, filled: FeatureStore, features: torch.Tensor, torn: tuple[str, int]
-) -> None:
-    name, extra = torn
-    with open(filled.folder / name, "ab") as file:
-        file.write(b"x" * extra)
-    assert torch.equal(filled.rows().data, features[:4])
-    with filled.writer() as writer:
-        writer.append(HASHES[4:], features[4:])
+def append(store: FeatureStore, rows: np.ndarray, which: range) -> Writer:
+    with Writer(store) as writer:
+        writer.append(HASHES[which], rows[which])
         writer.commit()
-    assert torch.equal(make_store().rows().data, features)
-    assert make_store().damaged_rows() == []
+        writer.remember({b"k" * 15 + bytes([which.start]): HASHES[which]})
+    return writer
+
+
+def stored(store: FeatureStore) -> np.ndarray:
+    """The row of each of `HASHES` that has one, in their order."""
+    snapshot = store.snapshot()
+    found = snapshot.find(HASHES)
+    return store.rows(snapshot).take(found[found >= 0])
+
+
+def test_rows_come_back(make_store: MakeStore, filled: FeatureStore, rows: np.ndarray) -> None:
+    assert np.array_equal(stored(make_store()), rows[:4])
+    writer = Writer(make_store())
+    assert writer.stored(HASHES).tolist() == [True] * 4 + [False] * 2
+    assert writer.claim(b"a") and not writer.claim(b"a")
+
+
+def test_a_writer_without_anything_to_write_leaves_nothing(filled: FeatureStore) -> None:
+    with Writer(filled) as writer:
+        writer.commit()
+        writer.remember({})
+    assert len(filled.segment_folders()) == 1
+
+
+def test_writers_at_once_are_read_together_and_equal_rows_once(
+    make_store: MakeStore, rows: np.ndarray
+) -> None:
+    store = make_store()
+    with Writer(store) as first, Writer(make_store()) as second:
+        first.append(HASHES[:4], rows[:4])
+        second.append(HASHES[2:], rows[2:])
+        first.commit()
+        second.commit()
+    snapshot = make_store().snapshot()
+    assert len(snapshot) == 8
+    found = snapshot.find(HASHES)
+    assert len(set(found.tolist())) == 6 and np.array_equal(stored(make_store()), rows)
+    assert np.array_equal(snapshot.hashes(found), HASHES)
+
+
+def test_uncommitted_rows_do_not_count(make_store: MakeStore, filled: FeatureStore, rows: np.ndarray) -> None:
+    with Writer(filled) as writer:
+        writer.append(HASHES[4:], rows[4:])
+    assert len(make_store().snapshot()) == 4
+
+
+@pytest.mark.parametrize("name", ["rows", "records", "frames", "episodes"])
+@pytest.mark.parametrize("size", [0, 1, 15, 47])
+def test_a_writer_killed_at_any_byte_leaves_a_valid_segment(
+    make_store: MakeStore, filled: FeatureStore, rows: np.ndarray, name: str, size: int
+) -> None:
+    """What it wrote later than byte `size` of the file is not there; files are written in this order."""
+    (folder,) = filled.segment_folders()
+    order = ["rows", "records", "frames", "episodes"]
+    (folder / "index.bin").unlink()
+    for later in order[order.index(name) + 1 :]:
+        (folder / f"{later}.bin").unlink()
+    with open(folder / f"{name}.bin", "r+b") as file:
+        file.truncate(size)
+    store = make_store()
+    whole = {"rows": 0, "records": size // RECORD.itemsize}.get(name, 4)
+    assert np.array_equal(stored(store), rows[:whole])
+    known = known_episodes(store.segment_folders(), [b"k" * 15 + b"\0"])
+    assert not known
+    append(store, rows, range(6))
+    assert np.array_equal(stored(make_store()), rows)
 
 
 def test_missing_rows_are_reported_in_one_line(make_store: MakeStore, filled: FeatureStore) -> None:
-    with open(filled.folder / "rows.bin", "r+b") as file:
+    (folder,) = filled.segment_folders()
+    with open(folder / "rows.bin", "r+b") as file:
         file.truncate(3 * ROW_BYTES)
-    with pytest.raises(UserError, match="is damaged: 4 rows are listed and 3 are there; delete") as raised:
-        make_store().rows()
+    with pytest.raises(
+        UserError, match=r"is damaged: .*: 4 rows are listed and 3 are there; delete"
+    ) as raised:
+        make_store().snapshot()
     assert "\n" not in str(raised.value)
-    with pytest.raises(UserError, match="is damaged"), make_store().writer():
-        pass
 
 
-def test_changed_bytes_are_found_by_their_checksum(make_store: MakeStore, filled: FeatureStore) -> None:
-    with open(filled.folder / "rows.bin", "r+b") as file:
+def test_a_damaged_segment_can_be_deleted(
+    make_store: MakeStore, filled: FeatureStore, rows: np.ndarray
+) -> None:
+    second = append(filled, rows, range(4, 6))
+    (second.folder / "rows.bin").write_bytes(b"")
+    with pytest.raises(UserError, match=f"delete {second.folder}"):
+        make_store().snapshot()
+    for file in second.folder.iterdir():
+        file.unlink()
+    assert np.array_equal(stored(make_store()), rows[:4])
+
+
+def test_changed_bytes_are_found_when_rows_are_read(make_store: MakeStore, filled: FeatureStore) -> None:
+    (folder,) = filled.segment_folders()
+    with open(folder / "rows.bin", "r+b") as file:
         file.seek(2 * ROW_BYTES + 5)
         file.write(b"\xff")
-    assert make_store().damaged_rows() == [2]
+    store = make_store()
+    mapped = store.rows(store.snapshot())
+    assert mapped.damaged_rows(np.arange(4)) == [2]
+    mapped.take(np.array([0, 1, 3]))
+    with pytest.raises(UserError, match=f"row 2 is not what was stored .* delete {folder} and build"):
+        mapped.take(np.array([1, 2]))
+
+
+def test_a_row_that_was_read_is_not_checked_again(
+    filled: FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapped = filled.rows(filled.snapshot())
+    mapped.take(np.array([0, 1]))
+    monkeypatch.setattr("s2robot.features.mapped.checksums", lambda _, rows: [-1] * len(rows))
+    mapped.take(np.array([1, 0, 0]))
+    with pytest.raises(UserError, match="row 2 is not"):
+        mapped.take(np.array([0, 2]))
 
 
 def test_changed_settings_are_named(make_store: MakeStore, filled: FeatureStore) -> None:
@@ -98,6 +173,18 @@ def test_changed_settings_are_named(make_store: MakeStore, filled: FeatureStore)
     settings.write_text("{")
     with pytest.raises(UserError, match=r"settings\.json is no JSON"):
         make_store()
+
+
+def test_a_store_of_the_earlier_format_is_told_apart(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    earlier = tmp_path / "lite0-fb585a6d0cbbd942"  # what the earlier version called the store of `make_store`
+    earlier.mkdir()
+    spec = make_encoder("lite0", sizes=(32,), backend="torch", device="cpu").spec
+    store = FeatureStore(spec, SHAPE, root=tmp_path)
+    assert store.folder != earlier and len(store.snapshot()) == 0
+    (line,) = caplog.messages
+    assert f"{earlier} is of format 1 and is not read: its frames are encoded again; delete it" in line
 
 
 def test_unknown_dtype_is_refused(make_store: MakeStore) -> None:
@@ -117,13 +204,13 @@ def almost_full_disk() -> Iterator[None]:
 
 
 def test_full_disk_leaves_what_is_stored(
-    make_store: MakeStore, filled: FeatureStore, features: torch.Tensor
+    make_store: MakeStore, filled: FeatureStore, rows: np.ndarray
 ) -> None:
-    message = "File too large; the 4 rows stored so far stay usable"
-    with almost_full_disk(), pytest.raises(UserError, match=message), filled.writer() as writer:
-        writer.append(HASHES[4:], features[4:])
+    message = "File too large; what is stored so far stays usable"
+    with almost_full_disk(), pytest.raises(UserError, match=message), Writer(filled) as writer:
+        writer.append(HASHES[:5], rows[:5])
         writer.commit()
-    assert torch.equal(make_store().rows().data, features[:4])
+    assert np.array_equal(stored(make_store()), rows[:4])
 
 
 def test_unusable_root_is_reported_in_one_line(make_store: MakeStore, tmp_path: Path) -> None:

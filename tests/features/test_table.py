@@ -8,11 +8,22 @@ import torch
 
 from s2robot.errors import UserError
 from s2robot.features import mapped, place, tiers
+from s2robot.features.hashing import checksums, sealed
 from s2robot.features.mapped import MappedRows
 from s2robot.features.row import Row
+from s2robot.features.segment import RECORD, Segment
 from s2robot.features.table import FeatureTable
 
 ROW = Row((3, 2, 4))
+
+
+def rows_on_disk(folder: Path, rows: torch.Tensor) -> MappedRows:
+    """A segment with these rows."""
+    records = np.zeros(len(rows), RECORD)
+    records["checksum"] = checksums(rows.numpy(), np.arange(len(rows)))
+    sealed(records, 0).tofile(folder / "records.bin")
+    rows.numpy().tofile(folder / "rows.bin")
+    return MappedRows([Segment(folder, rows[0].nbytes)], rows.shape[1], rows.dtype)
 
 
 @pytest.fixture
@@ -81,13 +92,11 @@ def test_channel_stats_are_those_of_the_frames(table: FeatureTable) -> None:
 def test_the_kernel_is_advised_what_will_be_read(
     features: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "rows.bin"
-    features.numpy().tofile(file)
+    rows = rows_on_disk(tmp_path, features.flatten(1))
     advised = []
     monkeypatch.setattr(
         os, "posix_fadvise", lambda fd, start, size, advice: advised.append((start, size, advice))
     )
-    rows = MappedRows(file, 10, ROW.numbers, torch.float16)
     table = FeatureTable(rows, ROW, torch.tensor([7, 7, 2, 0, 9]), [2, 3])
     table.read_ahead(torch.tensor([[1, 2]]))
     assert advised == [(7 * 48, 48, os.POSIX_FADV_WILLNEED), (2 * 48, 48, os.POSIX_FADV_WILLNEED)]
@@ -108,12 +117,10 @@ def test_reading_many_rows_from_the_disk_keeps_little_memory(
 ) -> None:
     monkeypatch.setattr(mapped, "MOST_MAPPED", 8 * 1024**2 if bounded else 10**12)
     monkeypatch.setattr(mapped, "INTERVAL_S", 0.0)
-    file, count, row = tmp_path / "rows.bin", 16_384, Row((32, 8, 8))  # 64 MB
+    count, row = 16_384, Row((32, 8, 8))  # 64 MB
     numbers = np.arange(count, dtype=np.float16)[:, None].repeat(row.numbers, 1)
-    numbers.tofile(file)
-    table = FeatureTable(
-        MappedRows(file, count, row.numbers, torch.float16), row, torch.arange(count), [count]
-    )
+    rows = rows_on_disk(tmp_path, torch.from_numpy(numbers))
+    table = FeatureTable(rows, row, torch.arange(count), [count])
     before = resident_files_mb()
     for frames in torch.arange(count).view(-1, 64, 1):
         seen = table.gather(frames).map.flatten(1)

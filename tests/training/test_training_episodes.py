@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from s2robot.datasets import open_dataset
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.features import FeaturesConfig, build
-from s2robot.features.store import RECORD, frame_hash
+from s2robot.features.hashing import frame_hash
 from s2robot.runs import checkpoint
+from tests.features.frame_cases import records_in
 from tests.training.tiny_training import run_training
 
 SUBSET = ("data.train=valid", "data.valid=null", "optim.steps=0")  # one of three demonstrations
@@ -22,9 +22,9 @@ def test_a_subset_encodes_no_other_episode(
     monkeypatch.setenv("S2ROBOT_CACHE", str(tmp_path / "cache"))
     demos = open_dataset(demos_path)
     run_training(demos_path, tmp_path / "run", "bc", *SUBSET)
-    (index,) = (tmp_path / "cache").glob("features/*/index.bin")  # both cameras are encoded in one way
+    (folder,) = (tmp_path / "cache" / "features").iterdir()  # both cameras are encoded in one way
     frames = [frame for camera in demos.cameras for frame in demos.read_frames("demo_2", camera)]
-    stored = np.fromfile(index, RECORD)["frame"].tolist()
+    stored = records_in(folder)["frame"].tolist()
     assert set(stored) == {frame_hash(frame) for frame in frames}
 
 
