@@ -36,19 +36,18 @@ def trained(run_dir: Path, *options: str) -> float:
     done = run_dir / DONE
     if not done.exists() or json.loads(done.read_text()) != list(options):
         done.unlink(missing_ok=True)
-        _run("python", "train.py", *options, f"run_dir={run_dir}", "resume=false")
+        _run("s2robot", "train", *options, f"run_dir={run_dir}", "resume=false")
         done.write_text(json.dumps(options))
     return run_folder.read_stages(run_dir)["train"]["seconds"]
 
 
 def evaluated(run_dir: Path, name: str, episodes: int, *options: str) -> list[EpisodeResult]:
-    """Evaluate the last checkpoint on the first `episodes` seeds of eval.py unless that is there already."""
+    """Evaluate the last checkpoint on the first `episodes` seeds of `s2robot eval` unless it was done."""
     folder = run_dir / "eval" / name
     plan = folder / "seeds.json"
     finished = (folder / "summary.json").exists() and len(json.loads(plan.read_text())["seeds"]) == episodes
     if not finished:
-        last = f"checkpoint={run_dir}/checkpoints/last"
-        _run("python", "eval.py", last, f"episodes={episodes}", f"name={name}", *options)
+        _run("s2robot", "eval", f"checkpoint={run_dir}", f"episodes={episodes}", f"name={name}", *options)
     return read_episodes(folder / "episodes.jsonl")
 
 
@@ -59,11 +58,11 @@ def rate(results: Sequence[EpisodeResult]) -> str:
     return f"{successes} of {n} = {successes / n:.1%} [{100 * low:.1f}, {100 * high:.1f}]"
 
 
-def _run(program: str, *arguments: str) -> None:
+def _run(*command: str) -> None:
     """Run a command from the repository's root; what it says is shown only if it fails."""
-    say(f"$ {' '.join((program, *arguments))}")
-    path = sys.executable if program == "python" else str(Path(sys.executable).with_name(program))
-    done = subprocess.run([path, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    say(f"$ {' '.join(command)}")
+    process = [sys.executable, "-m", *command]  # of this Python, whose environment need not be activated
+    done = subprocess.run(process, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{done.stdout}{done.stderr}\nthe command above ended with status {done.returncode}")
     say(done.stdout.strip().splitlines()[-1])

@@ -174,7 +174,7 @@ def time_build(name: str, count: int) -> tuple[float, float]:
 
 def time_step(name: str, count: int) -> tuple[float, float]:
     """Seconds of a training step of `bc` (two cameras) from the store, and of one that encodes."""
-    keep_freed_memory()  # as train.py does
+    keep_freed_memory()  # as `s2robot train` does
     with tempfile.TemporaryDirectory() as folder:
         source = DemoFile(f"{folder}/demos.hdf5", 4, count // 4)
         encoders = CameraEncoders(name, SIZES, device="cpu")

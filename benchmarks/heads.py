@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--data", type=Path, default=Path("runs/small240/demos.hdf5"), help="made if missing")
     parser.add_argument("--out", type=Path, default=Path("runs/heads"))
-    parser.add_argument("--options", nargs="+", default=[], help="more for train.py, e.g. policy=flow")
+    parser.add_argument("--options", nargs="+", default=[], help="more for the training, e.g. policy=flow")
     arguments = parser.parse_args()
     arguments.data, arguments.out = (path.resolve() for path in (arguments.data, arguments.out))
     common.demonstrations(arguments.data, ENV_ID, "--image-size", str(IMAGE_SIZE), episodes=DEMONSTRATIONS)

@@ -110,7 +110,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of training")
     parser.add_argument("--data", type=Path, default=Path("runs/demo/demos.hdf5"), help="made if missing")
     parser.add_argument("--out", type=Path, default=Path("runs/policies"))
-    parser.add_argument("--options", nargs="+", default=[], help="more for train.py, e.g. optim.steps=500")
+    parser.add_argument(
+        "--options", nargs="+", default=[], help="more for the training, e.g. optim.steps=500"
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.policies) - set(POLICIES):
         parser.error(f"unknown policy {', '.join(unknown)}; known: {', '.join(sorted(POLICIES))}")

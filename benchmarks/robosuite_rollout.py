@@ -2,7 +2,7 @@
 
 .venv-robosuite/bin/python benchmarks/robosuite_rollout.py runs/lift --episodes 20
 
-The policy is a training's on Lift (`python train.py data.path=lift.hdf5 run_dir=runs/lift`). robomimic's
+The policy is a training's on Lift (`s2robot train data.path=lift.hdf5 run_dir=runs/lift`). robomimic's
 loop calls it at every step: each frame is rendered and encoded, in a batch of one, and a new chunk is
 predicted when the last one is used up, as often as ours is called. Cameras, their size, shadows and samples
 are those of the training on both sides, episodes end with success on both. Starts are drawn from the same

@@ -146,7 +146,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, nargs=3, default=[200, 1, 3], help="timed, of each")
     arguments = parser.parse_args()
 
-    keep_freed_memory()  # as train.py does
+    keep_freed_memory()  # as `s2robot train` does
     torch.manual_seed(0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "demos.hdf5")

@@ -14,6 +14,11 @@ class UserError(ValueError):
         super().__init__(" ".join(str(text).splitlines()))
 
 
+def number_of(number: int, noun: str) -> str:
+    """`1 episode`, `2 episodes`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], where: object = "") -> UserError:
     """The error for a name that is not in a registry: the nearest name, then those that there are.
 

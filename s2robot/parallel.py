@@ -1,8 +1,8 @@
 """Several processes train one policy: a copy each, a share of every batch each, one gradient.
 
-    torchrun --nproc-per-node 4 train.py ...                   four GPUs of one machine
-    torchrun --nnodes 2 --nproc-per-node 4 --rdzv-... train.py ...    the same command on each of two machines
-    accelerate launch --num-processes 4 train.py ...
+    torchrun --nproc-per-node 4 -m s2robot train ...    four GPUs of one machine
+    torchrun --nnodes 2 --rdzv-... -m s2robot train ...    the same command on each of two machines
+    accelerate launch --num-processes 4 -m s2robot train ...
 
 A process started by neither is alone, and everything here does nothing then. accelerate finds out who the
 others are and how to talk to them (NCCL between GPUs, gloo between CPUs). `optim.batch_size` is that of all

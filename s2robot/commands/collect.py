@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from s2robot.commands.cli.parser import Parser, assignment, comma_separated
+from s2robot.errors import number_of
 
 
 def cli(words: Sequence[str]) -> None:
@@ -26,7 +27,7 @@ def cli(words: Sequence[str]) -> None:
     )
     outcome = "wrote" if collect(collection, arguments.out, arguments.workers) else "found"
     size_mb = arguments.out.stat().st_size / 1e6
-    print(f"{outcome} {arguments.out}: {arguments.episodes} demonstrations, {size_mb:.0f} MB")
+    print(f"{outcome} {arguments.out}: {number_of(arguments.episodes, 'demonstration')}, {size_mb:.0f} MB")
 
 
 def _parser() -> Parser:

@@ -31,14 +31,19 @@ def commands(run_dir: Path, demonstrations: int, episodes: int, options: list[st
     train = ["s2robot", "train", "experiment=demo"]
     if run_dir != RUN_DIR:
         train += [f"run_dir={run_dir}", f"data.path={run_dir}/demos.hdf5"]
-    last = f"checkpoint={run_dir}/checkpoints/last"
     return {
         "collect": [
             *("s2robot", "collect", "--env", ENV_ID, "--episodes", str(demonstrations)),
             *("--seed", "0", "--out", f"{run_dir}/demos.hdf5"),
         ],
         "train": [*train, *options],
-        "evaluate": ["s2robot", "eval", last, f"episodes={episodes}", f"video={min(9, episodes)}"],
+        "evaluate": [
+            "s2robot",
+            "eval",
+            f"checkpoint={run_dir}",
+            f"episodes={episodes}",
+            f"video={min(9, episodes)}",
+        ],
         "report": ["s2robot", "report", str(run_dir)],
     }
 

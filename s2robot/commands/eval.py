@@ -1,8 +1,8 @@
 """Evaluate a checkpoint in simulation: seeds -> episodes -> success rate with its interval, and videos.
 
-s2robot eval checkpoint=runs/demo/checkpoints/last episodes=100 video=9
-s2robot eval checkpoint=runs/act/checkpoints/last temporal_ensemble=0.01
-s2robot eval checkpoint=runs/flow/checkpoints/last policy.inference_steps=10 name=ten_steps
+s2robot eval checkpoint=runs/demo episodes=100 video=9
+s2robot eval checkpoint=runs/act/checkpoints/best temporal_ensemble=0.01
+s2robot eval checkpoint=runs/flow policy.inference_steps=10 name=ten_steps
 """
 
 from collections.abc import Mapping
@@ -29,13 +29,17 @@ from s2robot.rollouts.resolving import load_module, problem
 from s2robot.rollouts.sizes import default_batch
 from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
+from s2robot.runs.finding import find_checkpoint, run_dir
 from s2robot.types import Actor, Spec
 
 
 def main(config: EvalConfig) -> None:
     device = choose_device(config.device)
     keep_freed_memory()
-    loaded = checkpoint.load(config.checkpoint)
+    path = find_checkpoint(config.checkpoint)
+    if path != Path(config.checkpoint):
+        print(f"evaluating {path}")
+    loaded = checkpoint.load(path)
     each_step = {} if config.temporal_ensemble is None else {"action_steps": 1}
     set_acting_options(loaded.policy, config.policy | each_step)
     spec = loaded.policy.spec
@@ -45,7 +49,7 @@ def main(config: EvalConfig) -> None:
     if config.env.id:
         load_module(config.env.id)
     if reason := problem(env_id):
-        raise UserError(f"{reason}{_offline(config.checkpoint)}")
+        raise UserError(reason if config.env.id else f"{reason}{_offline(path)}")
     check_rendering()
     check_environment(spec, env_id, env_kwargs, mapping)
     if mapping.told:
@@ -64,9 +68,9 @@ def main(config: EvalConfig) -> None:
     made_from = {"weights": loaded.sha256, "encoders": loaded.encoders, "device": str(device)}
     identity = made_from | acting | asdict(mapping)
 
-    run_dir = checkpoint.run_dir(loaded.path)
-    out_dir = run_dir / "eval" / config.name
-    with run_folder.stage(run_dir, "evaluate"):
+    run = run_dir(loaded.path)
+    out_dir = run / "eval" / config.name
+    with run_folder.stage(run, "evaluate"):
         summary = evaluate(
             agent,
             env_id,
@@ -93,7 +97,7 @@ def _environment(given: EnvConfig, spec: Spec, trained: Mapping[str, Any]) -> En
     return replace(given, keys=keys, orientation=given.orientation or before.get("orientation"))
 
 
-def _offline(path: str) -> str:
+def _offline(path: Path) -> str:
     """Where the run of a checkpoint has its offline validation, "" if it has none."""
-    file = checkpoint.run_dir(Path(path)) / NAME
+    file = run_dir(path) / NAME
     return f"; offline validation is in {file}" if file.is_file() else ""

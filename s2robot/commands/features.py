@@ -25,7 +25,7 @@ from s2robot.commands.cli.entry import typed
 from s2robot.commands.cli.options import TrainConfig
 from s2robot.commands.cli.overrides import check_overrides
 from s2robot.commands.cli.parser import Parser, comma_separated, numbers
-from s2robot.errors import UserError
+from s2robot.errors import UserError, number_of
 
 if TYPE_CHECKING:
     import torch
@@ -106,7 +106,7 @@ def cli(words: Sequence[str]) -> None:
         print(json.dumps(plain | plain.pop("details") | {"tier": tier}))
         return
     print(
-        f"{summary.frames_encoded} frames {'to encode' if given.plan else 'encoded'}, "
+        f"{number_of(summary.frames_encoded, 'frame')} {'to encode' if given.plan else 'encoded'}, "
         f"{summary.frames_found} found, {summary.bytes} bytes ({tier} in training), {summary.seconds:.1f} s"
     )
 
@@ -254,7 +254,7 @@ def _guarded(job: Job, stored: dict[str, CameraStore], what: str, values: dict[s
 def _print_plan(plan: Plan, dtype: str) -> None:
     for camera in plan.cameras:
         print(
-            f"{camera.camera}: {camera.frames} frames, {camera.different_frames} different, "
+            f"{camera.camera}: {number_of(camera.frames, 'frame')}, {camera.different_frames} different, "
             f"{'' if camera.views == 1 else f'{camera.views} views of each, '}"
             f"{camera.frames_to_encode} to encode at {camera.frame_s * 1e3:.1f} ms each"
         )

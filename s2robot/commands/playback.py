@@ -13,6 +13,7 @@ from pathlib import Path
 
 from s2robot.commands.cli.data import add_data, data_config
 from s2robot.commands.cli.parser import Parser
+from s2robot.errors import number_of
 
 
 def cli(words: Sequence[str]) -> None:
@@ -43,4 +44,5 @@ def cli(words: Sequence[str]) -> None:
         print(f"{name}: {told}, {apart.last:.3g} at the end")
     if played.success is not None:
         print(f"the task is {'solved' if played.success else 'not solved'} at the end")
-    print(f"wrote {arguments.out}: {played.frames} frames of {arguments.episode}, from {arguments.origin}")
+    frames = number_of(played.frames, "frame")
+    print(f"wrote {arguments.out}: {frames} of {arguments.episode}, from {arguments.origin}")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from s2robot.commands.cli.parser import Parser, comma_separated
-from s2robot.errors import UserError
+from s2robot.errors import UserError, number_of
 
 
 def cli(words: Sequence[str]) -> None:
@@ -24,4 +24,4 @@ def cli(words: Sequence[str]) -> None:
 
     check_rendering()
     frames = render(arguments.data, arguments.out, size, arguments.cameras)
-    print(f"wrote {arguments.out}: {frames} frames of {size[0]}x{size[1]}")
+    print(f"wrote {arguments.out}: {number_of(frames, 'frame')} of {size[0]}x{size[1]}")

@@ -13,7 +13,8 @@ from s2robot.commands.cli.parser import Parser
 def cli(words: Sequence[str]) -> None:
     """`s2robot report`."""
     parser = Parser(__name__, __doc__)
-    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH", help="runs, or folders of runs")
+    told = "runs (or checkpoints in them), or folders of runs"
+    parser.add_argument("paths", type=Path, nargs="+", metavar="PATH", help=told)
     parser.add_argument("--embed", action="store_true", help="put the videos into the pages")
     parser.add_argument("--out", type=Path, help="file of the page about several runs")
     arguments = parser.parse_args(words)
@@ -21,9 +22,11 @@ def cli(words: Sequence[str]) -> None:
     from s2robot.evaluation.overview import write_overview
     from s2robot.evaluation.pages.runs import is_run
     from s2robot.evaluation.report import write_report
+    from s2robot.runs.finding import run_dir
 
-    first, *others = arguments.paths
+    paths = [run_dir(path) for path in arguments.paths]
+    first, *others = paths
     if not others and arguments.out is None and (is_run(first) or not first.is_dir()):
         print(f"wrote {write_report(first, arguments.embed)}")
     else:
-        print(f"wrote {write_overview(arguments.paths, arguments.out, arguments.embed)}")
+        print(f"wrote {write_overview(paths, arguments.out, arguments.embed)}")

@@ -27,8 +27,8 @@ from s2robot.evaluation.validation_file import write_validation
 from s2robot.features import build, place, sample
 from s2robot.policies import make_policy
 from s2robot.policies.heads import check_head
-from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
+from s2robot.runs.finding import CHECKPOINTS
 from s2robot.runs.metrics import check_wandb, open_log
 from s2robot.training.loop import train
 from s2robot.training.statistics import statistics_of
@@ -87,7 +87,7 @@ def main(config: TrainConfig) -> None:
         "training_seeds": sorted(demos.seeds),
         "selection_seeds": seeds,
     }
-    trainer = Trainer(policy, config.optim, run_dir / checkpoint.FOLDER, description)
+    trainer = Trainer(policy, config.optim, run_dir / CHECKPOINTS, description)
     if config.resume:
         trainer.resume()
 

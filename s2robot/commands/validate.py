@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from s2robot.commands.cli.data import add_data, data_config
 from s2robot.commands.cli.parser import Parser
+from s2robot.errors import number_of
 
 FAULTY = 1  # exit status
 
@@ -36,5 +37,6 @@ def cli(words: Sequence[str]) -> None:
         print(json.dumps(as_data(findings)))
     else:
         print(*table(findings), *findings.notes, sep="\n")
-        print(f"{len(findings.errors)} errors, {len(findings.warnings)} warnings")
+        errors, warnings = len(findings.errors), len(findings.warnings)
+        print(f"{number_of(errors, 'error')}, {number_of(warnings, 'warning')}")
     sys.exit(FAULTY if findings.errors else 0)

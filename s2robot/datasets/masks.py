@@ -2,6 +2,7 @@
 
 from s2robot.datasets.dataset import Dataset
 from s2robot.datasets.problem import Problem
+from s2robot.errors import number_of
 
 SHOWN = 3  # names in a message
 
@@ -14,7 +15,7 @@ def masks(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
         names = {episode.name for episode in source.episodes}
         for key, members in source.masks.items():
             if absent := [name for name in members if name not in names]:
-                problem = f"it names {len(absent)} demonstrations that are not there: {_few(absent)}"
+                problem = f"not there, of the demonstrations that it names: {_few(absent)}"
                 warnings.append(Problem(problem, str(source.path), key=f"mask/{key}"))
             if not members:
                 warnings.append(Problem("it names no demonstration", str(source.path), key=f"mask/{key}"))
@@ -34,7 +35,7 @@ def masks(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
             )
         elif both := sorted(set(source.masks[train]) & set(source.masks[valid])):
             problem = (
-                f"{len(both)} demonstrations of it are in mask/{train} as well: {_few(both)}; "
+                f"{number_of(len(both), 'demonstration')} of it also in mask/{train}: {_few(both)}; "
                 f"the validation error will be too small"
             )
         if problem:

@@ -7,6 +7,7 @@ from jaxtyping import Float
 
 from s2robot.datasets.dataset import Dataset
 from s2robot.datasets.problem import Problem
+from s2robot.errors import number_of
 
 FAR = 10.0  # robust ranges that an outlier is away from the robust range
 STEPS = 10  # of float32 that the range of a column has at least
@@ -64,8 +65,8 @@ def _too_fine(dataset: Dataset, key: str) -> list[Problem]:
         f"steps of {step[episode, column]:.2g} once it is float32: most of it is lost; subtract a constant"
     )
     columns, episodes = int(lost.any(0).sum()), int(lost.any(1).sum())
-    more = [f"{columns - 1} more columns"] if columns > 1 else []
-    more += [f"{episodes - 1} more episodes"] if episodes > 1 else []
+    more = [number_of(columns - 1, "more column")] if columns > 1 else []
+    more += [number_of(episodes - 1, "more episode")] if episodes > 1 else []
     problem += f" (and {', '.join(more)})" if more else ""
     return [dataset.problem(dataset.records[int(episode)], key, problem)]
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from s2robot.errors import UserError
+from s2robot.errors import UserError, number_of
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ def told_by(error: UserError, file: object, episode: str, key: str) -> Problem:
 def counted(same: Sequence[Problem]) -> Problem:
     """Of the same fault of several episodes the first, with the number of the others."""
     first = same[0]
-    more = f" (and {len(same) - 1} more episodes)" if len(same) > 1 else ""
+    more = f" (and {number_of(len(same) - 1, 'more episode')})" if len(same) > 1 else ""
     return Problem(first.problem + more, first.file, first.episode, first.key)
 
 

@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from s2robot import parallel
 from s2robot.encoders.arrays import merge, pool, resize, split
 from s2robot.encoders.base import Encoder
 from s2robot.encoders.network import NetworkEncoder
@@ -44,9 +45,13 @@ class S2(Encoder):
         self.backend = base.backend
 
     def warn_of_whole_scales(self) -> None:
-        """Log one line if a scale after the first is not cut into tiles: it then adds little detail."""
+        """Log one line if a scale after the first is not cut into tiles: it then adds little detail.
+
+        Of several processes that train together one does.
+        """
         first, *others = self.spec.sizes
-        if whole := [size for size in others if size <= self.spec.tile]:
+        whole = [size for size in others if size <= self.spec.tile]
+        if whole and parallel.is_main():
             log.warning(
                 "warning: encoder %r sees %s pixels as one tile, because its tile is %d pixels; "
                 "encoder.tile=%d cuts the scales after the first",

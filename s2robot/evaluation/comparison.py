@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from s2robot.errors import UserError
+from s2robot.errors import UserError, number_of
 from s2robot.evaluation.difference import mcnemar_p, paired_interval
 from s2robot.evaluation.episodes_file import read_episodes
 from s2robot.evaluation.success_rate import wilson_interval
@@ -40,7 +40,8 @@ def compare(a: Iterable[EpisodeResult], b: Iterable[EpisodeResult]) -> Compariso
     if differing := sorted(solved_a.keys() ^ solved_b.keys()):
         listed = ", ".join(map(str, differing[:SHOWN])) + (", ..." if len(differing) > SHOWN else "")
         raise UserError(
-            f"not the same seeds: {len(solved_a)} episodes and {len(solved_b)}; only one of them has {listed}"
+            f"not the same seeds: {number_of(len(solved_a), 'episode')} and {len(solved_b)}; "
+            f"only one of them has {listed}"
         )
     if not solved_a:
         raise UserError("there are no episodes to compare")

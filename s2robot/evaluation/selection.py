@@ -34,7 +34,8 @@ def selection_seeds(config: RolloutConfig, spec: Spec, training: Collection[int]
     check_rendering()
     if (end := config.seed + config.episodes) > FIRST_SEED:
         raise UserError(
-            f"rollout.seed={config.seed}: of the seeds up to {end - 1}, {FIRST_SEED} and on are eval.py's"
+            f"rollout.seed={config.seed}: of the seeds up to {end - 1}, {FIRST_SEED} and on are those "
+            "of `s2robot eval`"
         )
     return evaluation_seeds(config.episodes, training, config.seed)
 

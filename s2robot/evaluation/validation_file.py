@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from s2robot.errors import UserError
+from s2robot.errors import UserError, number_of
 from s2robot.files import write_text
 from s2robot.runs.plain import build, read_object
 
@@ -64,11 +64,11 @@ class Validation:
 
     def summary(self) -> str:
         """A line for the terminal."""
-        replayed = f"{len(self.episodes)} {self.demonstrations} demonstrations replayed open loop"
+        replayed = number_of(len(self.episodes), f"{self.demonstrations} demonstration")
         gripper = self.gripper_accuracy
         right = "" if gripper is None else f", gripper right in {gripper:.1%}"
         error = f"error {self.relative_error:.1%} of the actions' range"
-        return f"{replayed}: {error}{right}, worst {', '.join(self.worst)}"
+        return f"{replayed} replayed open loop: {error}{right}, worst {', '.join(self.worst)}"
 
     def episode(self, name: str) -> Replayed:
         """The episode of this name."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from s2robot.encoders.cameras import CameraEncoders
-from s2robot.errors import UserError
+from s2robot.errors import UserError, number_of
 from s2robot.features.camera_store import CameraStore
 from s2robot.features.hashing import HASH
 from s2robot.features.options import FeaturesConfig
@@ -78,8 +78,9 @@ def build_with_report(
         folder=opened.store.folder,
     )
     if progress:
+        frames = number_of(report.frames_encoded, "frame")
         print(
-            f"features of {camera}: {report.frames_encoded} frames encoded, {report.frames_found} found, "
+            f"features of {camera}: {frames} encoded, {report.frames_found} found, "
             f"{report.bytes / 2**20:.0f} MiB, {report.seconds:.1f} s, in {report.folder}"
         )
     return table, report

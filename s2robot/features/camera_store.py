@@ -8,7 +8,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from s2robot.encoders.cameras import CameraEncoders
-from s2robot.errors import UserError
+from s2robot.errors import UserError, number_of
 from s2robot.features.hashing import HASH
 from s2robot.features.manifest import identity_key, known_episodes
 from s2robot.features.options import FeaturesConfig
@@ -88,10 +88,11 @@ class CameraStore:
     def table(self) -> FeatureTable:
         """All features of `episodes`, mapped from the disk; UserError if some are not stored."""
         if missing := self.missing:
+            episodes = number_of(len(self.episodes), "episode")
             raise UserError(
                 f"features of {self.camera} in {self.source.path} are not stored with these settings: run "
-                f"`s2robot features {self.source.path}` with them first ({len(missing)} of "
-                f"{len(self.episodes)} episodes are missing, the first is {self.source.episodes[missing[0]]})"
+                f"`s2robot features {self.source.path}` with them first (missing: {len(missing)} of "
+                f"{episodes}, the first is {self.source.episodes[missing[0]]})"
             )
         rows = torch.from_numpy(self.rows)
         return FeatureTable(self.store.rows(self.snapshot), self.store.row, rows, self.source.lengths)

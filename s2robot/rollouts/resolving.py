@@ -46,10 +46,13 @@ def resolve(env_id: str) -> str:
         )
     if name not in gymnasium.registry:
         known = [key for key, spec in gymnasium.registry.items() if not _is_gymnasiums(spec)]
-        raise UnknownEnvironment(
-            f"{unknown_name('environment', name, known)}; the environment of another package needs "
-            f"plugins=[module], or env.id=module:{name} for eval"
-        )
+        unknown = str(unknown_name("environment", name, known))
+        if not name.startswith(OWN):  # a name of this project can only be a slip
+            unknown += (
+                "; the environment of another package needs plugins=[module], or "
+                f"env.id=module:{name} for eval"
+            )
+        raise UnknownEnvironment(unknown)
     if name.startswith(OWN):
         robosuite = import_module("envs.robosuite")
         if name in robosuite.TASKS and not robosuite.is_installed():

@@ -28,11 +28,11 @@ from s2robot.errors import UserError
 from s2robot.files import SCRATCH_SUFFIX, scratch_name
 from s2robot.policies import POLICIES, Policy, PolicyConfig, make_policy
 from s2robot.policies.options.earlier import upgraded
+from s2robot.runs.finding import DESCRIPTION, LAST, find_checkpoint
 from s2robot.types import Spec
 
 FORMAT = 2  # 1, of version 0.1, had the shapes in another layout and `bc` for four policies
-LINKS = ("last", "best")
-FOLDER = "checkpoints"  # of a run folder
+LINKS = (LAST, "best")
 
 
 @dataclass
@@ -58,7 +58,7 @@ def save(
     training_state: Mapping[str, Tensor],
     description: Mapping[str, Any],
     samples: Mapping[str, Tensor],
-    links: Sequence[str] = ("last",),
+    links: Sequence[str] = (LAST,),
 ) -> Path:
     """Write a checkpoint under `folder` and point `links` at it; older unlinked ones are removed.
 
@@ -75,7 +75,7 @@ def save(
         save_file(_contiguous(training_state), partial / "training.safetensors")
         save_file(_contiguous(samples), partial / "samples.safetensors")
         text = json.dumps({"format": FORMAT, "step": step, **description}, indent=2)
-        (partial / "checkpoint.json").write_text(text)
+        (partial / DESCRIPTION).write_text(text)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise UserError(f"cannot write checkpoint {target}: {error}") from error
@@ -95,8 +95,11 @@ def save(
 
 
 def load(path: str | Path) -> Checkpoint:
-    """Rebuild the policy of a checkpoint, in eval mode on the CPU. Raises `UserError` in one line."""
-    path = Path(path)
+    """Rebuild the policy of a checkpoint, in eval mode on the CPU. Raises `UserError` in one line.
+
+    `path` is the checkpoint's, or that of a run, whose last one is taken.
+    """
+    path = find_checkpoint(path)
     description = read_description(path)
     with reading(path):
         spec = Spec.from_dict(description["spec"])
@@ -143,9 +146,7 @@ def reading(path: Path) -> Iterator[None]:
 
 def read_description(path: Path) -> dict[str, Any]:
     """`checkpoint.json` of a checkpoint."""
-    file = path / "checkpoint.json"
-    if not file.is_file():
-        raise UserError(f"no checkpoint at {path} (a folder with checkpoint.json, e.g. RUN/checkpoints/last)")
+    file = find_checkpoint(path) / DESCRIPTION
     try:
         description = json.loads(file.read_text())
     except (ValueError, RecursionError) as error:
@@ -159,12 +160,6 @@ def read_description(path: Path) -> dict[str, Any]:
     return description
 
 
-def run_dir(path: Path) -> Path:
-    """The run that a checkpoint belongs to; a checkpoint that was copied out of a run is a run by itself."""
-    folder = path.absolute()
-    return folder.parents[1] if folder.parent.name == FOLDER else folder
-
-
 def restore_training_state(path: Path, state: Mapping[str, Tensor]) -> None:
     """Copy what training goes on from into the tensors of `state`. Raises `UserError` if they do not fit."""
     file = path / "training.safetensors"
@@ -172,7 +167,8 @@ def restore_training_state(path: Path, state: Mapping[str, Tensor]) -> None:
     wanted = {name: tensor.shape for name, tensor in state.items()}
     there = {name: tensor.shape for name, tensor in found.items()}
     if differing := sorted(name for name in wanted | there if wanted.get(name) != there.get(name)):
-        raise UserError(f"{file} does not fit the policy: {differing[0]} (and {len(differing) - 1} more)")
+        more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+        raise UserError(f"{file} does not fit the policy: {differing[0]}{more}")
     for name, tensor in state.items():
         tensor.copy_(found[name])
 

@@ -1,4 +1,4 @@
-"""The folder of one run: what `train.py` starts, and how long each stage took.
+"""The folder of one run: what `s2robot train` starts, and how long each stage took.
 
 runs/<name>/
   config.yaml      as composed

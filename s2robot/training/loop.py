@@ -65,7 +65,7 @@ def train(
     take_step = make_step(trainer, windows, seed, steps)
     recent = _Recent(demos, windows, optim.batch_size, seed)
     with _stop_requested() as stop:
-        for step in progress(steps, len(steps), "train"):
+        for step in progress(steps, len(steps), "train") if parallel.is_main() else steps:
             torch.manual_seed(mixed_seed(seed, step, *([parallel.rank()] if parallel.rank() else [])))
             recent.add(*take_step(step), take_step.waited_s)
 

@@ -76,4 +76,4 @@ def test_the_command_takes_the_plugin(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
-    assert f"wrote {out}: 1 demonstrations" in done.stdout
+    assert f"wrote {out}: 1 demonstration," in done.stdout

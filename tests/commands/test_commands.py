@@ -99,7 +99,7 @@ def test_demo_runs_the_public_commands() -> None:
     assert [" ".join(command) for command in commands.values()] == [
         "s2robot collect --env s2robot/PickCube-v0 --episodes 120 --seed 0 --out runs/demo/demos.hdf5",
         "s2robot train experiment=demo",
-        "s2robot eval checkpoint=runs/demo/checkpoints/last episodes=100 video=9",
+        "s2robot eval checkpoint=runs/demo episodes=100 video=9",
         "s2robot report runs/demo",
     ]
 

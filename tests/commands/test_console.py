@@ -1,11 +1,14 @@
 """Which errors end as one line with status 2, and which keep their traceback."""
 
 import errno
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from s2robot.commands.cli.console import BAD_INPUT, INTERRUPTED, one_line_errors
+from s2robot.commands.cli.console import BAD_INPUT, INTERRUPTED, UNREAD, one_line_errors
 from s2robot.errors import UserError
 from tests.commands.command_line import assert_one_line
 
@@ -58,3 +61,20 @@ def test_ctrl_c_is_one_word(capfd: pytest.CaptureFixture[str]) -> None:
         raise KeyboardInterrupt
     assert exit_.value.code == INTERRUPTED
     assert capfd.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"], ["collect", "--help"], ["--version"]])
+@pytest.mark.parametrize("buffered", [True, False])
+def test_output_that_nobody_reads_ends_a_command_without_words(words: list[str], buffered: bool) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = subprocess.run(
+        [sys.executable, "-m", "s2robot", *words],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "" if buffered else "1"},
+        check=False,
+    )
+    os.close(writer)
+    assert ended.stderr.decode() == ""
+    assert ended.returncode in (UNREAD, 0)  # argparse ignores what happens to its help

@@ -22,7 +22,13 @@ ON_THE_COMMAND_LINE = {
     "added option": (["+colour=red"], ["unknown option 'colour'"]),
     "unknown policy": (["policy=difusion_unet"], ["did you mean 'diffusion_unet'?", "bc"]),
     "unknown experiment": (["experiment=dem"], ["did you mean 'demo'?"]),
-    "wrong type": (["optim.steps=many"], ["optim.steps", "'many'", "Integer"]),
+    "word for a number": (["optim.steps=many"], ["optim.steps=many must be a whole number"]),
+    "fraction of a step": (["optim.steps=1.5"], ["optim.steps=1.5 must be a whole number"]),
+    "number for a list": (["encoder.sizes=3"], ["encoder.sizes=3 must be a list, such as [a,b]"]),
+    "word in a list": (["policy.hidden=[a]"], ["policy.hidden[0]=a must be a whole number"]),
+    "null for a number": (["optim.steps=null"], ["optim.steps=null must be a whole number"]),
+    "number for a group": (["optim=7"], ["optim=7 must be set by its options, such as optim.steps=..."]),
+    "list for names": (["env.kwargs=[3]"], ["env.kwargs must be names with values, such as {a: 1}"]),
     "no value": (["optim.steps"], ["'optim.steps' is no option", "name=value"]),
     "unclosed list": (["encoder.sizes=[64"], ["encoder.sizes=[64"]),
     "unknown flag": (["--foo"], ["unrecognized arguments: --foo"]),
@@ -35,7 +41,7 @@ ON_THE_COMMAND_LINE = {
     "unknown precision": (["optim.precision=bf61"], ["'bf61'", "did you mean 'bf16'?"]),
     "rollouts on eval.py's seeds": (
         ["rollout.every=5", "rollout.seed=99999"],
-        ["rollout.seed=99999", "100000 and on are eval.py's"],
+        ["rollout.seed=99999", "100000 and on are those of `s2robot eval`"],
     ),
     "rollout option": (["rollout.evry=5"], ["did you mean 'rollout.every'?"]),
     "name of another policy": (["policy.name=diffusion_unet"], ["say policy=diffusion_unet"]),
@@ -165,6 +171,10 @@ EVALUATION = {
     "unknown argument": (["env.kwargs.colour=red"], ["colour"]),
     "unknown choice": (["env=pick_cub"], ["did you mean 'pick_cube'?"]),
     "unknown environment": (["env.id=s2robot/PickCub-v0"], ["did you mean 's2robot/PickCube-v0'?"]),
+    "environment of a package": (
+        ["env.id=mine/Push-v0"],
+        ["unknown environment", "module:mine/Push"],
+    ),
     "seeds of the demonstrations": (["seed=5000000"], ["seeds were trained on", "start above 500000"]),
     "no episodes": (["episodes=0"], ["episodes=0 must be at least 1"]),
     "no workers": (["workers=0"], ["workers=0 must be at least 1"]),
@@ -205,6 +215,16 @@ def test_eval_refuses(
     assert status == 2
     assert set(trained.rglob("*")) == before
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_slip_in_an_own_name_is_answered_with_the_nearest_alone(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert status_here(monkeypatch, "eval.py", f"checkpoint={trained}", "env.id=s2robot/PickCub-v0") == 2
+    said = capfd.readouterr()
+    assert "module:" not in said.err
+    assert "validation.json" not in said.err
+    assert said.out == f"evaluating {trained}/checkpoints/last\n"
 
 
 @pytest.mark.parametrize(

@@ -158,12 +158,12 @@ def test_float32_is_too_coarse_for_a_single_demonstration(tmp_path: Path) -> Non
 MASKS = {
     "absent": (
         {"train": ["demo_0", "demo_7"], "valid": ["demo_1"]},
-        "mask/train: it names 1 demonstrations that",
+        "mask/train: not there, of the demonstrations that",
     ),
     "empty": ({"train": ["demo_0"], "valid": []}, "mask/valid: it names no demonstration"),
     "overlap": (
         {"train": ["demo_0", "demo_1"], "valid": ["demo_1"]},
-        "mask/valid: 1 demonstrations of it are in mask/train as well: demo_1",
+        "mask/valid: 1 demonstration of it also in mask/train: demo_1",
     ),
     "no validation": ({"train": ["demo_0"]}, "every tenth demonstration of mask/train is held out"),
 }

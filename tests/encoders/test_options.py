@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from s2robot import parallel
 from s2robot.config import option
 from s2robot.encoders import ENCODERS, EncoderConfig, make_encoder, network, options
 from s2robot.encoders.cameras import CameraEncoders
@@ -127,7 +128,9 @@ def test_default_sizes_are_the_tile_and_twice_it(name: str) -> None:
     assert [t.count for t in encoder.spec.tilings(2 * tile, 2 * tile)] == [1, 4]
 
 
-def test_a_chosen_tile_cuts_what_the_trained_one_does_not(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_chosen_tile_cuts_what_the_trained_one_does_not(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = "timm/vit_small_patch14_dinov2.lvd142m"  # timm records 518
     whole, cut = (S2(on_cpu(ENCODERS[name].untrained(), sizes=(224, 448), tile=tile)) for tile in (None, 224))
     assert (whole.spec.tile, cut.spec.tile) == (518, 224)
@@ -138,6 +141,9 @@ def test_a_chosen_tile_cuts_what_the_trained_one_does_not(caplog: pytest.LogCapt
     whole.warn_of_whole_scales()
     (line,) = caplog.messages
     assert "sees 448 pixels as one tile, because its tile is 518 pixels; encoder.tile=224 cuts" in line
+    monkeypatch.setattr(parallel, "rank", lambda: 1)
+    whole.warn_of_whole_scales()
+    assert len(caplog.messages) == 1  # one process of several speaks
 
 
 def test_the_tile_decides_the_numbers() -> None:

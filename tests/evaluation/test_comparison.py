@@ -89,8 +89,8 @@ def test_the_command_says_it_as_a_table_and_as_json(
     [
         ({"env_id": "Push-v0"}, {0: True}, "not the same environment: Reach-v0 in .*a, Push-v0 in .*b"),
         ({"env_kwargs": {"cube_size": 0.01}}, {0: True}, "not the same environment arguments: {} in"),
-        ({}, {0: True, 7: False}, "not the same seeds: 1 episodes and 2; only one of them has 7"),
-        ({}, {}, "not the same seeds: 1 episodes and 0; only one of them has 0"),
+        ({}, {0: True, 7: False}, "not the same seeds: 1 episode and 2; only one of them has 7"),
+        ({}, {}, "not the same seeds: 1 episode and 0; only one of them has 0"),
     ],
 )
 def test_what_differs_is_named_in_one_line(tmp_path: Path, plan: Any, successes: Any, told: str) -> None:

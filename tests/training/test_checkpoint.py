@@ -272,11 +272,6 @@ def test_environment_of_a_checkpoint_imports_nothing(tmp_path: Path, monkeypatch
     assert "evil_module" not in sys.modules
 
 
-def test_checkpoint_taken_elsewhere_is_a_run_by_itself(tmp_path: Path) -> None:
-    assert checkpoint.run_dir(tmp_path / "runs" / "a" / "checkpoints" / "last") == tmp_path / "runs" / "a"
-    assert checkpoint.run_dir(tmp_path / "downloaded") == tmp_path / "downloaded"
-
-
 def copy_of(trained: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(trained / "checkpoints" / "last", tmp_path / "copy"))
 

@@ -26,6 +26,7 @@ def both(demos_path: Path, feature_cache: Path, tmp_path_factory: pytest.TempPat
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     (out / "said").write_text(done.stdout)
+    (out / "progress").write_text(done.stderr)
     return out
 
 
@@ -55,6 +56,7 @@ def test_only_one_process_writes_and_speaks(both: Path) -> None:
     assert len(list((both / "run" / "tensorboard").iterdir())) == 1
     said = (both / "said").read_text()
     assert said.count("trained to step 12") == said.count("stopped by SIGTERM") == 1
+    assert (both / "progress").read_text().count("train: 12/12") == 1
     assert set(json.loads((both / "run" / "timings.json").read_text())) == {"features", "train", "validate"}
 
 

@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 import s2robot
 from s2robot import plugins
 from s2robot.commands.cli.options import HIDDEN, register
+from s2robot.commands.cli.reasons import reason
 from s2robot.errors import UserError
 
 CONFIGS = Path(s2robot.__path__[0], "configs").resolve()
@@ -115,10 +116,3 @@ class Configurations:
         """`plugins` in a YAML file, which is not composed yet."""
         found = self._loader.repository.load_config(name)
         return None if found is None else OmegaConf.select(found.config, "plugins")
-
-
-def reason(error: BaseException) -> str:
-    """One line of an error of Hydra or OmegaConf, with the option that it is about."""
-    key = getattr(error, "full_key", None)
-    line = str(error).strip().splitlines()[0]
-    return f"{key}: {line}" if key else line

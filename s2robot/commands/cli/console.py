@@ -1,6 +1,8 @@
 """How a command ends when its user made a mistake: one line on stderr and status 2."""
 
 import errno
+import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +11,7 @@ from s2robot.errors import UserError
 
 BAD_INPUT = 2  # exit status
 INTERRUPTED = 130
+UNREAD = 141  # as of a program that SIGPIPE ended: who read its output has gone, as in `... | head`
 
 # A file that is missing, is in the way or may not be used, and a full disk, are for the user to mend. Any
 # other OSError (a broken pipe to a worker, a library's own) is a defect and keeps its traceback.
@@ -19,22 +22,45 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 @contextmanager
 def one_line_errors() -> Iterator[None]:
     """Print a user's mistake as one line and exit; anything else is a defect and keeps its traceback."""
-    try:
-        yield
-    except UserError as error:
-        _refuse(error)
-    except OSError as error:
-        if not is_users(error):
-            raise
-        _refuse(error)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+    with _quiet_unread():
+        try:
+            yield
+        except UserError as error:
+            _refuse(error)
+        except OSError as error:
+            if not is_users(error):
+                raise
+            _refuse(error)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            sys.exit(INTERRUPTED)
 
 
 def is_users(error: OSError) -> bool:
     """Whether an error of the operating system is about a file the user can name, or about free space."""
     return error.errno in NO_ROOM or (isinstance(error, ABOUT_A_PATH) and error.filename is not None)
+
+
+@contextmanager
+def _quiet_unread() -> Iterator[None]:
+    """Exit without words when nobody reads standard output any more."""
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still to be written
+        sys.exit(UNREAD)
+
+
+def _nobody_reads() -> bool:
+    """Whether standard output leads to a pipe whose reader has gone."""
+    output = select.poll()
+    output.register(sys.stdout.fileno(), 0)  # errors are always told
+    return bool(output.poll(0))
 
 
 def _refuse(error: Exception) -> None:

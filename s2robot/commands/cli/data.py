@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from s2robot.commands.cli.parser import Parser, assignment
 from s2robot.datasets.opening import config_of
 from s2robot.datasets.options import DataConfig
-from s2robot.errors import UserError
+from s2robot.errors import UserError, number_of
 
 if TYPE_CHECKING:
     from s2robot.datasets.tools.writing import Done
@@ -64,4 +64,4 @@ def report(arguments: argparse.Namespace, done: "Done") -> None:
     for line in done.lost:
         print(f"lost: {line}")
     masks = "".join(f", {key} {count}" for key, count in done.masks.items())
-    print(f"wrote {arguments.out}: {done.episodes} episodes{masks}")
+    print(f"wrote {arguments.out}: {number_of(done.episodes, 'episode')}{masks}")

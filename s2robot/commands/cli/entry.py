@@ -14,11 +14,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from s2robot import commands
-from s2robot.commands.cli.composition import CONFIGS, Configurations, reason
+from s2robot.commands.cli.composition import CONFIGS, Configurations
 from s2robot.commands.cli.console import one_line_errors
 from s2robot.commands.cli.help import help_text
 from s2robot.commands.cli.options import COMMANDS
 from s2robot.commands.cli.overrides import check_overrides
+from s2robot.commands.cli.reasons import reason
 from s2robot.errors import UserError
 
 

@@ -66,7 +66,7 @@ class EvalConfig:
 
     WRITES_TO: ClassVar[tuple[str, ...]] = ("checkpoint", "name")
 
-    checkpoint: str = option(MISSING, "checkpoint folder, e.g. RUN/checkpoints/last")
+    checkpoint: str = option(MISSING, "a run, whose last checkpoint is taken, or a checkpoint's folder")
     episodes: int = option(100, "episodes, one a seed")
     seed: int = option(100_000, "reset seed of the first episode")
     video: int = option(0, "record the first so many episodes")

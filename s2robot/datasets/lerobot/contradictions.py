@@ -7,6 +7,7 @@ from s2robot.datasets.lerobot.info import INDEX_COLUMNS, INFO, Info
 from s2robot.datasets.lerobot.rows import TIMESTAMP_TOLERANCE_S, DataFile, Rows
 from s2robot.datasets.lerobot.stated import Stated
 from s2robot.datasets.problem import Problem, counted
+from s2robot.errors import number_of
 
 
 def contradictions(
@@ -71,7 +72,8 @@ def _of_files(info: Info, stated: Sequence[Stated], files: Mapping[Path, DataFil
     undeclared: dict[str, list[Problem]] = {}
     for path, file in files.items():
         if unlisted := sorted(set(file.episodes) - known):
-            which = f"rows of episode {unlisted[0]} (and of {len(unlisted) - 1} others)"
+            more = f" (and of {number_of(len(unlisted) - 1, 'other')})" if len(unlisted) > 1 else ""
+            which = f"rows of episode {unlisted[0]}{more}"
             yield Problem(f"{which} are left out: the metadata do not list it", str(path))
         for key in set(file.schema.names) - set(info.features) - set(INDEX_COLUMNS):
             problem = Problem(f"left out: it is not declared in {INFO}", str(path), key=key)

@@ -8,6 +8,7 @@ import numpy as np
 from s2robot.datasets.dataset import Dataset
 from s2robot.datasets.pieces import pieces
 from s2robot.datasets.tools.leniently import structural_errors
+from s2robot.errors import number_of
 
 SHOWN = 6  # numbers of a range, names of a list
 
@@ -72,9 +73,10 @@ def lines(summary: Mapping[str, Any]) -> list[str]:
     fps = f"{summary['fps']:g} frames a second" if summary["fps"] else "frames a second not known"
     version = f" {summary['version']}" if summary["version"] else ""
     family = f" ({summary['family']})" if summary["family"] else ""
+    frames = number_of(summary["frames"], "frame")
     text = [
         f"{', '.join(summary['paths'])}: {summary['format']}{version}{family}",
-        f"episodes   {summary['episodes']}: {_few(summary['names'])}; {summary['frames']} frames, {fps}",
+        f"episodes   {summary['episodes']}: {_few(summary['names'])}; {frames}, {fps}",
         f"lengths    {min(lengths)} to {max(lengths)}, mean {np.mean(lengths):.1f}",
     ]
     for name, (height, width) in cameras.items():

@@ -13,6 +13,7 @@ from typing import Any
 
 import jinja2
 
+from s2robot.errors import number_of
 from s2robot.files import write_text
 
 
@@ -38,7 +39,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    filters: dict[str, Any] = {"percent": percent, "duration": duration, "id": id}
+    filters: dict[str, Any] = {"percent": percent, "duration": duration, "id": id, "number_of": number_of}
     environment.filters |= filters
     return environment
 

@@ -1,0 +1,51 @@
+"""A path that a user gives may name a run or a checkpoint."""
+
+from pathlib import Path
+
+import pytest
+
+from s2robot.errors import UserError
+from s2robot.runs.finding import find_checkpoint, run_dir
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run with one checkpoint, of which only the description is there."""
+    step = tmp_path / "run" / "checkpoints" / "step_00000002"
+    step.mkdir(parents=True)
+    (step / "checkpoint.json").write_text("{}")
+    (step.parent / "last").symlink_to(step.name)
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ("", "checkpoints/last"),
+        ("checkpoints", "checkpoints/last"),
+        ("checkpoints/last", "checkpoints/last"),
+        ("checkpoints/step_00000002", "checkpoints/step_00000002"),
+    ],
+)
+def test_a_run_stands_for_its_last_checkpoint(named: str, found: str, run: Path) -> None:
+    assert find_checkpoint(run / named) == run / found
+    assert run_dir(run / named) == run
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("nowhere", ["no checkpoint at", "nowhere", "RUN/checkpoints/last"]),
+        ("run/checkpoints/best", ["checkpoints has last, step_00000002", "did you mean 'last'?"]),
+        ("run/checkpoints/last/checkpoint.json", ["expected a run, or a folder with checkpoint.json"]),
+    ],
+)
+def test_what_is_neither_is_refused(named: str, told: list[str], run: Path) -> None:
+    with pytest.raises(UserError) as error:
+        find_checkpoint(run.parent / named)
+    for words in told:
+        assert words in str(error.value)
+
+
+def test_a_checkpoint_taken_elsewhere_is_a_run_by_itself(tmp_path: Path) -> None:
+    assert run_dir(tmp_path / "downloaded") == tmp_path / "downloaded"
