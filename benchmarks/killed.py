@@ -1,9 +1,10 @@
-"""Kill convert, merge and split at random moments: killed.py [MOMENTS] [SEED].
+"""Kill convert, merge and split at random moments: `python benchmarks/killed.py [MOMENTS] [SEED]`.
 
 After each kill -9 the target must not be there (or be complete, where the command was done), and the same
 command must then succeed and leave nothing but its target. Ends with status 1 where that does not hold.
 """
 
+import argparse
 import os
 import random
 import signal
@@ -65,8 +66,11 @@ def tried(words: list[str], folder: Path, delay_s: float) -> str:
 
 
 def main() -> None:
-    moments = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-    draw = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("moments", type=int, nargs="?", default=10, help="kills of a command (default: 10)")
+    parser.add_argument("seed", type=int, nargs="?", default=0, help="of the moments (default: 0)")
+    arguments = parser.parse_args()
+    moments, draw = arguments.moments, random.Random(arguments.seed)
     failed = False
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,9 +1,10 @@
-"""Time and memory of `info` and `validate` on a file of 10 GB: large_file.py [GB].
+"""Time and memory of `info` and `validate` on a large file: `python benchmarks/large_file.py [GB]`.
 
 The file has 1,000 demonstrations of two cameras in many chunks. Its frames are never written, so HDF5 reads
 them as zeros and the file takes little space on the disk; numbers are written as usual.
 """
 
+import argparse
 import json
 import resource
 import subprocess
@@ -50,7 +51,9 @@ def measured(*words: str) -> str:
 
 
 def main() -> None:
-    gigabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 10
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("gigabytes", type=float, nargs="?", default=10, help="of frames (default: 10)")
+    gigabytes = parser.parse_args().gigabytes
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "large.hdf5")
         steps = write(path, gigabytes)

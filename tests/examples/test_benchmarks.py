@@ -1,0 +1,26 @@
+"""Every script in `benchmarks/` fits the code of today: it imports, and --help says what it measures."""
+
+import runpy
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+SHARED = ("common", "inputs")  # modules of the scripts
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in SHARED)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_benchmark_starts(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
+    path = FOLDER / f"{name}.py"
+    monkeypatch.setattr(sys, "argv", [str(path), "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(path), run_name="__main__")
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert said.startswith("usage:")
+    assert "\n\n" in said  # the description follows
