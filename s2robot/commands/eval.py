@@ -61,7 +61,8 @@ def main(config: EvalConfig) -> None:
         )
         verify(encoders, loaded.samples)  # does it still see what it was trained on?
     seeds = evaluation_seeds(config.episodes, loaded.training_seeds | loaded.selection_seeds, config.seed)
-    agent: Actor = Agent(loaded.policy, encoders, device)
+    batch = config.batch or default_batch(device.type)
+    agent: Actor = Agent(loaded.policy, encoders, device, batch)
     if config.temporal_ensemble is not None:
         agent = TemporalEnsemble(agent, config.temporal_ensemble)
     acting = acting_options(loaded.policy) | {"temporal_ensemble": config.temporal_ensemble}
@@ -81,7 +82,7 @@ def main(config: EvalConfig) -> None:
             videos=config.video,
             workers=config.workers,
             mapping=mapping,
-            batch=config.batch or default_batch(device.type),
+            batch=batch,
         )
     low, high = summary.ci95
     rate = f"{summary.successes} of {summary.episodes} succeeded"

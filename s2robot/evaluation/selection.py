@@ -50,13 +50,13 @@ def success_rate(
     """A function that rolls out the policy as it is then, one episode a seed."""
 
     def evaluate() -> Mapping[str, float]:
-        spec = policy.spec
+        spec, batch = policy.spec, default_batch(device.type)
         results = run_episodes(
-            Agent(policy, encoders, device),
+            Agent(policy, encoders, device, batch),
             spec.env_id,
             list(seeds),
             spec.env_kwargs,
-            batch=default_batch(device.type),
+            batch=batch,
             mapping=mapping,
         )
         return {"rollout/success_rate": sum(result.success for result in results) / len(results)}

@@ -45,21 +45,32 @@ class GenerativePolicy(Policy):
         state: Sequence[Any] | None = None,
         generators: Sequence[torch.Generator] | None = None,
     ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:
-        process, seen = self.process(), self._read(obs)
         first = next(obs.tensors())
-        levels = self.net.embed(process.times.to(first.device, non_blocking=True))
-        chunk = self.config.temperature * self._noise(len(first), generators).to(levels)
+        noise, times = self.noise(len(first), generators), self.process().times
+        to = first.device
+        return self.denoise(obs, noise.to(to), times.to(to, non_blocking=True), generators), state
+
+    def denoise(
+        self,
+        obs: Observation,
+        noise: Float[Tensor, "b ta da"],
+        times: Float[Tensor, "k"],  # of the process, where the observation is
+        generators: Sequence[torch.Generator] | None = None,
+    ) -> Float[Tensor, "b ta da"]:
+        """The chunk of actions that these steps make of `noise`, in the environment's units."""
+        process, seen, levels = self.process(), self._read(obs), self.net.embed(times)
+        chunk = self.config.temperature * noise
         for step in range(len(levels)):
             predicted = self.net(chunk, levels[step : step + 1], seen)
             chunk = process.step(predicted, step, chunk, generators)
-        return self.actions.denormalize(chunk), state
+        return self.actions.denormalize(chunk)
 
     def _read(self, obs: Observation) -> Any:
         return self.net.read(
             self.observe.tokens(obs) if self.net.reads_tokens else self.observe(obs).flatten(1)
         )
 
-    def _noise(self, b: int, generators: Sequence[torch.Generator] | None) -> Float[Tensor, "b ta da"]:
+    def noise(self, b: int, generators: Sequence[torch.Generator] | None) -> Float[Tensor, "b ta da"]:
         """Drawn on the CPU whatever the device, so that an episode is the same on each."""
         shape = (self.config.horizon, self.actions.dim)
         if generators is None:

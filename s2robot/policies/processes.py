@@ -23,6 +23,7 @@ class Process(Protocol):
     """The contract; chunks are normalised."""
 
     times: Float[Tensor, "k"]  # noise levels of the denoising steps, from pure noise on
+    draws: bool  # whether denoising steps draw noise
 
     def corrupt(
         self, actions: Float[Tensor, "b ta da"]
@@ -49,7 +50,7 @@ class Diffusion:
     def __init__(
         self, prediction: str, train_timesteps: int, sampler: str = "ddim", steps: int = 10, clip: bool = True
     ) -> None:
-        self.prediction = prediction
+        self.prediction, self.draws = prediction, sampler == "ddpm"
         self.sampler = SAMPLERS[sampler](
             num_train_timesteps=train_timesteps,
             beta_schedule="squaredcos_cap_v2",
@@ -94,6 +95,8 @@ class Flow:
     lead from s = 1 to s = 0. The network predicts the velocity, or the chunk, from which the velocity follows
     (arXiv 2511.13720).
     """
+
+    draws = False
 
     def __init__(self, prediction: str, steps: int) -> None:
         self.prediction, self.steps = prediction, steps

@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 from s2robot.device import torch_threads
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.policies import Policy
+from s2robot.policies.fixed_rows import in_fixed_rows
 from s2robot.types import Features, Observation
 
 
@@ -20,13 +21,18 @@ class Agent:
     How it acts is set on the policy, with `s2robot.policies.acting.set_acting_options`.
     """
 
-    def __init__(self, policy: Policy, encoders: CameraEncoders, device: torch.device) -> None:
+    def __init__(
+        self, policy: Policy, encoders: CameraEncoders, device: torch.device, batch: int | None = None
+    ) -> None:
+        """`batch`: the most episodes of one call; with it a GPU replays the denoising of a chunk."""
         self.policy = policy.to(device).eval()
         self.encoders = encoders
         self.device = device
         self.obs_keys = tuple(policy.spec.observed)
         self.obs_steps = policy.config.read_steps
         self.action_steps = policy.config.action_steps
+        replays = device.type == "cuda" and batch is not None
+        self._predict = in_fixed_rows(self.policy, batch) if replays else self.policy.predict
 
     @torch.inference_mode()
     def act(
@@ -44,7 +50,7 @@ class Agent:
         # On a CPU one thread: the simulators have the other cores, and a policy's many small operations would
         # wait for a second thread that is not scheduled. It also makes the numbers independent of the cores.
         with torch_threads(1) if self.device.type == "cpu" else nullcontext():
-            actions, after = self.policy.predict(seen, states, generators)
+            actions, after = self._predict(seen, states, generators)
         return actions.cpu().numpy(), list(after if after is not None else states)
 
     def executed(self, state: Any, actions: Float[np.ndarray, "k da"]) -> Any:
