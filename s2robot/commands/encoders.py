@@ -6,7 +6,10 @@ from dataclasses import asdict
 
 from s2robot.commands.cli.parser import Parser, numbers
 
-NOTE = "GFLOPs count a multiply-add as two; bytes are of float16; `no weights`: they are not on this machine"
+NOTE = (
+    "GFLOPs count a multiply-add as two; bytes are of float16; `no weights`: they are not on this machine; "
+    "bfloat16: ms/frame with encoder.precision=bfloat16, `-` where the CPU has neither AMX nor AVX512-BF16"
+)
 
 
 def cli(words: Sequence[str]) -> None:

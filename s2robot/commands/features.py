@@ -128,7 +128,7 @@ def _parser() -> Parser:
     form.add_argument("--plan", action="store_true", help="say what it would take, build nothing")
     form.add_argument("--verify", action="store_true", help="read what is stored and compare checksums")
     form.add_argument("--check", type=int, metavar="N", help="encode N random frames again and compare")
-    add("--tolerance", type=float, help="of --check, relative (default: that of an evaluation)")
+    add("--tolerance", type=float, help="of --check, relative (default: that of the precision)")
     add("--seed", type=int, default=0, help="of --check (default: 0)")
     add("--json", action="store_true", help="one JSON object and nothing else")
     return parser
@@ -228,11 +228,11 @@ def _verify(job: Job) -> Summary:
 
 def _check(job: Job, frames: int, seed: int, tolerance: float | None) -> Summary:
     """Encode some frames again; UserError if their features are not those that are stored."""
-    from s2robot.features.check import TOLERANCE, sample, verify
+    from s2robot.features.check import sample, verify
 
     stored = _stored(job)
     samples = sample(job.source, {camera: one.table() for camera, one in stored.items()}, frames, seed)
-    differences = verify(job.encoders, samples, TOLERANCE if tolerance is None else tolerance)
+    differences = verify(job.encoders, samples, tolerance)
     return _guarded(job, stored, "largest_difference", differences)
 
 

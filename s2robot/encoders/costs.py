@@ -1,5 +1,6 @@
 """What each encoder costs on one frame: `s2robot encoders`."""
 
+import importlib.util
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +10,10 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from s2robot.device import wait_for
+from s2robot.device import choose_device, wait_for
 from s2robot.encoders import ENCODERS
 from s2robot.encoders.backends import frozen
+from s2robot.encoders.backends.openvino import computes_bfloat16
 from s2robot.encoders.network import NetworkEncoder
 from s2robot.encoders.options import EncoderConfig
 from s2robot.encoders.s2 import S2
@@ -39,7 +41,8 @@ class Cost:
     frame_bytes: int  # of its features in float16
     licence: str
     source: str
-    frame_ms: float | None  # measured here; None where the weights are not
+    frame_ms: float | None  # measured here in float32; None where the weights are not
+    bfloat16_ms: float | None  # the same in bfloat16; None also on a CPU that has no such arithmetic
 
 
 def cost(
@@ -72,6 +75,9 @@ def cost(
         licence=entry.licence,
         source=entry.source,
         frame_ms=_frame_ms(options, side, device) if timed and weights_here(name) else None,
+        bfloat16_ms=_frame_ms(replace(options, precision="bfloat16"), side, device)
+        if timed and weights_here(name) and _has_bfloat16(device)
+        else None,
     )
 
 
@@ -80,7 +86,7 @@ def table(names: Sequence[str], sizes: Sequence[int] | None = None, device: str 
     width = max(len(name) for name in ["encoder", *names]) + 2
     lines = [
         f"{'encoder':<{width}}{'params':>9}{'tile':>6}  {'sizes':<9}{'tiles':>6}{'GFLOPs':>9}  "
-        f"{'features':<12}{'bytes/frame':>12}{'ms/frame':>12}  {'model':<43}licence"
+        f"{'features':<12}{'bytes/frame':>12}{'ms/frame':>12}{'bfloat16':>10}  {'model':<43}licence"
     ]
     for name in names:
         try:
@@ -90,6 +96,7 @@ def table(names: Sequence[str], sizes: Sequence[int] | None = None, device: str 
             continue
         features = f"{row.channels}x{row.grid[0]}x{row.grid[1]}"
         measured = f"{row.frame_ms:12.1f}" if row.frame_ms is not None else f"{'no weights':>12}"
+        measured += f"{row.bfloat16_ms:10.1f}" if row.bfloat16_ms is not None else f"{'-':>10}"
         lines.append(
             f"{name:<{width}}{row.parameters / 1e6:8.1f}M{row.tile:6}  {'+'.join(map(str, row.sizes)):<9}"
             f"{row.tiles:6}{row.gflops:9.1f}  {features:<12}{row.frame_bytes:12}{measured}  "
@@ -108,6 +115,13 @@ def weights_here(name: str) -> bool:
     except UserError:
         return False
     return True
+
+
+def _has_bfloat16(device: str | None) -> bool:
+    """Whether bfloat16 is computed as such: a GPU does, and a CPU for which OpenVINO says so."""
+    if choose_device(device or "auto").type != "cpu":
+        return True
+    return importlib.util.find_spec("openvino") is not None and computes_bfloat16()
 
 
 def _flops(network: nn.Module, tile: tuple[int, int]) -> int:

@@ -6,6 +6,7 @@ A few frames and their features are kept in a checkpoint as plain tensors, `fram
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -16,10 +17,9 @@ from s2robot.errors import UserError
 from s2robot.features.camera_store import CameraStore
 from s2robot.features.source import FrameSource
 from s2robot.features.table import FeatureTable
+from s2robot.features.tolerance import TOLERANCES, Tolerance
 
 SAMPLE_FRAMES = 4
-# Of the largest feature: float16 rounds to 5e-4 and backends differ by up to 1e-3.
-TOLERANCE = 2e-3
 
 
 def sample(
@@ -50,22 +50,27 @@ def sample(
 
 
 def verify(
-    encoders: CameraEncoders, samples: Mapping[str, Tensor], tolerance: float = TOLERANCE
+    encoders: CameraEncoders, samples: Mapping[str, Tensor], tolerance: float | None = None
 ) -> dict[str, float]:
     """Encode the frames of `sample` again, one by one as a rollout does.
 
-    Gives the largest difference of each camera, relative to the largest number of its map or of its prefix
-    tokens. Raises UserError where it is above `tolerance` or not finite, and where the shapes differ.
+    Gives the difference of each camera, the larger of that of its map and of its prefix tokens, as the
+    precision's `TOLERANCES` measure it. Raises UserError where it is above their limit (or `tolerance`) or
+    not finite, and where the shapes differ.
     """
+    allowed = TOLERANCES[encoders.base.spec.precision]
+    if tolerance is not None:
+        allowed = replace(allowed, limit=tolerance)
     cameras = [key.removeprefix("frames.") for key in samples if key.startswith("frames.")]
     differences = {}
     for camera in cameras:
         encoded = [encoders.encode(camera, frame[None]) for frame in samples[f"frames.{camera}"]]
         maps, prefixes = zip(*encoded, strict=True)
-        found = [_difference(f"features of {camera}", maps, samples[f"features.{camera}"], tolerance)]
+        how = f"{encoders.base.spec.precision} on backend {encoders.base.backend.name}"
+        found = [_difference(f"features of {camera}", maps, samples[f"features.{camera}"], allowed, how)]
         if f"prefix.{camera}" in samples:
             stored = samples[f"prefix.{camera}"]
-            found.append(_difference(f"prefix tokens of {camera}", prefixes, stored, tolerance))
+            found.append(_difference(f"prefix tokens of {camera}", prefixes, stored, allowed, how))
         differences[camera] = max(found)
     return differences
 
@@ -87,7 +92,9 @@ def verify_rows(opened: CameraStore) -> int:
     return len(used)
 
 
-def _difference(what: str, encoded: Sequence[Tensor | None], stored: Tensor, tolerance: float) -> float:
+def _difference(
+    what: str, encoded: Sequence[Tensor | None], stored: Tensor, allowed: Tolerance, how: str
+) -> float:
     frames = [one for one in encoded if one is not None]
     if not frames:
         raise UserError(f"{what} were stored, and this encoder gives none")
@@ -97,12 +104,11 @@ def _difference(what: str, encoded: Sequence[Tensor | None], stored: Tensor, tol
             f"{what} have the shape {tuple(again.shape[1:])} here and "
             f"{tuple(stored.shape[1:])} where they were stored"
         )
-    expected = stored.float()
-    difference = float((again - expected).abs().max() / expected.abs().max())
-    if not difference <= tolerance:  # also for NaN
+    difference = allowed.difference(again, stored)
+    if not difference <= allowed.limit:  # also for NaN
         raise UserError(
-            f"{what} differ by {difference:.2g} of the largest from those stored (at most "
-            f"{tolerance:g} is allowed): another version of a library, a damaged store or other frames"
+            f"{what} differ by {difference:.2g} of {allowed.unit} from those stored (in {how}; at most "
+            f"{allowed.limit:g} is allowed): another version of a library, a damaged store or other frames"
         )
     return difference
 

@@ -31,8 +31,10 @@ class Agent:
         self.obs_keys = tuple(policy.spec.observed)
         self.obs_steps = policy.config.read_steps
         self.action_steps = policy.config.action_steps
-        replays = device.type == "cuda" and batch is not None
-        self._predict = in_fixed_rows(self.policy, batch) if replays else self.policy.predict
+        if device.type == "cuda" and batch is not None:
+            self._predict = in_fixed_rows(self.policy, batch)
+        else:
+            self._predict = self.policy.predict
 
     @torch.inference_mode()
     def act(

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from s2robot.policies.fixed_rows import FixedRows
-from tests.policies.policy_cases import fitted, make_batch, observed
-from tests.policies.test_fixed_rows import DENOISING, ROWS, generators
+from tests.policies.policy_cases import make_batch, observed
+from tests.policies.test_fixed_rows import DENOISING, ROWS, denoising, generators
 
 
 @pytest.mark.parametrize("name", DENOISING)
 def test_actions_are_those_of_predict(name: str) -> None:
-    policy = fitted(name).eval().cuda()
+    policy = denoising(name).cuda()
     fixed = FixedRows(policy, ROWS)
     with torch.inference_mode():
         for seed in range(8):

@@ -11,8 +11,8 @@ import pytest
 import torch
 from skimage import data
 
-from s2robot.encoders import make_encoder
-from s2robot.encoders.backends import BACKENDS, make_backend, remembered
+from s2robot.encoders import backends, make_encoder
+from s2robot.encoders.backends import BACKENDS, make_backend, openvino, remembered
 from s2robot.encoders.backends.choice import FastestBackend
 from s2robot.errors import UserError
 from tests.encoders.tiny_pretrained import tiny_pretrained, tiny_s2
@@ -80,11 +80,43 @@ def test_auto_measures_once_and_remembers(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert make_backend("auto", pretrained.spec, pretrained.build, "cpu").name in tile_ms
 
 
-def test_auto_has_no_choice_in_half_precision() -> None:
+def test_auto_runs_bfloat16_where_the_cpu_has_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     pretrained = tiny_pretrained()
     spec = replace(pretrained.spec, precision="bfloat16")
+    monkeypatch.setattr(backends, "computes_bfloat16", lambda: False)
     assert make_backend("auto", spec, pretrained.build, "cpu").name == "torch"
+    assert caplog.messages == [
+        "warning: encoder.precision=bfloat16 is slower than float32 here: this CPU has neither AMX nor "
+        "AVX512-BF16"
+    ]
+    for module in (backends, openvino):
+        monkeypatch.setattr(module, "computes_bfloat16", lambda: True)
+    assert make_backend("auto", spec, pretrained.build, "cpu").name == "openvino"
     assert isinstance(make_backend("auto", pretrained.spec, pretrained.build, "cpu"), FastestBackend)
+    with pytest.raises(UserError, match=r"float16 is for GPUs, and the device is 'cpu': use float32"):
+        half = replace(pretrained.spec, precision="float16")
+        make_backend("auto", half, pretrained.build, "cpu")
+
+
+def test_openvino_computes_bfloat16_only_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPUs with AVX-512 and without AMX compute the same numbers, slowly; others are taken at their word."""
+    monkeypatch.setattr(openvino, "computes_bfloat16", lambda: True)
+    pretrained = tiny_pretrained()
+    tiles = torch.rand(3, 3, 32, 32) * 255
+    hints, features = [], []
+    for precision in ("float32", "bfloat16"):
+        spec = replace(pretrained.spec, precision=precision)
+        backend = openvino.OpenVinoBackend(spec, pretrained.build, torch.device("cpu"))
+        features.append(backend.map([tiles])[0].map.clone())
+        compiled = backend._queues[32, 32][0].get_compiled_model()
+        hints.append(compiled.get_property("INFERENCE_PRECISION_HINT").to_string())
+    assert hints[0] == "f32"
+    assert (features[1] - features[0]).norm() <= 0.1 * features[0].norm()
+    with pytest.raises(UserError, match=r"this one has neither: use encoder.precision=float32"):
+        monkeypatch.setattr(openvino, "computes_bfloat16", lambda: False)
+        openvino.OpenVinoBackend(spec, pretrained.build, torch.device("cpu"))
 
 
 def test_compiled_network_gives_the_same_features() -> None:
@@ -120,7 +152,7 @@ def test_unfit_choices_are_refused() -> None:
         make_backend("openvno", pretrained.spec, pretrained.build, "cpu")
     with pytest.raises(UserError, match="unknown encoder 'lite00'; did you mean 'lite0'"):
         make_encoder("lite00")
-    with pytest.raises(UserError, match="computes in float32, not float16"):
+    with pytest.raises(UserError, match="computes in float32 or bfloat16, not float16"):
         make_encoder("lite0", backend="openvino", device="cpu", precision="float16")
     with pytest.raises(UserError, match="unknown precision 'float61'; did you mean 'float16'"):
         make_encoder("lite0", precision="float61")

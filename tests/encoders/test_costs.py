@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from s2robot.commands import cli
-from s2robot.encoders import make_encoder
+from s2robot.encoders import costs, make_encoder
 from s2robot.encoders.costs import cost, table, weights_here
+from s2robot.encoders.options import EncoderConfig
 
 
 def transformer_flops(tokens: int, width: int, depth: int, cells: int) -> float:
@@ -23,7 +24,22 @@ def test_operations_of_a_transformer_are_the_closed_form() -> None:
     assert row.tiles == 5 and row.grid == (14, 14)
     assert row.parameters == 85_798_656  # ViT-B/16 without a classifier, as timm counts it
     assert row.frame_bytes == 2 * 768 * (14 * 14 + 1) * 2  # scales, channels, cells and class token, fp16
-    assert row.frame_ms is None
+    assert row.frame_ms is None and row.bfloat16_ms is None
+
+
+def test_both_precisions_are_timed_where_the_cpu_has_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed = []
+
+    def frame_ms(options: EncoderConfig, side: int, device: str | None) -> float:
+        timed.append(options.precision)
+        return float(len(timed))
+
+    monkeypatch.setattr(costs, "_frame_ms", frame_ms)
+    monkeypatch.setattr(costs, "computes_bfloat16", lambda: True)
+    row = cost("lite0", (224,), "cpu")
+    assert (row.frame_ms, row.bfloat16_ms, timed) == (1.0, 2.0, ["float32", "bfloat16"])
+    monkeypatch.setattr(costs, "computes_bfloat16", lambda: False)
+    assert cost("lite0", (224,), "cpu").bfloat16_ms is None
 
 
 def test_nothing_beyond_the_layer_is_counted() -> None:

@@ -16,13 +16,19 @@ DENOISING = [name for name in sorted(POLICIES) if issubclass(next(iter(POLICIES[
 ROWS = 4
 
 
+def denoising(name: str) -> GenerativePolicy:
+    policy = fitted(name).eval()
+    assert isinstance(policy, GenerativePolicy)
+    return policy
+
+
 def generators(b: int, seed: int) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(seed + i) for i in range(b)]
 
 
 @pytest.mark.parametrize("name", DENOISING)
 def test_rows_that_are_not_used_change_nothing(name: str) -> None:
-    policy = fitted(name).eval()
+    policy = denoising(name)
     fixed = FixedRows(policy, ROWS, graph=False)
     for seed, b in enumerate((3, 1, ROWS, 2, ROWS + 1)):  # one more than it has goes through `predict`
         obs = observed(make_batch(policy.config, b, seed), policy.config)
@@ -33,7 +39,7 @@ def test_rows_that_are_not_used_change_nothing(name: str) -> None:
 
 
 def test_what_it_gave_is_not_overwritten() -> None:
-    policy = fitted("flow").eval()
+    policy = denoising("flow")
     fixed = FixedRows(policy, ROWS, graph=False)
     first_obs, other_obs = (observed(make_batch(policy.config, 2, seed), policy.config) for seed in (0, 1))
     first, _ = fixed(first_obs, None, generators(2, 0))
@@ -59,7 +65,7 @@ def test_what_cannot_be_recorded_is_computed_and_said(
             raise GraphError("out of memory")
 
     monkeypatch.setattr(fixed_rows, "Graph", Unwilling)
-    policy = fitted("flow").eval()
+    policy = denoising("flow")
     obs = observed(make_batch(policy.config, 2), policy.config)
     with caplog.at_level(logging.WARNING):
         found, _ = FixedRows(policy, ROWS)(obs, None, generators(2, 0))

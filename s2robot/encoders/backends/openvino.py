@@ -28,8 +28,19 @@ from s2robot.types import Features
 log = logging.getLogger(__name__)
 
 
+HINTS = {"float32": "f32", "bfloat16": "bf16"}  # never another one, whatever the CPU would like
+
+
+def computes_bfloat16() -> bool:
+    """Whether this CPU has bfloat16 arithmetic (AMX or AVX512-BF16), as OpenVINO sees it."""
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
 class OpenVinoBackend(Backend):
-    """OpenVINO in fp32: one tile at a time on each core, so no frame's bits depend on its neighbours."""
+    """OpenVINO: one tile at a time on each core, so no frame's bits depend on its neighbours.
+
+    In bfloat16 on a CPU that has it, with float32 where the network needs it, as OpenVINO decides.
+    """
 
     name = "openvino"
     max_tiles = 1
@@ -39,9 +50,12 @@ class OpenVinoBackend(Backend):
             raise UserError(
                 f"backend 'openvino' runs on device 'cpu', not {str(device)!r}; use backend=torch there"
             )
-        if spec.precision != "float32":
+        if spec.precision not in HINTS:
+            raise UserError(f"backend 'openvino' computes in {' or '.join(HINTS)}, not {spec.precision}")
+        if spec.precision == "bfloat16" and not computes_bfloat16():
             raise UserError(
-                f"backend 'openvino' computes in float32, not {spec.precision}: use backend=torch"
+                "backend 'openvino' computes in bfloat16 on CPUs with AMX or AVX512-BF16, and this one has "
+                "neither: use encoder.precision=float32, or backend=torch, which is slow"
             )
         self.spec, self.build, self.device = spec, build, device
         self.threads = torch.get_num_threads()
@@ -71,7 +85,7 @@ class OpenVinoBackend(Backend):
             import openvino
 
             config = {
-                "INFERENCE_PRECISION_HINT": "f32",  # never bf16, whatever the CPU would like
+                "INFERENCE_PRECISION_HINT": HINTS[self.spec.precision],
                 "NUM_STREAMS": self.threads,
                 "INFERENCE_NUM_THREADS": self.threads,
             }
