@@ -16,7 +16,7 @@ test: install
 	$(BIN)/mypy
 	@set -e; for folder in tests/[!_]*/; do \
 	  case $$folder in tests/with_robosuite/|tests/cuda/) continue;; esac; echo "$$folder"; \
-	  case $$folder in tests/datasets/|tests/structure/|tests/training/) types=1;; *) types=;; esac; \
+	  case $$folder in tests/datasets/|tests/runs/|tests/structure/|tests/training/) types=1;; *) types=;; esac; \
 	  S2ROBOT_CHECK_TYPES=$$types $(BIN)/python -m pytest -q $$folder; done
 	$(MAKE) test-cuda test-robosuite
 
