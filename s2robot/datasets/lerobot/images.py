@@ -60,9 +60,10 @@ class ImageColumn:
 
 def open_image(folder: Folder, cell: Any, where: str) -> Image.Image:
     """The image of a cell, its header read and its pixels not yet."""
+    content = image_bytes(folder, cell, where)
     try:
-        return Image.open(io.BytesIO(image_bytes(folder, cell, where)), formats=FORMATS)
-    except (OSError, Image.DecompressionBombError) as error:
+        return Image.open(io.BytesIO(content), formats=FORMATS)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"{where}: no readable {' or '.join(FORMATS)} image: {reason(error)}") from error
 
 
@@ -76,6 +77,8 @@ def image_bytes(folder: Folder, cell: Any, where: str) -> bytes:
         path = folder.inside(name, where)
         check_head(path)
         content = path.read_bytes()
+    if not isinstance(content, bytes):
+        raise UserError(f"{where}: found {type(content).__name__}, expected the bytes of an image")
     return content
 
 

@@ -63,7 +63,7 @@ def _scan_file(path: Path, fps: float) -> DataFile:
         if missing:
             raise UserError(f"{path} has no column {missing[0]!r}; found: {', '.join(table.columns)}")
         found = table.read([key for key in NUMBERING if key in table.columns])
-        columns = {key: to_numpy(column, f"{path}: {key}").reshape(-1) for key, column in found.items()}
+        columns = {key: _numbers(column, key, path) for key, column in found.items()}
         table.close()
     except UserError as error:
         return DataFile(pa.schema([]), {}, {None: str(error)})
@@ -72,6 +72,20 @@ def _scan_file(path: Path, fps: float) -> DataFile:
     return DataFile(
         table.schema, good, {episode: one for episode, one in rows.items() if isinstance(one, str)}
     )
+
+
+def _numbers(column: pa.Array, key: str, path: Path) -> np.ndarray:
+    """One column that numbers rows. Raises `UserError` for one that counts in no whole numbers."""
+    values = to_numpy(column, f"{path}: {key}").reshape(-1)
+    if len(values) != len(column):
+        raise UserError(
+            f"{path}: {key}: found {len(values)} numbers in {len(column)} rows, expected one a row"
+        )
+    if key != "timestamp" and len(wrong := values[values != np.floor(values)]):  # also NaN
+        raise UserError(f"{path}: {key}: found {wrong[0]}, expected whole numbers")
+    if key != "timestamp" and not np.isfinite(values.astype(np.float64)).all():
+        raise UserError(f"{path}: {key}: found a number that is not finite, expected whole numbers")
+    return values
 
 
 def _episodes(columns: Mapping[str, np.ndarray], fps: float) -> Iterator[tuple[int, Rows | str]]:

@@ -25,17 +25,18 @@ class Table:
         try:
             # not mapped: its pages would count as memory of this process
             self._file = pq.ParquetFile(path, memory_map=False, pre_buffer=False, buffer_size=buffer_bytes)
-        except (pa.ArrowException, OSError) as error:
+            self.schema: pa.Schema = self._file.schema_arrow
+            self._names: list[str] = self.schema.names  # decoded here: they may be no UTF-8
+        except (pa.ArrowException, OSError, ValueError) as error:
             check_parquet(path)  # says it better, where it knows
             raise UserError(f"{path} cannot be read as parquet: {error}") from error
         self.rows: int = self._file.metadata.num_rows
-        self.schema: pa.Schema = self._file.schema_arrow
         groups = [self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)]
         self._bounds = np.concatenate([[0], np.cumsum(groups)]).astype(int)
 
     @property
     def columns(self) -> list[str]:
-        return self.schema.names
+        return self._names
 
     def column(self, key: str, start: int = 0, stop: int | None = None) -> pa.Array:
         """Rows start to stop of one column."""

@@ -128,6 +128,21 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda r: retable(r / V3_TABLE, lambda t: t.update(length=list(np.ones(3, "M8[ns]")))),
         r"file-000.parquet: length: timestamp\[ns\] cannot be read",
     ),
+    "no episode": (
+        "v2.1",
+        lambda r: retable(r / V2_DATA, lambda t: t.update(episode_index=[float("nan")] * 12)),
+        "episode_index: found nan, expected whole numbers",
+    ),
+    "endless index": (
+        "v2.1",
+        lambda r: retable(r / V2_DATA, lambda t: t.update(episode_index=[float("inf")] * 12)),
+        "episode_index: found a number that is not finite",
+    ),
+    "pairs of indices": (
+        "v2.1",
+        lambda r: retable(r / V2_DATA, lambda t: t.update(frame_index=[[0, 1]] * 12)),
+        "frame_index: found 24 numbers in 12 rows",
+    ),
     "endless length": (
         "v3.0",
         lambda r: retable(r / V3_TABLE, lambda t: t.update(length=[float("inf")] * 3)),
@@ -269,7 +284,9 @@ def test_a_video_that_ends_early_is_refused_by_row(tmp_path: Path) -> None:
     layouts.encode(root / f"videos/{WRIST}/chunk-000/file-001.mp4", recording.frames(1, WRIST)[:8])
     source = opened(root)
     assert len(source.read(1, WRIST, 0, 8)) == 8
-    with pytest.raises(UserError, match=r"episode_000001, observation.images.wrist: no frame within 0.05 s"):
+    with pytest.raises(
+        UserError, match=r"episode_000001, observation.images.wrist: .*mp4: no frame within 0.05 s"
+    ):
         source.read(1, WRIST)
     generous = opened(root, tolerance_s=1.0)
     assert len(generous.read(1, WRIST)) == 12
@@ -280,7 +297,7 @@ def test_a_beginning_far_beyond_the_video_is_refused(tmp_path: Path) -> None:
     root = Recording().write(tmp_path / "set")
     for row in range(3):
         retable(root / V3_TABLE, column(f"videos/{WRIST}/from_timestamp", row, 1e30))
-    with pytest.raises(UserError, match=r"wrist: no frame within 0.05 s of row 0"):
+    with pytest.raises(UserError, match=r"wrist: .*mp4: no frame within 0.05 s of row 0"):
         opened(root).read(0, WRIST)
 
 
@@ -445,3 +462,30 @@ def test_tasks_that_are_no_list(tasks: Any, tmp_path: Path) -> None:
     root = Recording(images="png").write(tmp_path / "set")
     retable(root / V3_TABLE, lambda columns: columns.update(tasks=[tasks] * 3))
     assert opened(root).episodes[0].tasks == ("push the block",)  # by the index in its rows
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (
+            [b"\x89PNG\r\n\x1a\n\0\0\0\x05IHDR" + bytes(9)],
+            r"no readable PNG or JPEG image: Truncated IHDR chunk",
+        ),
+        ([[1, 2]], "found list, expected the bytes of an image"),
+    ],
+)
+def test_cells_that_hold_no_image(cells: list[Any], told: str, tmp_path: Path) -> None:
+    root = Recording(version="v2.1", images="png", cameras=(FRONT,)).write(tmp_path / "set")
+    for data in root.glob("data/*/*.parquet"):
+        retable(data, lambda columns: columns.update({FRONT: [{"bytes": cells[0]}] * len(columns[FRONT])}))
+    with pytest.raises(UserError, match=told):
+        open_dataset(root)
+
+
+def test_names_of_columns_that_are_no_text(tmp_path: Path) -> None:
+    root = Recording(version="v2.1", images="png").write(tmp_path / "set")
+    content = (root / V2_DATA).read_bytes()
+    (root / V2_DATA).write_bytes(content.replace(b"observation.state", b"observation.\xb8tate"))
+    with pytest.raises(UserError, match=r"episode_000001.parquet") as raised:
+        open_dataset(root)
+    assert "\n" not in str(raised.value)
