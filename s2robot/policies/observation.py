@@ -100,6 +100,21 @@ class ObservationEncoder(nn.Module):
         """All proprioception of each step, normalised, side by side: `proprio_dim` numbers."""
         return torch.cat(self._proprio(obs), dim=-1)
 
+    def look(self, obs: Observation) -> dict[str, Float[Tensor, "b k gh gw"]]:
+        """How much the head of each camera weighs the cells of the newest step; only of heads that weigh."""
+        proprio = torch.cat([one[:, -1] for one in self._proprio(obs)], dim=-1) if self.proprio_keys else None
+        found = {}
+        for camera in self.module_of:
+            head, maps = self._head(camera), obs.features[camera].map[:, -1]
+            weights = head.look(maps, proprio if head.reads_proprio else None)
+            if weights is not None:
+                found[camera] = weights.unflatten(2, maps.shape[2:])
+        return found
+
+    def gives_keypoints(self, camera: str) -> bool:
+        """Whether what a camera's head weighs is a place each."""
+        return self._head(camera).gives_keypoints
+
     def _see(
         self, camera: str, obs: Observation, proprio: list[Float[Tensor, "b to _"]]
     ) -> Float[Tensor, "b to *n d"]:

@@ -12,6 +12,7 @@ from s2robot.device import torch_threads
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.policies import Policy
 from s2robot.policies.fixed_rows import in_fixed_rows
+from s2robot.rollouts.looking import Look, look
 from s2robot.types import Features, Observation
 
 
@@ -44,16 +45,31 @@ class Agent:
         generators: Sequence[torch.Generator],
     ) -> tuple[Float[np.ndarray, "b ta da"], list[Any]]:
         """A chunk of actions for each episode; see `Actor`."""
-        spec = self.policy.spec
-        seen = Observation(
-            features={name: self._encode(name, obs[camera.key]) for name, camera in spec.cameras.items()},
-            proprio={key: self._flat(obs[key]) for key in spec.proprio},
-        )
+        seen = self._see(obs)
         # On a CPU one thread: the simulators have the other cores, and a policy's many small operations would
         # wait for a second thread that is not scheduled. It also makes the numbers independent of the cores.
         with torch_threads(1) if self.device.type == "cpu" else nullcontext():
             actions, after = self._predict(seen, states, generators)
         return actions.cpu().numpy(), list(after if after is not None else states)
+
+    @torch.inference_mode()
+    def look(self, obs: Mapping[str, np.ndarray]) -> list[dict[str, Look]]:
+        """What the heads look at in the newest frame of each row, by observation key; see `Actor`."""
+        cameras, observe = self.policy.spec.cameras, self.policy.observe
+        weights = {name: found.float().cpu().numpy() for name, found in observe.look(self._see(obs)).items()}
+        rows = len(next(iter(obs.values())))
+        return [
+            {cameras[name].key: look(of[i], observe.gives_keypoints(name)) for name, of in weights.items()}
+            for i in range(rows)
+        ]
+
+    def _see(self, obs: Mapping[str, np.ndarray]) -> Observation:
+        """Raw observations "b to ..." as the policy reads them."""
+        spec = self.policy.spec
+        return Observation(
+            features={name: self._encode(name, obs[camera.key]) for name, camera in spec.cameras.items()},
+            proprio={key: self._flat(obs[key]) for key in spec.proprio},
+        )
 
     def executed(self, state: Any, actions: Float[np.ndarray, "k da"]) -> Any:
         """An episode's state when these actions were executed since its last decision; see `Actor`."""

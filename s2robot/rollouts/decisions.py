@@ -13,9 +13,18 @@ import numpy as np
 from jaxtyping import Float
 
 from s2robot.files import write_text
+from s2robot.rollouts.looking import Look
 from s2robot.runs.plain import build, read_object
 
 DIGITS = 4  # of the numbers in the file
+
+
+@dataclass(frozen=True)
+class FilmLayout:
+    """Where the camera views are in the frames of a video, in pixels."""
+
+    size: Sequence[int]  # width, height
+    views: Mapping[str, Sequence[int]]  # name -> left, top, width, height
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,7 @@ class Decision:
 
     step: int
     chunk: Sequence[Sequence[float]]  # "ta da", executed or not
+    looks: Mapping[str, Look] = field(default_factory=dict)  # by the name of the view
 
 
 @dataclass
@@ -33,10 +43,12 @@ class Decisions:
     action_steps: int  # executed of each chunk
     decisions: list[Decision] = field(default_factory=list)
     executed: list[Sequence[float]] = field(default_factory=list)  # "t da"
+    layout: FilmLayout | None = None
 
-    def decide(self, chunk: Float[np.ndarray, "ta da"]) -> None:
-        """Note a chunk that is going to be executed from here."""
-        self.decisions.append(Decision(len(self.executed), np.round(chunk.astype(float), DIGITS).tolist()))
+    def decide(self, chunk: Float[np.ndarray, "ta da"], looks: Mapping[str, Look]) -> None:
+        """Note a chunk that is going to be executed from here, and what was looked at."""
+        rounded = np.round(chunk.astype(float), DIGITS).tolist()
+        self.decisions.append(Decision(len(self.executed), rounded, dict(looks)))
 
     def execute(self, actions: Float[np.ndarray, "k da"]) -> None:
         """Note actions that were executed."""

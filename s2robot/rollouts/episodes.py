@@ -57,6 +57,7 @@ def iter_episodes(
     video_dir: Path | None = None,
     step_timeout_s: float = 60.0,
     mapping: ObservationMapping | None = None,
+    look: bool = False,
 ) -> Generator[EpisodeResult, None, None]:
     """Run one episode a seed and yield each as it finishes; ending or closing the generator ends the workers.
 
@@ -65,9 +66,10 @@ def iter_episodes(
     `module:name`. The environment observes a Dict with the policy's `obs_keys`, takes Box actions and reports
     success as `s2robot.rollouts.success` reads it. `workers` is the number of processes (default:
     `default_workers(batch)`), `batch` the rows of every call of the policy. The first `record` seeds are
-    filmed into `video_dir/seed_<seed>.mp4`, which changes nothing else. `step_timeout_s` is the time a worker
-    has to answer a reset or an action chunk. `mapping` is for an environment with other observation keys than
-    the policy's, or with frames that are upside-down.
+    filmed into `video_dir/seed_<seed>.mp4`, with their decisions beside it, which changes nothing else.
+    `step_timeout_s` is the time a worker has to answer a reset or an action chunk. `mapping` is for an
+    environment with other observation keys than the policy's, or with frames that are upside-down. With
+    `look` the decisions say what the policy looked at; it must have a method `look` then.
 
     Raises `UserError` when seeds repeat or policy and environment do not fit, `RolloutError` when seeds
     failed twice.
@@ -95,7 +97,7 @@ def iter_episodes(
     videos += [None] * (len(seeds) - len(videos))
     jobs = deque(Job(seed, video) for seed, video in zip(seeds, videos, strict=True))
     count = min(workers or default_workers(batch), len(seeds))
-    schedule = Schedule(policy, setup, jobs, batch, step_timeout_s)
+    schedule = Schedule(policy, setup, jobs, batch, step_timeout_s, look)
     try:
         yield from schedule.run(count)
     finally:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from s2robot.rollouts.decisions import FilmLayout
 from s2robot.rollouts.mapping import ObservationMapping
 
 Layout = dict[str, tuple[tuple[int, ...], str]]  # observation key -> (shape "to ...", dtype)
@@ -56,6 +57,7 @@ class Finished:
     steps: int
     return_: float
     executed: np.ndarray  # actions "k da" since the last decision, within the action space
+    layout: FilmLayout | None = None  # of the video, if there is one
 
 
 @dataclass(frozen=True)

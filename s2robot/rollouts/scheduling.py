@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -25,8 +25,10 @@ from s2robot.errors import UserError
 from s2robot.files import leftovers
 from s2robot.rollouts.decisions import Decisions, decisions_path
 from s2robot.rollouts.executed import after_executing
+from s2robot.rollouts.looking import Look
 from s2robot.rollouts.messages import Failed, Finished, Observed, Ready, Setup, Start
 from s2robot.rollouts.results import EpisodeResult
+from s2robot.rollouts.video import view_name
 from s2robot.rollouts.worker import Died, Worker
 from s2robot.types import Actor
 
@@ -71,9 +73,16 @@ class Schedule:
     """The workers, the episodes they play, and those that wait for a decision."""
 
     def __init__(
-        self, actor: Actor, setup: Setup, queue: deque[Job], batch: int, step_timeout_s: float
+        self,
+        actor: Actor,
+        setup: Setup,
+        queue: deque[Job],
+        batch: int,
+        step_timeout_s: float,
+        look: bool = False,
     ) -> None:
-        self.actor, self.setup, self.queue = actor, setup, queue
+        """`look`: the actor says of filmed episodes what it looks at."""
+        self.actor, self.setup, self.queue, self.look = actor, setup, queue, look
         self.batch, self.step_timeout_s = batch, step_timeout_s
         self.workers: list[Worker] = []
         self.playing: dict[Worker, _Episode] = {}
@@ -176,11 +185,18 @@ class Schedule:
         generators += [torch.Generator().manual_seed(0) for _ in range(fill)]
         chunks, states = self.actor.act(obs, states, generators)
         self._check(chunks, workers[0])
-        for worker, episode, chunk, state in zip(workers, episodes, chunks, states, strict=False):
-            episode.state = state
+        for i, (worker, episode, state) in enumerate(zip(workers, episodes, states, strict=False)):
+            episode.state, chunk = state, chunks[i]
             if episode.notes is not None:
-                episode.notes.decide(chunk)
+                episode.notes.decide(chunk, self._looks({key: rows[i : i + 1] for key, rows in obs.items()}))
             worker.send(np.array(chunk[: self.actor.action_steps]), self.step_timeout_s)
+
+    def _looks(self, obs: Mapping[str, np.ndarray]) -> dict[str, Look]:
+        """What the actor looks at in one episode's observations, by the name of the view."""
+        if not self.look:
+            return {}
+        looks = cast(Any, self.actor).look(obs)[0]  # `Actor` need not have it
+        return {view_name(self.setup.mapping.key(key)): one for key, one in looks.items()}
 
     def _check(self, chunks: np.ndarray, worker: Worker) -> None:
         steps, (action_dim,) = self.actor.action_steps, worker.action_shape
@@ -198,6 +214,7 @@ def _result(episode: _Episode, end: Finished) -> EpisodeResult:
     seed, path = episode.job.seed, episode.job.video
     episode.executed(end.executed)
     if episode.notes is not None and path is not None:
+        episode.notes.layout = end.layout
         episode.notes.write(decisions_path(path))
     video = None if path is None else f"{path.parent.name}/{path.name}"
     wall_s = time.monotonic() - episode.started

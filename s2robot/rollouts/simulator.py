@@ -45,9 +45,7 @@ from s2robot.rollouts.messages import (
 )
 from s2robot.rollouts.resolving import import_module_of, make_env
 from s2robot.rollouts.success import EpisodeSuccess
-from s2robot.rollouts.video import EpisodeVideo
-
-IMAGE_SUFFIX = "_image"  # as in s2robot.types, which imports torch
+from s2robot.rollouts.video import EpisodeVideo, view_name
 
 
 def serve(connection_fd: int, memory_fd: int) -> None:
@@ -130,9 +128,7 @@ class Simulator:
         if video is not None:
             if not self.images:
                 raise UserError(f"nothing to record: {self.env} observes no images")
-            self.video = EpisodeVideo(
-                video, seed, self.fps, [key.removesuffix(IMAGE_SUFFIX) for key in self.images]
-            )
+            self.video = EpisodeVideo(video, seed, self.fps, [view_name(key) for key in self.images])
         obs, _ = self.env.reset(seed=seed)
         self.steps, self.return_, self.success = 0, 0.0, EpisodeSuccess(self.env_id)
         self.history.start()
@@ -150,11 +146,13 @@ class Simulator:
             done = terminated or truncated
             self._observe(obs, read=left < self.obs_steps and not done)
             if done:
-                success = self.success.result()
+                success, layout = self.success.result(), None
                 if self.video is not None:
+                    layout = self.video.layout
                     self.video.finish(success)
                     self.video = None
-                return Finished(success, self.steps, self.return_, executed[: len(executed) - left])
+                begun = executed[: len(executed) - left]
+                return Finished(success, self.steps, self.return_, begun, layout)
         return self._share(executed)
 
     def close(self) -> None:
@@ -165,7 +163,7 @@ class Simulator:
         """Take note of the state that `obs` came from: for the policy if it will `read` it, for the video."""
         wanted = self.images if self.video is not None else self.read_images if read else []
         if self.lazy and wanted:
-            cameras = tuple(key.removesuffix(IMAGE_SUFFIX) for key in wanted)
+            cameras = tuple(map(view_name, wanted))
             obs = {**obs, **self.core.observe(cameras)}
         if wanted:
             obs = self.mapping.upright(obs)

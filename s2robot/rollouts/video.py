@@ -16,12 +16,18 @@ from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
 from s2robot.files import create_scratch
+from s2robot.rollouts.decisions import FilmLayout
 
 BORDER = 6  # pixels around the views, where the outcome shows; no view is covered
 SMALLEST_TEXT, TEXT_SHARE = 15, 1 / 34  # height of letters in pixels, and in parts of the frame's width
 LINES = 2  # of text above the views: seed, step and outcome; the names of the views
 NEUTRAL, SUCCESS, FAILURE = (32, 34, 37), (22, 132, 72), (190, 44, 44)
 HOLD_S = 1.0  # the last frame stays this long, with the outcome
+
+
+def view_name(key: str) -> str:
+    """The name of the view that is observed under a key: `agentview_image` -> `agentview`."""
+    return key.removesuffix("_image")  # as in s2robot.types, which imports PyTorch
 
 
 def frame_shape(view_shapes: Sequence[tuple[int, ...]]) -> tuple[int, int, int]:
@@ -141,6 +147,17 @@ class EpisodeVideo:
         self._last = [np.array(view) for view in views]
         self._steps += 1
         self._video.add(self._last, f"seed {self.seed}   step {self._steps}", NEUTRAL, self.names)
+
+    @property
+    def layout(self) -> FilmLayout:
+        """Where the views of the last frame are."""
+        shapes = [view.shape for view in self._last]
+        height, width, _ = frame_shape(shapes)
+        places = {
+            name: (left, top, shape[1], shape[0])
+            for name, (left, top), shape in zip(self.names, corners(shapes), shapes, strict=False)
+        }
+        return FilmLayout((width, height), places)
 
     def finish(self, success: bool) -> None:
         """Hold the last frame with the outcome, close the file and give it its name; raises `OSError`."""

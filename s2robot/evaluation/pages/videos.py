@@ -1,8 +1,9 @@
 """The videos of an evaluation: where a page finds them, beside it or inside it."""
 
 import base64
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
@@ -25,6 +26,7 @@ class Film:
     source: str  # of the page: a relative URL, or the video itself
     episode: EpisodeResult
     actions: Markup | str  # charts of what was decided and executed
+    looks: str  # JSON for the script: what was looked at; empty if it was not noted
 
 
 def films(evaluation: Evaluation, embed: bool, names: Sequence[str] = ()) -> list[Film]:
@@ -38,8 +40,19 @@ def films(evaluation: Evaluation, embed: bool, names: Sequence[str] = ()) -> lis
         if path.is_file():
             decisions = read_decisions(path) if len(found) < WITH_CHARTS else None
             actions = "" if decisions is None else charts.beside(action_panels(decisions, names))
-            found.append(Film(source(evaluation, path, embed), episode, actions))
+            found.append(Film(source(evaluation, path, embed), episode, actions, looks_json(decisions)))
     return found
+
+
+def looks_json(decisions: Decisions | None) -> str:
+    """What was looked at, and where the views are in the video, for the page's script."""
+    if decisions is None or decisions.layout is None or not any(one.looks for one in decisions.decisions):
+        return ""
+    looks = [
+        {"step": one.step, "views": {name: asdict(look) for name, look in one.looks.items()}}
+        for one in decisions.decisions
+    ]
+    return json.dumps({**asdict(decisions.layout), "looks": looks}, separators=(",", ":"))
 
 
 def action_panels(decisions: Decisions, names: Sequence[str]) -> dict[str, dict[str, charts.Points]]:

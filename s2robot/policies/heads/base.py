@@ -34,6 +34,7 @@ class Head(nn.Module):
     gives_tokens: ClassVar[bool] = False
     reads_prefix: ClassVar[bool] = False
     reads_proprio: bool = False
+    gives_keypoints: ClassVar[bool] = False  # what `look` weighs is a place each
     tokens: int = 1
     dim: int
 
@@ -49,6 +50,12 @@ class Head(nn.Module):
         proprio: Float[Tensor, "b s"] | None = None,
     ) -> Float[Tensor, "b *n dim"]:
         raise NotImplementedError
+
+    def look(
+        self, features: Float[Tensor, "b c gh gw"], proprio: Float[Tensor, "b s"] | None = None
+    ) -> Float[Tensor, "b k n"] | None:
+        """How much each keypoint or query weighs each of the gh gw = n cells; None without weights."""
+        return None
 
     def fit(self, mean: Float[Tensor, "c"], deviation: Float[Tensor, "c"]) -> None:
         """Take the statistics of the map's channels; a channel that is constant is not blown up."""

@@ -16,6 +16,7 @@ class SpatialSoftmax(Head):
     from the channels of each cell by one linear layer and the temperature is learned for each of them.
     """
 
+    gives_keypoints = True
     grid: Tensor
 
     def __init__(self, shape: CameraShape, keypoints: int = 64) -> None:
@@ -31,6 +32,11 @@ class SpatialSoftmax(Head):
         prefix: Float[Tensor, "b p c2"] | None = None,
         proprio: Float[Tensor, "b s"] | None = None,
     ) -> Float[Tensor, "b d"]:
-        scores = self.cells(self.score, features, self.log_temperature.exp())  # b k n
-        attention = F.softmax(scores, dim=-1)
-        return (attention @ self.grid).flatten(1)  # b k 2 -> b d
+        return (self.look(features) @ self.grid).flatten(1)  # b k 2 -> b d
+
+    def look(
+        self, features: Float[Tensor, "b c gh gw"], proprio: Float[Tensor, "b s"] | None = None
+    ) -> Float[Tensor, "b k n"]:
+        """The distribution of each keypoint over the cells."""
+        scores = self.cells(self.score, features, self.log_temperature.exp())
+        return F.softmax(scores, dim=-1)

@@ -47,7 +47,7 @@ for (const video of document.querySelectorAll(".film video")) {
   const speed = make("select", { "aria-label": "speed" });
   for (const rate of [0.25, 0.5, 1, 2, 4]) speed.append(make("option", rate === 1 ? { value: rate, selected: "" } : { value: rate }, `${rate}×`));
   bar.append(play, seek, time, speed);
-  video.after(bar);
+  video.parentElement.after(bar);
   const show = () => {
     const whole = video.duration || 0;
     if (whole) seek.value = (1000 * video.currentTime) / whole;
@@ -62,12 +62,43 @@ for (const video of document.querySelectorAll(".film video")) {
   speed.addEventListener("change", () => { video.playbackRate = Number(speed.value); });
   for (const event of ["timeupdate", "loadedmetadata", "play", "pause", "ended", "seeked"]) video.addEventListener(event, show);
   show();
-  // The charts of the episode's actions show the step that the video is at; a last second holds the end.
+  // What belongs to a step of the episode follows the video, whose last second holds the end.
   const film = video.closest(".film"), steps = Number(film.dataset.steps);
+  const stepNow = () => Math.max(0, Math.min(steps, Math.floor((video.currentTime / (video.duration - 1)) * (steps + 1)))) || 0;
   video.addEventListener("timeupdate", () => {
-    const step = Math.min(steps, Math.floor((video.currentTime / (video.duration - 1)) * (steps + 1)));
-    if (film.querySelector("details[open]")) for (const chart of film.querySelectorAll(".chart")) chart.dispatchEvent(new CustomEvent("place", { detail: step }));
+    if (film.querySelector("details[open]")) for (const chart of film.querySelectorAll(".chart")) chart.dispatchEvent(new CustomEvent("place", { detail: stepNow() }));
   });
+  if (film.dataset.looks) addLooks(film, video, bar, stepNow);
+}
+
+// What the policy looked at: its keypoints, or the cells that it weighs, drawn over the video when it is wanted.
+function addLooks(film, video, bar, stepNow) {
+  const { size, views, looks } = JSON.parse(film.dataset.looks);
+  const label = make("label"), box = make("input", { type: "checkbox" });
+  label.append(box, "where it looks");
+  bar.append(label);
+  const svg = (tag, attributes) => {
+    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    return node;
+  };
+  const overlay = svg("svg", { viewBox: `0 0 ${size[0]} ${size[1]}`, "aria-hidden": "true" });
+  video.after(overlay);
+  const draw = () => {
+    overlay.replaceChildren();
+    const look = looks.filter((one) => one.step <= stepNow()).at(-1);
+    if (!box.checked || !look) return;
+    for (const [name, { map, keypoints }] of Object.entries(look.views)) {
+      const [left, top, width, height] = views[name] ?? [0, 0, 0, 0];
+      const h = height / map.length, w = width / map[0].length;
+      if (!keypoints.length) map.forEach((row, i) => row.forEach((level, j) => {
+        if (level > 4) overlay.append(svg("rect", { x: left + j * w, y: top + i * h, width: w, height: h, "fill-opacity": (0.75 * level) / 99 }));
+      }));
+      for (const [x, y, peak] of keypoints) overlay.append(svg("circle", { cx: left + x * width, cy: top + y * height, r: size[0] / 130, opacity: Math.min(1, 0.25 + peak) }));
+    }
+  };
+  box.addEventListener("change", draw);
+  for (const event of ["timeupdate", "seeked"]) video.addEventListener(event, draw);
 }
 
 // Charts: the values at the pointer, or at a place that the arrow keys move, read from the drawn paths.
