@@ -93,6 +93,9 @@ class NetworkEncoder(Encoder):
         return cls(ENCODERS[options.name](options), options, device)
 
     def _encode(self, frames: UInt8[Tensor, "b h w 3"]) -> Features:
+        return self.backend.within_memory(lambda: self._map(frames))
+
+    def _map(self, frames: UInt8[Tensor, "b h w 3"]) -> Features:
         with self.backend.beside():
             pixels = frames.to(self.backend.device).permute(0, 3, 1, 2).float().contiguous()
             (features,) = self.backend.map([pixels])

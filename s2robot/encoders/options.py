@@ -76,7 +76,7 @@ class EncoderConfig:
     camera_grids: dict[str, list[int]] = option(
         {}, "cameras with output grids of their own", decides=CAMERAS, always=True
     )
-    backend: str = option("auto", "auto (measured once), torch, openvino, compile", decides=SPEED)
+    backend: str = option("auto", "auto (measured once), torch, graph, openvino, compile", decides=SPEED)
     max_tiles: int | None = option(
         None, "tiles of one batch: the memory budget; null: the backend's choice", decides=SPEED
     )

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from s2robot import parallel
 from s2robot.encoders.arrays import merge, pool, resize, split
+from s2robot.encoders.backends.base import equal_parts
 from s2robot.encoders.base import Encoder
 from s2robot.encoders.network import NetworkEncoder
 from s2robot.encoders.options import EncoderConfig
@@ -62,11 +63,15 @@ class S2(Encoder):
             )
 
     def _encode(self, frames: UInt8[Tensor, "b h w 3"]) -> Features:
+        return self.backend.within_memory(lambda: self._in_groups(frames))
+
+    def _in_groups(self, frames: UInt8[Tensor, "b h w 3"]) -> Features:
         h, w = frames.shape[1:3]
         tilings, grid = self.spec.tilings(h, w), self.spec.grid(h, w)
         batches = list(_by_tile(tilings).values())  # which scales share a batch
         tiles_per_frame = sum(tiling.count for tiling in tilings)
-        groups = frames.split(max(1, self.backend.max_tiles // tiles_per_frame))
+        at_once = max(1, self.backend.max_tiles // tiles_per_frame)
+        groups = frames.split(equal_parts(len(frames), at_once))
         with self.backend.beside():
             outs = iter(
                 self.backend.map(tiles for group in groups for tiles in self._tiles(group, tilings, batches))

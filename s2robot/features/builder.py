@@ -105,12 +105,12 @@ def _store_missing(opened: CameraStore, progress: bool) -> int:
 class _Batches:
     """Frames as they are read, encoded in batches of one size across the ends of episodes, and stored.
 
-    On a GPU every other size of a batch costs seconds of planning, so only the last batch may be smaller.
+    On a GPU every other size of a batch costs seconds of planning: there the last one is filled up.
     """
 
     def __init__(self, opened: CameraStore, writer: Writer) -> None:
         self._opened, self._writer = opened, writer
-        self._pixels = np.empty((BATCH_FRAMES, *opened.image_size, 3), np.uint8)
+        self._pixels = np.zeros((BATCH_FRAMES, *opened.image_size, 3), np.uint8)
         self._waiting: list[tuple[bytes, int, int]] = []  # key, episode, frame: of the batch being filled
         self._hashes: dict[int, np.ndarray] = {}  # "t k" of each episode that is being read
         self._complete: list[tuple[int, int]] = []  # episodes that were read, and the rows that they need
@@ -145,7 +145,9 @@ class _Batches:
         self._commit()
 
     def _encode(self) -> None:
-        rows = self._opened.encode(self._pixels[: len(self._waiting)])
+        count = len(self._waiting)
+        fill = self._opened.encoders.base.backend.plans_shapes  # with the frames of earlier batches
+        rows = self._opened.encode(self._pixels if fill else self._pixels[:count])[:count]
         finite = rows.isfinite().all(1)
         if not finite.all():
             _, episode, number = self._waiting[int(finite.int().argmin())]

@@ -68,6 +68,17 @@ def test_pieces_are_read_in_order_and_batches_cross_the_ends_of_episodes(tmp_pat
     torch.testing.assert_close(stored.float(), expected, rtol=1e-3, atol=1e-3)
 
 
+def test_where_shapes_are_planned_the_last_batch_is_filled_up(tmp_path: Path) -> None:
+    source = Frames({"demo_0": random_frames(9, seed=0), "demo_1": random_frames(4, seed=1)}, "a")
+    encoders = NotingEncoders("lite0", sizes=(SIDE,), backend="torch", device="cpu")
+    encoders.base.backend.plans_shapes = True
+    table, report = build_with_report(source, "cam", encoders, stored_in(tmp_path))
+    assert encoders.sizes_seen == [8, 8] and report.frames_encoded == 13
+    expected = encoders.encoder("cam").encode(np.concatenate(list(source.by_episode.values()))).map
+    stored = table.gather(torch.arange(13)[:, None]).map[:, 0]
+    torch.testing.assert_close(stored.float(), expected, rtol=1e-3, atol=1e-3)
+
+
 def test_the_sizes_of_pieces_and_of_what_is_read_ahead_change_no_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoders: CountingEncoders
 ) -> None:

@@ -1,4 +1,4 @@
-"""What runs a frozen network: PyTorch (any device), compiled PyTorch, or OpenVINO (CPU)."""
+"""What runs a frozen network: PyTorch (any device), also compiled or as a CUDA graph, or OpenVINO (CPU)."""
 
 import importlib.util
 import logging
@@ -9,6 +9,7 @@ import torch
 from s2robot.encoders.backends.base import Backend, Build, frozen
 from s2robot.encoders.backends.choice import FastestBackend, remembered
 from s2robot.encoders.backends.eager import CompiledBackend, TorchBackend
+from s2robot.encoders.backends.graph import GraphBackend
 from s2robot.encoders.backends.openvino import OpenVinoBackend, computes_bfloat16
 from s2robot.encoders.spec import EncoderSpec
 from s2robot.errors import UserError
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 BACKENDS: Registry[Callable[[EncoderSpec, Build, torch.device], Backend]] = Registry("backend")
 BACKENDS["compile"] = CompiledBackend
+BACKENDS["graph"] = GraphBackend
 BACKENDS["openvino"] = OpenVinoBackend
 BACKENDS["torch"] = TorchBackend
 
@@ -27,7 +29,7 @@ BACKENDS["torch"] = TorchBackend
 def make_backend(
     name: str, spec: EncoderSpec, build: Build, device: str | torch.device | None = None
 ) -> Backend:
-    """The backend `name`; "auto" is the faster of PyTorch and OpenVINO on a CPU, and PyTorch elsewhere.
+    """The backend `name`; "auto" is the faster of PyTorch and OpenVINO, on a GPU of PyTorch and a CUDA graph.
 
     `device` is CUDA's when there is one unless given. No backend changes the precision. Raises UserError for
     unknown or unfit names, and for `auto` in float16 on a CPU.
@@ -39,12 +41,14 @@ def make_backend(
         raise UserError(f"device {str(device)!r} is not there: PyTorch sees no CUDA GPU on this machine")
     if name != "auto":
         return BACKENDS[name](spec, build, device)
-    if device.type == "cpu" and spec.precision == "float16":
+    if device.type == "cuda":
+        return FastestBackend(spec, build, device, {key: BACKENDS[key] for key in ("graph", "torch")})
+    if spec.precision == "float16":
         raise UserError(
             "encoder.precision=float16 is for GPUs, and the device is 'cpu': use float32 there, or bfloat16 "
             "on a CPU with AMX; backend=torch computes it all the same, several times slower"
         )
-    if device.type != "cpu" or importlib.util.find_spec("openvino") is None:
+    if importlib.util.find_spec("openvino") is None:
         return TorchBackend(spec, build, device)
     if spec.precision == "bfloat16":
         return _bfloat16(spec, build, device)

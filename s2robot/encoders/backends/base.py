@@ -4,18 +4,24 @@ A backend maps batches of tiles in 0..255 to features. It is given a function th
 calls it only when it has to, so an encoder whose features are all stored costs nothing to make.
 """
 
+import logging
+import math
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from s2robot.encoders.spec import EncoderSpec
+from s2robot.errors import UserError
 from s2robot.types import Features
 
 Build = Callable[[], nn.Module]
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 class Backend:
@@ -23,6 +29,8 @@ class Backend:
 
     device: torch.device  # where tiles should be and features come out
     max_tiles: int  # tiles of one batch that it handles best: memory on a GPU, cache and allocator on a CPU
+    plans_shapes = False  # whether the first batch of another shape costs seconds
+    spec: EncoderSpec
 
     @property
     def name(self) -> str:
@@ -35,6 +43,35 @@ class Backend:
     def map(self, batches: Iterable[Float[Tensor, "n 3 h w"]]) -> list[Features]:
         """Features of each batch of tiles (float32, 0..255); a batch may be drawn while earlier ones run."""
         raise NotImplementedError
+
+    def within_memory(self, encode: Callable[[], T]) -> T:
+        """What `encode` gives; while memory does not suffice, again with half as many tiles at once.
+
+        Raises UserError if it does not suffice for one tile.
+        """
+        while True:
+            try:
+                return encode()
+            except torch.OutOfMemoryError:
+                if self.max_tiles == 1:
+                    raise UserError(
+                        f"{self.device} has too little free memory for one tile of encoder "
+                        f"{self.spec.name!r}: end other programs on it, or choose a smaller encoder.tile"
+                    ) from None
+            self.max_tiles //= 2  # behind the block, so that nothing of the failed call is kept
+            log.warning(
+                "%s is out of memory; encoding goes on with %d tiles at once", self.device, self.max_tiles
+            )
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+
+
+def equal_parts(count: int, most: int) -> int:
+    """The size of the fewest equal parts of `count` that are no larger than `most`; the last may be smaller.
+
+    64 frames of which 51 fit are 32 and 32: one shape, which a GPU plans or compiles once.
+    """
+    return math.ceil(count / math.ceil(count / most))
 
 
 @runtime_checkable

@@ -12,10 +12,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from s2robot.encoders.allocator import keep_freed_memory
-from s2robot.encoders.backends.base import Backend, Build, frozen
+from s2robot.encoders.backends.base import Backend, Build, equal_parts, frozen
 from s2robot.encoders.spec import EncoderSpec
 from s2robot.errors import UserError
 from s2robot.types import Features
+
+MOST_TILES = 256  # more make no GPU faster
+MEMORY_SHARE = 0.5  # of a GPU's free memory; the rest is for frames, maps and other programs
+PROBE_TILES = 8
 
 
 class TorchBackend(Backend):
@@ -25,8 +29,19 @@ class TorchBackend(Backend):
 
     def __init__(self, spec: EncoderSpec, build: Build, device: torch.device) -> None:
         self.spec, self.build, self.device = spec, build, device
-        # On a CPU, batches whose activations all stay below the allocator's limit of 32 MB are the fastest.
-        self.max_tiles = 256 if device.type == "cuda" else 6
+        self._max_tiles: int | None = None
+        self.plans_shapes = device.type == "cuda"
+
+    @property
+    def max_tiles(self) -> int:
+        if self._max_tiles is None:
+            # on a CPU, batches whose activations stay below the allocator's limit of 32 MB are the fastest
+            self._max_tiles = self._fitting() if self.device.type == "cuda" else 6
+        return self._max_tiles
+
+    @max_tiles.setter
+    def max_tiles(self, count: int) -> None:
+        self._max_tiles = count
 
     @cached_property
     def network(self) -> Callable[[Tensor], Tensor | tuple[Tensor, Tensor]]:
@@ -43,18 +58,35 @@ class TorchBackend(Backend):
         network = frozen(self.build(), self.spec)
         return network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    def _fitting(self) -> int:
+        """How many tiles fit on the GPU, by the memory that a few take."""
+        tiles = torch.zeros(PROBE_TILES, 3, self.spec.tile, self.spec.tile, device=self.device)
+        self._max_tiles = PROBE_TILES
+        self.within_memory(lambda: self._run(tiles))  # the weights are there, and libraries have chosen
+        before = torch.cuda.memory_allocated(self.device)
+        torch.cuda.reset_peak_memory_stats(self.device)
+        self.within_memory(lambda: self._run(tiles))
+        tile_bytes = (torch.cuda.max_memory_allocated(self.device) - before) // PROBE_TILES
+        return tiles_within(torch.cuda.mem_get_info(self.device)[0], tile_bytes)
+
     def _run(self, tiles: Float[Tensor, "n 3 h w"]) -> Features:
         half = self.spec.precision != "float32"
         autocast = torch.autocast(self.device.type, getattr(torch, self.spec.precision), enabled=half)
         # TF32 would be a thousandth off although float32 was chosen
         exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=half)
         with torch.no_grad(), autocast, exact:
-            parts = [self._call(part) for part in tiles.split(self.max_tiles)]
+            parts = [self._call(part) for part in tiles.split(equal_parts(len(tiles), self.max_tiles))]
         return Features(*(torch.cat(outs).float() for outs in zip(*parts, strict=True)))
 
     def _call(self, tiles: Float[Tensor, "n 3 h w"]) -> tuple[Tensor, ...]:
         out = self.network(tiles.contiguous(memory_format=torch.channels_last))
         return out if isinstance(out, tuple) else (out,)
+
+
+def tiles_within(free: int, tile_bytes: int) -> int:
+    """The power of two of tiles, at most `MOST_TILES`, that take their share of `free` bytes or less."""
+    count = int(free * MEMORY_SHARE) // max(tile_bytes, 1)
+    return min(MOST_TILES, 1 << max(count.bit_length() - 1, 0))
 
 
 class CompiledBackend(TorchBackend):
