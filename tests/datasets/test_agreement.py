@@ -90,4 +90,4 @@ def test_a_mask_of_a_demonstration_at_fault_is_no_empty_one(tmp_path: Path) -> N
     assert not [warning for warning in findings.warnings if warning.key.startswith("mask")]
     gone = write(tmp_path / "e.hdf5", demos, masks={**masks, "valid": ["demo_9"]})
     findings = validate(config_of(gone, {}), shown=False)
-    assert ["not there: demo_9" in str(w) for w in findings.warnings if w.key == "mask/valid"] == [True]
+    assert ["that it names: demo_9" in str(w) for w in findings.warnings if w.key == "mask/valid"] == [True]
