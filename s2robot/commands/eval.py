@@ -1,6 +1,7 @@
 """Evaluate a checkpoint in simulation: seeds -> episodes -> success rate with its interval, and videos.
 
 s2robot eval checkpoint=runs/demo episodes=100 video=9
+s2robot eval checkpoint=runs/demo episodes=100 video=failures:9 look=true
 s2robot eval checkpoint=runs/act/checkpoints/best temporal_ensemble=0.01
 s2robot eval checkpoint=runs/flow policy.inference_steps=10 name=ten_steps
 """
@@ -17,7 +18,7 @@ from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
 from s2robot.evaluation.evaluation import evaluate
 from s2robot.evaluation.mapping import observation_mapping
-from s2robot.evaluation.options import EnvConfig
+from s2robot.evaluation.options import EnvConfig, Filming
 from s2robot.evaluation.seeds import evaluation_seeds
 from s2robot.evaluation.validation_file import NAME
 from s2robot.features import verify
@@ -66,7 +67,13 @@ def main(config: EvalConfig) -> None:
     if config.temporal_ensemble is not None:
         agent = TemporalEnsemble(agent, config.temporal_ensemble)
     acting = acting_options(loaded.policy) | {"temporal_ensemble": config.temporal_ensemble}
-    made_from = {"weights": loaded.sha256, "encoders": loaded.encoders, "device": str(device)}
+    filming = Filming.read(config.video)
+    made_from = {
+        "step": loaded.step,
+        "weights": loaded.sha256,
+        "encoders": loaded.encoders,
+        "device": str(device),
+    }
     identity = made_from | acting | asdict(mapping)
 
     run = run_dir(loaded.path)
@@ -79,7 +86,9 @@ def main(config: EvalConfig) -> None:
             seeds,
             out_dir,
             identity=identity,
-            videos=config.video,
+            videos=filming.first,
+            failures=filming.failures,
+            look=config.look,
             workers=config.workers,
             mapping=mapping,
             batch=batch,

@@ -5,12 +5,12 @@ An evaluation folder holds
     seeds.json      what is evaluated: environment, seeds, the caller's identity; written first
     episodes.jsonl  one JSON line an episode, appended as it finishes
     summary.json    the success rate with its interval; written last
-    videos/         the first seeds, as mp4
+    videos/         filmed episodes as mp4, with their decisions as JSON; grid.mp4: all of them at once
 """
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -18,11 +18,13 @@ from typing import Any
 
 from s2robot.errors import UserError
 from s2robot.evaluation.episodes_file import read_episodes, to_line
+from s2robot.evaluation.filming import GRID, film_failures, write_grid_of
 from s2robot.evaluation.success_rate import Summary, summarise
 from s2robot.files import write_text
 from s2robot.progress import progress
 from s2robot.rollouts.episodes import iter_episodes
 from s2robot.rollouts.results import EpisodeResult
+from s2robot.rollouts.timed import TimedActor
 from s2robot.types import Actor
 
 
@@ -35,10 +37,11 @@ def evaluate(
     *,
     identity: Mapping[str, Any] | None = None,
     videos: int = 9,
+    failures: int = 0,
     batch: int = 1,
     **rollout_options: Any,
 ) -> Summary:
-    """Run one episode a seed into `out_dir`, film the first `videos`, and sum up.
+    """Run one episode a seed into `out_dir`, film the first `videos` and `failures` failed ones, and sum up.
 
     `identity` (plain JSON) holds what else decides the outcome, such as a hash of the weights. With it, an
     interrupted evaluation continues when it is run again with the same environment, seeds, batch and
@@ -55,25 +58,24 @@ def evaluate(
         _start_anew(out_dir, plan)
     done = {result.seed for result in results}
     rest = [seed for seed in seeds if seed not in done]
-    record = sum(seed not in done for seed in seeds[:videos])
+    timed = TimedActor(actor)
 
-    episodes = iter_episodes(
-        actor,
-        env_id,
-        rest,
-        env_kwargs,
-        batch=batch,
-        record=record,
-        video_dir=out_dir / "videos",
-        **rollout_options,
-    )
+    def play(seeds: Sequence[int], record: int) -> Generator[EpisodeResult, None, None]:
+        options = {"batch": batch, "record": record, "video_dir": out_dir / "videos", **rollout_options}
+        return iter_episodes(timed, env_id, seeds, env_kwargs, **options)
+
+    episodes = play(rest, sum(seed not in done for seed in seeds[:videos]))
     with (out_dir / "episodes.jsonl").open("a") as file, closing(episodes):
         for result in progress(episodes, len(rest), "evaluate", lambda: _rate(results)):
             file.write(to_line(result))
             file.flush()
             results.append(result)
 
-    summary = summarise(env_id, results, time.monotonic() - start)
+    if failures:
+        results = film_failures(results, failures, lambda seeds: play(seeds, len(seeds)), out_dir)
+        write_text(out_dir / "episodes.jsonl", "".join(map(to_line, results)))
+    write_grid_of(results, out_dir)
+    summary = summarise(env_id, results, time.monotonic() - start, timed.decision_ms)
     _write_json(out_dir / "summary.json", asdict(summary))
     return summary
 
@@ -97,8 +99,8 @@ def _carried_on(out_dir: Path, plan: Mapping[str, Any]) -> list[EpisodeResult]:
 def _start_anew(out_dir: Path, plan: Mapping[str, Any]) -> None:
     for name in ("summary.json", "episodes.jsonl", "seeds.json"):
         (out_dir / name).unlink(missing_ok=True)
-    for video in out_dir.glob("videos/seed_*.mp4"):
-        video.unlink()
+    for file in (*out_dir.glob("videos/seed_*.*"), out_dir / "videos" / GRID):
+        file.unlink(missing_ok=True)
     out_dir.mkdir(parents=True, exist_ok=True)
     _write_json(out_dir / "seeds.json", plan)
 

@@ -1,10 +1,29 @@
-"""Options of rollouts: of their environment, and of those that choose a checkpoint."""
+"""Options of rollouts: of their environment, of those that choose a checkpoint, and of what is filmed."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from s2robot.config import at_least, option
 from s2robot.datasets.options import check_orientation
+from s2robot.errors import UserError
+
+FAILURES = "failures"
+
+
+@dataclass(frozen=True)
+class Filming:
+    """How many of the first episodes, and how many failed ones besides, are filmed."""
+
+    first: int = 0
+    failures: int = 0
+
+    @classmethod
+    def read(cls, given: Any) -> "Filming":
+        """From the option `video`: 9, or failures:9. Raises `UserError` for anything else."""
+        word, colon, number = str(given).rpartition(":")
+        if type(given) in (int, str) and number.isdecimal() and word == (FAILURES if colon else ""):
+            return cls(failures=int(number)) if colon else cls(first=int(number))
+        raise UserError(f"video={given}: expected a number of episodes, or {FAILURES}:NUMBER")
 
 
 @dataclass

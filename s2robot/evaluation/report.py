@@ -16,7 +16,7 @@ from s2robot.evaluation.pages.facts import commands, eval_command, facts, subtit
 from s2robot.evaluation.pages.rendering import write_page
 from s2robot.evaluation.pages.runs import Run, read_run
 from s2robot.evaluation.pages.validation import section, share_of_range, titles
-from s2robot.evaluation.pages.videos import films
+from s2robot.evaluation.pages.videos import films, grid_source
 
 NAME = "report.html"
 # quantities that say how the training went and not what the policy is worth: shown folded away
@@ -43,6 +43,7 @@ def write_run_page(run: Run, embed: bool = False) -> Path:
         main=main,
         evaluations=[main, *(one for one in run.evaluations if one is not main)] if main else [],
         films={one.name: films(one, embed, actions) for one in run.evaluations},
+        grids={one.name: grid_source(one, embed) for one in run.evaluations},
         subtitle=subtitle(run),
         facts=facts(run),
         commands=commands(run),

@@ -18,6 +18,7 @@ class Summary:
     success_rate: float
     ci95: tuple[float, float]  # Wilson
     wall_s: float  # of this run, start to end; an interrupted run's time is not in it
+    decision_ms: float | None = None  # median time of the policy with its encoders, for one episode
 
 
 def wilson_interval(successes: int, episodes: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -36,9 +37,12 @@ def wilson_interval(successes: int, episodes: int, confidence: float = 0.95) -> 
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
 
 
-def summarise(env_id: str, results: Sequence[EpisodeResult], wall_s: float) -> Summary:
+def summarise(
+    env_id: str, results: Sequence[EpisodeResult], wall_s: float, decision_ms: float | None = None
+) -> Summary:
     """Success rate and interval of finished episodes."""
     successes = sum(result.success for result in results)
     rate = successes / len(results)
     interval = wilson_interval(successes, len(results))
-    return Summary(env_id, len(results), successes, rate, interval, round(wall_s, 3))
+    measured = None if decision_ms is None else round(decision_ms, 3)
+    return Summary(env_id, len(results), successes, rate, interval, round(wall_s, 3), measured)

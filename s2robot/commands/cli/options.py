@@ -13,7 +13,7 @@ from s2robot.datasets.options import DataConfig
 from s2robot.encoders import ENCODERS
 from s2robot.encoders.options import EncoderConfig
 from s2robot.errors import UserError
-from s2robot.evaluation.options import EnvConfig, RolloutConfig
+from s2robot.evaluation.options import EnvConfig, Filming, RolloutConfig
 from s2robot.features.options import FeaturesConfig
 from s2robot.policies import POLICIES, PolicyConfig
 from s2robot.policies.heads import HEADS
@@ -69,7 +69,8 @@ class EvalConfig:
     checkpoint: str = option(MISSING, "a run, whose last checkpoint is taken, or a checkpoint's folder")
     episodes: int = option(100, "episodes, one a seed")
     seed: int = option(100_000, "reset seed of the first episode")
-    video: int = option(0, "record the first so many episodes")
+    video: Any = option(0, "record the first so many episodes, or failures:9 for so many failed ones")
+    look: bool = option(False, "note in recorded episodes what the policy looks at, for the report")
     temporal_ensemble: float | None = option(
         None, "ACT's m, such as 0.01: decide after every step, average the chunks"
     )
@@ -89,7 +90,8 @@ class EvalConfig:
     def check(self) -> None:
         """Raise `UserError` for options that cannot be."""
         self.env.check()
-        at_least(0, self, "seed", "video")
+        at_least(0, self, "seed")
+        Filming.read(self.video)
         given = [name for name in ("workers", "batch") if getattr(self, name) is not None]
         at_least(1, self, "episodes", *given)
         steps = self.policy.get("action_steps", 1)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from s2robot.errors import UserError
+from s2robot.evaluation.filming import GRID
 from s2robot.evaluation.pages import charts
 from s2robot.evaluation.pages.evaluations import Evaluation
 from s2robot.rollouts.decisions import Decisions, read_decisions
@@ -68,6 +69,12 @@ def action_panels(decisions: Decisions, names: Sequence[str]) -> dict[str, dict[
         executed = [(float(step), row[i]) for step, row in enumerate(decisions.executed)]
         panels[title] = {"predicted chunks": chunks, "executed": executed}
     return panels
+
+
+def grid_source(evaluation: Evaluation, embed: bool) -> str:
+    """The source of the video of all filmed episodes; empty if there is none."""
+    path = video_path(evaluation.folder, f"videos/{GRID}")
+    return source(evaluation, path, embed) if path.is_file() else ""
 
 
 def video_path(folder: Path, name: str) -> Path:
