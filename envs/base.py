@@ -81,7 +81,9 @@ class TabletopEnv(ObservingEnv):
     - `render_mode` (None): or "rgb_array", then `render` gives the first camera's image.
     - `reward_type` ("sparse"): or "dense".
     - `vary_scene` (False): whether light, colours and textures of the table and pose of agentview differ
-      between episodes.
+      between episodes; or names of what does: "light", "camera", "colours", "textures", "distractors"
+      (things beside the task, which touch nothing).
+    - `starts` ("inside"): or "around", then objects start in a band around the usual area.
     - `camera_distance` (the scene's): of agentview from the middle of the workspace, in metres.
     - `wrist_camera` (True): whether there is a camera in the hand.
     """
@@ -103,26 +105,29 @@ class TabletopEnv(ObservingEnv):
         control_freq: int = 10,
         render_mode: str | None = None,
         reward_type: str = "sparse",
-        vary_scene: bool = False,
+        vary_scene: bool | str | Sequence[str] = False,
+        starts: str = "inside",
         camera_distance: float | None = None,
         wrist_camera: bool = True,
     ) -> None:
         if reward_type not in ("sparse", "dense"):
             raise ValueError(f"reward_type is {reward_type!r}; it must be 'sparse' or 'dense'")
-        self.reward_type = reward_type
+        if starts not in ("inside", "around"):
+            raise ValueError(f"starts is {starts!r}; it must be 'inside' or 'around'")
+        self.reward_type, self.around = reward_type, starts == "around"
         self.image_size = height_width(image_size)
         spec = mujoco.MjSpec.from_file(str(ASSETS / self.scene))
         if camera_distance is not None:
             place_agentview(spec, camera_distance)
         self.edit_scene(spec)
-        if vary_scene:
-            variation.edit_scene(spec)
+        if parts := variation.parts_of(vary_scene):
+            variation.edit_scene(spec, parts)
         self.model = spec.compile()
         self._hand_sight = HandSight(self.model)
         if not wrist_camera:
             spec.delete(spec.camera(HAND_CAMERA))
             self.model = spec.compile()
-        self._variation = variation.Variation(self.model) if vary_scene else None
+        self._variation = variation.Variation(self.model, parts) if parts else None
         self.data = mujoco.MjData(self.model)
         self._xml = spec.to_xml()
         self.model.vis.global_.offheight, self.model.vis.global_.offwidth = self.image_size
@@ -167,7 +172,7 @@ class TabletopEnv(ObservingEnv):
     def restore_look(self) -> None:
         """Gives the model the look that `self.data.userdata` holds; called whenever the state is set."""
         if self._variation is not None:
-            self._variation.apply(self.data.userdata[-variation.SIZE :])
+            self._variation.apply(self.data.userdata[-self._variation.size :])
 
     # Gymnasium's interface.
 
@@ -187,7 +192,7 @@ class TabletopEnv(ObservingEnv):
             mujoco.mj_kinematics(self.model, self.data)
             draws += 1
         if self._variation is not None:
-            self.data.userdata[-variation.SIZE :] = self._variation.draw(self.np_random)
+            self.data.userdata[-self._variation.size :] = self._variation.draw(self.np_random)
         self.restore_look()
         mujoco.mj_forward(self.model, self.data)
         self._success_steps = 0

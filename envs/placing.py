@@ -120,18 +120,6 @@ def upright(position: Sequence[float] | np.ndarray, yaw_rad: float) -> list[floa
     return [*position, np.cos(yaw_rad / 2), 0.0, 0.0, np.sin(yaw_rad / 2)]
 
 
-def apart(
-    rng: np.random.Generator, areas: Sequence[tuple[Sequence[float], Sequence[float]]], distance_m: float
-) -> np.ndarray:
-    """One random point (2,) m in each area (centre, size), any two at least `distance_m` apart; (n, 2)."""
-    centres, sizes = np.array([a[0] for a in areas]), np.array([a[1] for a in areas])
-    while True:
-        points = centres + rng.uniform(-0.5, 0.5, centres.shape) * sizes
-        between = np.linalg.norm(points[:, None] - points[None], axis=-1)
-        if between[np.triu_indices(len(points), 1)].min() >= distance_m:
-            return points
-
-
 def add_ring(
     body: mujoco.MjsBody,
     default: mujoco.MjsDefault,

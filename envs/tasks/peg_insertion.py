@@ -8,8 +8,9 @@ import numpy as np
 from envs.arguments import check_metres
 from envs.grasp import Part
 from envs.place_expert import PlaceExpert
-from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, add_ring, apart, upright
+from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, add_ring, upright
 from envs.registry import Task
+from envs.starts import points_apart
 
 AREA = ((0.50, 0.0), (0.22, 0.30))  # centre and size (m) of where peg and hole may be
 APART_M = 0.13
@@ -58,7 +59,7 @@ class PegInsertion(PlaceTask):
         add_ring(spec.body("goal"), spec.find_default("board"), 4, inner, inner + WALL_M, 0.0, BOARD_M)
 
     def place_objects(self, rng: np.random.Generator) -> None:
-        peg, hole = apart(rng, [AREA, AREA], APART_M)
+        peg, hole = points_apart(rng, [AREA, AREA], APART_M, self.around)
         pose = upright([*peg, HALF_LENGTH_M], rng.uniform(-YAW_RAD, YAW_RAD))
         self.data.qpos[self._part_qpos : self._part_qpos + 7] = pose
         pose = upright([*hole, 0.0], rng.uniform(-YAW_RAD, YAW_RAD))

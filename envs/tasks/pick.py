@@ -11,9 +11,9 @@ from envs.base import TabletopEnv
 from envs.grasp import Part, approach
 from envs.registry import Task
 from envs.servo import towards
+from envs.starts import points_apart
 
-START_CENTRE_M = np.array([0.50, 0.0])
-START_SIZE_M = np.array([0.25, 0.30])
+AREA = ((0.50, 0.0), (0.25, 0.30))  # centre and size (m) of where the cube may lie
 LIFT_M = 0.10
 LIFT_MARGIN_M = 0.03  # the expert lifts this much higher than the goal
 
@@ -56,7 +56,7 @@ class Pick(TabletopEnv):
         spec.body("cube").pos[2] = self.half_size
 
     def place_objects(self, rng: np.random.Generator) -> None:
-        xy = START_CENTRE_M + rng.uniform(-0.5, 0.5, size=2) * START_SIZE_M
+        (xy,) = points_apart(rng, [AREA], 0.0, self.around)
         yaw = rng.uniform(-np.pi, np.pi)
         pose = [*xy, self.half_size, np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
         self.data.qpos[self._cube_qpos : self._cube_qpos + 7] = pose

@@ -7,8 +7,9 @@ import numpy as np
 
 from envs.arguments import check_metres
 from envs.place_expert import PlaceExpert
-from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, add_ring, apart, upright
+from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, add_ring, upright
 from envs.registry import Task
+from envs.starts import points_apart
 
 PARTS = ("part", "distractor_0", "distractor_1")
 AREA = ((0.42, 0.0), (0.10, 0.30))  # centre and size (m) of where the parts may lie
@@ -67,7 +68,8 @@ class PlaceByColour(PlaceTask):
             spec.geom(name).size[:2] = inner
 
     def place_objects(self, rng: np.random.Generator) -> None:
-        for at, xy in zip(self._free_qpos, apart(rng, [AREA] * len(PARTS), APART_M), strict=True):
+        points = points_apart(rng, [AREA] * len(PARTS), APART_M, self.around)
+        for at, xy in zip(self._free_qpos, points, strict=True):
             self.data.qpos[at : at + 7] = upright([*xy, self.half_size], rng.uniform(-np.pi, np.pi))
         middle = ROW_CENTRE_M + rng.uniform(-0.5, 0.5, 2) * ROW_SIZE_M
         for place, name in enumerate(rng.permutation(SLOTS)):

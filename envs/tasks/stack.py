@@ -7,8 +7,9 @@ import numpy as np
 
 from envs.arguments import check_metres
 from envs.place_expert import PlaceExpert
-from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, apart, upright
+from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, upright
 from envs.registry import Task
+from envs.starts import points_apart
 
 AREA = ((0.50, 0.0), (0.25, 0.30))  # centre and size (m) of where the cubes may stand
 APART_M = 0.11
@@ -50,7 +51,7 @@ class StackCube(PlaceTask):
             spec.body(name).pos[2] = half
 
     def place_objects(self, rng: np.random.Generator) -> None:
-        part, base = apart(rng, [AREA, AREA], APART_M)
+        part, base = points_apart(rng, [AREA, AREA], APART_M, self.around)
         for at, xy, half in (
             (self._part_qpos, part, self.half_size),
             (self._base_qpos, base, self.base_half_size),

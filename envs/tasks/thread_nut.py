@@ -8,8 +8,9 @@ import numpy as np
 from envs.arguments import check_metres
 from envs.grasp import Part
 from envs.place_expert import PlaceExpert
-from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, add_ring, apart, upright
+from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, add_ring, upright
 from envs.registry import Task
+from envs.starts import points_apart
 
 AREA = ((0.50, 0.0), (0.22, 0.30))  # centre and size (m) of where nut and peg may be
 APART_M = 0.11
@@ -57,7 +58,7 @@ class ThreadNut(PlaceTask):
         peg.size[:2] = [HOLE_M - self.clearance / 2, PEG_M / 2]
 
     def place_objects(self, rng: np.random.Generator) -> None:
-        nut, peg = apart(rng, [AREA, AREA], APART_M)
+        nut, peg = points_apart(rng, [AREA, AREA], APART_M, self.around)
         pose = upright([*nut, HALF_HEIGHT_M], rng.uniform(-np.pi, np.pi))
         self.data.qpos[self._part_qpos : self._part_qpos + 7] = pose
         self.data.mocap_pos[0] = [*peg, 0.0]
