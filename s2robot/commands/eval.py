@@ -14,24 +14,21 @@ from typing import Any
 from s2robot.commands.cli.options import EvalConfig
 from s2robot.device import choose_device
 from s2robot.encoders.allocator import keep_freed_memory
-from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
 from s2robot.evaluation.evaluation import evaluate
 from s2robot.evaluation.mapping import observation_mapping
 from s2robot.evaluation.options import EnvConfig, Filming
 from s2robot.evaluation.seeds import evaluation_seeds
 from s2robot.evaluation.validation_file import NAME
-from s2robot.features import verify
-from s2robot.policies.acting import acting_options, set_acting_options
-from s2robot.rollouts.agent import Agent
-from s2robot.rollouts.ensembling import TemporalEnsemble
+from s2robot.policies.acting import acting_options
 from s2robot.rollouts.environment import check_environment, check_rendering
 from s2robot.rollouts.resolving import load_module, problem
 from s2robot.rollouts.sizes import default_batch
+from s2robot.rollouts.trained import make_actor, set_acting, verified_encoders
 from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
 from s2robot.runs.finding import find_checkpoint, run_dir
-from s2robot.types import Actor, Spec
+from s2robot.types import Spec
 
 
 def main(config: EvalConfig) -> None:
@@ -41,8 +38,7 @@ def main(config: EvalConfig) -> None:
     if path != Path(config.checkpoint):
         print(f"evaluating {path}")
     loaded = checkpoint.load(path)
-    each_step = {} if config.temporal_ensemble is None else {"action_steps": 1}
-    set_acting_options(loaded.policy, config.policy | each_step)
+    set_acting(loaded.policy, config.policy, config.temporal_ensemble)
     spec = loaded.policy.spec
     env = _environment(config.env, spec, loaded.config)
     env_id, env_kwargs = env.id or spec.env_id, {**spec.env_kwargs, **env.kwargs}
@@ -55,17 +51,10 @@ def main(config: EvalConfig) -> None:
     check_environment(spec, env_id, env_kwargs, mapping)
     if mapping.told:
         print(mapping.told)
-    with checkpoint.naming(loaded.path):
-        weights = config.weights or loaded.config["encoder"]["weights"]
-        encoders = CameraEncoders.from_dict(
-            loaded.encoders, device, config.backend, weights, max_tiles=config.max_tiles
-        )
-        verify(encoders, loaded.samples)  # does it still see what it was trained on?
+    encoders = verified_encoders(loaded, device, config.backend, config.weights, config.max_tiles)
     seeds = evaluation_seeds(config.episodes, loaded.training_seeds | loaded.selection_seeds, config.seed)
     batch = config.batch or default_batch(device.type)
-    agent: Actor = Agent(loaded.policy, encoders, device, batch)
-    if config.temporal_ensemble is not None:
-        agent = TemporalEnsemble(agent, config.temporal_ensemble)
+    agent = make_actor(loaded.policy, encoders, device, config.temporal_ensemble, batch)
     acting = acting_options(loaded.policy) | {"temporal_ensemble": config.temporal_ensemble}
     filming = Filming.read(config.video)
     made_from = {

@@ -13,7 +13,7 @@ import os
 from collections.abc import Sequence
 
 from s2robot.commands.cli.parser import Parser
-from s2robot.commands.cli.policies import add_policy, loaded_policy
+from s2robot.commands.cli.policies import add_acting, add_path, add_running, loaded_policy
 from s2robot.errors import UserError
 
 TOKEN = "S2ROBOT_TOKEN"  # environment variable: a command's words are seen by all users of a machine
@@ -22,7 +22,9 @@ TOKEN = "S2ROBOT_TOKEN"  # environment variable: a command's words are seen by a
 def cli(words: Sequence[str]) -> None:
     """`s2robot serve`."""
     parser = Parser(__name__, __doc__)
-    add_policy(parser)
+    add_path(parser)
+    add_acting(parser)
+    add_running(parser)
     add = parser.add_argument
     add(
         "--host",

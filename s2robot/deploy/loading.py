@@ -13,7 +13,6 @@ from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.options import EncoderConfig
 from s2robot.rollouts.trained import make_actor, set_acting, verified_encoders
 from s2robot.runs import checkpoint
-from s2robot.runs.finding import find_checkpoint
 
 
 def load_policy(
@@ -44,7 +43,7 @@ def load_policy(
     plugin_modules.load(plugins)
     keep_freed_memory()
     chosen = choose_device("auto" if device is None else str(device))
-    loaded = checkpoint.load(find_checkpoint(path))
+    loaded = checkpoint.load(path)
     set_acting(loaded.policy, acting or {}, temporal_ensemble)
     encoders = verified_encoders(loaded, chosen, backend, weights, max_tiles)
     return LoadedPolicy(

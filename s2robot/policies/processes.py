@@ -60,6 +60,7 @@ class Diffusion:
         )
         self.sampler.set_timesteps(steps)
         self.times = self.sampler.timesteps.float()
+        self._timesteps: list[int] = self.sampler.timesteps.tolist()
 
     def corrupt(
         self, actions: Float[Tensor, "b ta da"]
@@ -83,7 +84,7 @@ class Diffusion:
         noisy: Float[Tensor, "b ta da"],
         generators: Generators = None,
     ) -> Float[Tensor, "b ta da"]:
-        timestep = self.sampler.timesteps[index]  # on the CPU, as the schedule is: nothing waits for a GPU
+        timestep = self._timesteps[index]  # a number: nothing waits for a GPU
         generator = None if generators is None else list(generators)  # a row's noise is from its own
         return self.sampler.step(predicted, timestep, noisy, generator=generator, return_dict=False)[0]
 

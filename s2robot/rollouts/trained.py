@@ -44,8 +44,12 @@ def verified_encoders(
 
 
 def make_actor(
-    policy: Policy, encoders: CameraEncoders, device: torch.device, temporal_ensemble: float | None = None
+    policy: Policy,
+    encoders: CameraEncoders,
+    device: torch.device,
+    temporal_ensemble: float | None = None,
+    batch: int = 1,
 ) -> Actor:
-    """The policy with its encoders, on a device; `temporal_ensemble` is ACT's m."""
-    agent = Agent(policy, encoders, device)
+    """The policy with its encoders, on a device; `temporal_ensemble` is ACT's m, `batch` is `Agent`'s."""
+    agent = Agent(policy, encoders, device, batch)
     return agent if temporal_ensemble is None else TemporalEnsemble(agent, temporal_ensemble)

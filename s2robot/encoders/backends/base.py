@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 class Backend:
     """Base of all backends."""
 
+    build: Build  # makes the network that it runs
     device: torch.device  # where tiles should be and features come out
     max_tiles: int  # tiles of one batch that it handles best: memory on a GPU, cache and allocator on a CPU
     plans_shapes = False  # whether the first batch of another shape costs seconds
