@@ -50,6 +50,7 @@ def _episodes(checkpoint_path: str, episodes: int, shift: str, words: Sequence[s
     from s2robot.evaluation.shifts import SHIFTS
     from s2robot.rollouts.resolving import OWN
     from s2robot.runs import checkpoint
+    from s2robot.runs.finding import run_dir
 
     given = ["checkpoint=given", f"episodes={episodes}", f"name=shift_{shift}"]
     options = options_of("eval", [*given, *words])
@@ -59,4 +60,4 @@ def _episodes(checkpoint_path: str, episodes: int, shift: str, words: Sequence[s
         raise UserError(f"{env_id} has no shifts; generalise knows those of {OWN}'s tabletop tasks")
     env = replace(options.env, kwargs={**options.env.kwargs, **SHIFTS[shift][1]})
     evaluation.main(replace(options, checkpoint=checkpoint_path, env=env))
-    return read_episodes(checkpoint.run_dir(path) / "eval" / options.name / "episodes.jsonl")
+    return read_episodes(run_dir(path) / "eval" / options.name / "episodes.jsonl")
