@@ -94,7 +94,7 @@ def normalised(weights: Pretrained, frames: np.ndarray) -> torch.Tensor:
     return (torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 255 - mean) / std
 
 
-def reference(weights: Pretrained) -> Callable[[torch.Tensor], torch.Tensor]:
+def reference(weights: Pretrained, sizes: Sequence[int] = SIZES) -> Callable[[torch.Tensor], torch.Tensor]:
     """`s2wrapper.forward` over the eager network."""
     import s2wrapper
 
@@ -107,7 +107,7 @@ def reference(weights: Pretrained) -> Callable[[torch.Tensor], torch.Tensor]:
     @torch.no_grad()
     def encode(batch: torch.Tensor) -> torch.Tensor:
         return s2wrapper.forward(
-            maps, batch, img_sizes=list(SIZES), max_split_size=SIZES[0], output_shape="bchw"
+            maps, batch, img_sizes=list(sizes), max_split_size=sizes[0], output_shape="bchw"
         )
 
     return encode

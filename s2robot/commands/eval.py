@@ -25,6 +25,7 @@ from s2robot.rollouts.environment import check_environment, check_rendering
 from s2robot.rollouts.resolving import load_module, problem
 from s2robot.rollouts.sizes import default_batch
 from s2robot.rollouts.trained import make_actor, set_acting, verified_encoders
+from s2robot.rollouts.video import check_films
 from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
 from s2robot.runs.finding import find_checkpoint, run_dir
@@ -34,6 +35,9 @@ from s2robot.types import Spec
 def main(config: EvalConfig) -> None:
     device = choose_device(config.device)
     keep_freed_memory()
+    filming = Filming.read(config.video)
+    if filming != Filming():
+        check_films()
     path = find_checkpoint(config.checkpoint)
     if path != Path(config.checkpoint):
         print(f"evaluating {path}")
@@ -56,7 +60,6 @@ def main(config: EvalConfig) -> None:
     batch = config.batch or default_batch(device.type)
     agent = make_actor(loaded.policy, encoders, device, config.temporal_ensemble, batch)
     acting = acting_options(loaded.policy) | {"temporal_ensemble": config.temporal_ensemble}
-    filming = Filming.read(config.video)
     made_from = {
         "step": loaded.step,
         "weights": loaded.sha256,

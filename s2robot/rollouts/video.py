@@ -4,17 +4,18 @@ Frames go to ffmpeg one by one, so a long episode takes no memory; the file gets
 whole. Imports no torch: rollout's simulators, which must start quickly, write the videos.
 """
 
+import importlib.util
 import subprocess
 from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 
+from s2robot.errors import UserError
 from s2robot.files import create_scratch
 from s2robot.rollouts.decisions import FilmLayout
 
@@ -28,6 +29,12 @@ HOLD_S = 1.0  # the last frame stays this long, with the outcome
 def view_name(key: str) -> str:
     """The name of the view that is observed under a key: `agentview_image` -> `agentview`."""
     return key.removesuffix("_image")  # as in s2robot.types, which imports PyTorch
+
+
+def check_films() -> None:
+    """Raise `UserError` if videos cannot be written because their encoder is not installed."""
+    if importlib.util.find_spec("imageio_ffmpeg") is None:
+        raise UserError("videos need imageio-ffmpeg: pip install imageio-ffmpeg, or film nothing (video=0)")
 
 
 def frame_shape(view_shapes: Sequence[tuple[int, ...]]) -> tuple[int, int, int]:
@@ -183,5 +190,7 @@ def _start_ffmpeg(path: Path, shape: tuple[int, ...], fps: float) -> subprocess.
     # one thread, as simulation and policy need the cores; faststart: the video plays while it loads
     target = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-preset", "veryfast", "-crf", "21"]
     target += ["-threads", "1", "-movflags", "+faststart", "-f", "mp4", str(path)]
+    import imageio_ffmpeg  # only who films needs it
+
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *source, *target]
     return subprocess.Popen(command, stdin=subprocess.PIPE)

@@ -55,6 +55,11 @@ class StaticStep:
         loss, norm = self._outcome.clone()
         return loss, norm
 
+    @property
+    def replays(self) -> bool:
+        """Whether the steps are recorded and replayed."""
+        return self._graph is not None
+
     def _load(self, step: int) -> None:
         """Write what decides the step's batch, or the batch itself, to where the step reads it."""
         asked = time.perf_counter()

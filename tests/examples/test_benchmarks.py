@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-SHARED = ("common", "inputs")  # modules of the scripts
+SHARED = ("common", "inputs", "gpu_commands", "gpu_encoding", "gpu_training")  # modules of the scripts
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in SHARED)
 
 

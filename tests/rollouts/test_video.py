@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -5,12 +6,14 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
+from s2robot.errors import UserError
 from s2robot.rollouts.video import (
     BORDER,
     FAILURE,
     SUCCESS,
     EpisodeVideo,
     caption_height,
+    check_films,
     compose,
     corners,
     frame_shape,
@@ -91,3 +94,10 @@ def test_a_video_that_cannot_be_written_raises(tmp_path: Path) -> None:
         for _ in range(100):
             video.add([np.zeros((448, 448, 3), np.uint8)])
         video.finish(True)
+
+
+def test_without_the_encoder_of_videos_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    check_films()
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(UserError, match=r"videos need imageio-ffmpeg: .*, or film nothing \(video=0\)"):
+        check_films()
