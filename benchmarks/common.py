@@ -36,7 +36,7 @@ def trained(run_dir: Path, *options: str) -> float:
     done = run_dir / DONE
     if not done.exists() or json.loads(done.read_text()) != list(options):
         done.unlink(missing_ok=True)
-        _run("s2robot", "train", *options, f"run_dir={run_dir}", "resume=false")
+        _run("s2robot", "train", *options, f"run_dir={run_dir}", "overwrite=true")
         done.write_text(json.dumps(options))
     return run_folder.read_stages(run_dir)["train"]["seconds"]
 
@@ -45,9 +45,10 @@ def evaluated(run_dir: Path, name: str, episodes: int, *options: str) -> list[Ep
     """Evaluate the last checkpoint on the first `episodes` seeds of `s2robot eval` unless it was done."""
     folder = run_dir / "eval" / name
     plan = folder / "seeds.json"
-    finished = (folder / "summary.json").exists() and len(json.loads(plan.read_text())["seeds"]) == episodes
-    if not finished:
-        _run("s2robot", "eval", f"checkpoint={run_dir}", f"episodes={episodes}", f"name={name}", *options)
+    same = plan.exists() and len(json.loads(plan.read_text())["seeds"]) == episodes
+    if not (same and (folder / "summary.json").exists()):
+        words = [f"checkpoint={run_dir}", f"episodes={episodes}", f"name={name}", *options]
+        _run("s2robot", "eval", *words, f"overwrite={str(not same).lower()}")
     return read_episodes(folder / "episodes.jsonl")
 
 

@@ -6,10 +6,9 @@ so that help and a mistyped name cost no start-up time.
 """
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict, field, fields
-from functools import reduce
 from numbers import Integral, Real
-from operator import getitem
 from pathlib import Path
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -18,7 +17,10 @@ from omegaconf import MISSING
 
 from s2robot.errors import UserError
 
-__all__ = ["MISSING", "as_declared", "at_least", "option", "plain", "same_option"]
+__all__ = ["MISSING", "as_declared", "at_least", "differences", "left_out", "option", "plain", "same_option"]
+
+
+MOST_SHOWN = 40  # characters of a value in a message
 
 
 def option(default: Any, meaning: str, **metadata: Any) -> Any:
@@ -97,8 +99,31 @@ def _first_converted(value: Any, kinds: Sequence[Any]) -> Any:
 
 def plain(options: Any, without: Sequence[str] = ()) -> dict[str, Any]:
     """The options as plain data, but those of these dotted names."""
-    values = asdict(options)
-    for name in without:
+    return left_out(asdict(options), without)
+
+
+def left_out(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """A copy of nested plain data without these dotted names, wherever they are there."""
+    copied = deepcopy(dict(values))
+    for name in names:
         *groups, last = name.split(".")
-        del reduce(getitem, groups, values)[last]
-    return values
+        inside: Any = copied
+        for group in groups:
+            inside = inside.get(group, {}) if isinstance(inside, dict) else {}
+        if isinstance(inside, dict):
+            inside.pop(last, None)
+    return copied
+
+
+def differences(old: Any, new: Any, where: str = "") -> list[str]:
+    """Where two pieces of plain data differ, a few words each."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        keys = sorted(old.keys() | new.keys())
+        inside = f"{where}." if where else ""
+        return [line for key in keys for line in differences(old.get(key), new.get(key), f"{inside}{key}")]
+    return [] if old == new else [f"{where} was {_short(old)} and is {_short(new)}"]
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."

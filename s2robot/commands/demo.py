@@ -29,6 +29,8 @@ def cli(words: Sequence[str]) -> None:
 def commands(run_dir: Path, demonstrations: int, episodes: int, options: list[str]) -> dict[str, list[str]]:
     """Stage -> the command a user would type."""
     train = ["s2robot", "train", "experiment=demo"]
+    if run_folder.holds_training(run_dir):
+        train.append("overwrite=true")  # of an earlier demo
     if run_dir != RUN_DIR:
         train += [f"run_dir={run_dir}", f"data.path={run_dir}/demos.hdf5"]
     return {

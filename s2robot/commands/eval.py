@@ -70,21 +70,22 @@ def main(config: EvalConfig) -> None:
 
     run = run_dir(loaded.path)
     out_dir = run / "eval" / config.name
-    with run_folder.stage(run, "evaluate"):
-        summary = evaluate(
-            agent,
-            env_id,
-            env_kwargs,
-            seeds,
-            out_dir,
-            identity=identity,
-            videos=filming.first,
-            failures=filming.failures,
-            look=config.look,
-            workers=config.workers,
-            mapping=mapping,
-            batch=batch,
-        )
+    summary = evaluate(
+        agent,
+        env_id,
+        env_kwargs,
+        seeds,
+        out_dir,
+        identity=identity,
+        videos=filming.first,
+        failures=filming.failures,
+        look=config.look,
+        overwrite=config.overwrite,
+        around=run_folder.stage(run, "evaluate"),
+        workers=config.workers,
+        mapping=mapping,
+        batch=batch,
+    )
     low, high = summary.ci95
     rate = f"{summary.successes} of {summary.episodes} succeeded"
     print(f"{env_id}: {rate}, {summary.success_rate:.1%} [{low:.1%}, {high:.1%}] -> {out_dir}")

@@ -8,13 +8,18 @@ torchrun --nproc-per-node 4 -m s2robot train policy=flow data.path=my.hdf5 run_d
 
 import hashlib
 import sys
-from dataclasses import replace
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import torch
 
 from s2robot import parallel
 from s2robot.commands.cli.options import TrainConfig
+from s2robot.commands.cli.sweeps import in_sweep
 from s2robot.config import plain
 from s2robot.datasets import open_dataset
+from s2robot.datasets.dataset import Dataset
 from s2robot.datasets.windows import Windows
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
@@ -27,9 +32,12 @@ from s2robot.evaluation.validation_file import write_validation
 from s2robot.features import build, place, sample
 from s2robot.policies import make_policy
 from s2robot.policies.heads import check_head
+from s2robot.rollouts.mapping import ObservationMapping
+from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
 from s2robot.runs.finding import CHECKPOINTS
 from s2robot.runs.metrics import check_wandb, open_log
+from s2robot.runs.record import recorded
 from s2robot.training.loop import train
 from s2robot.training.statistics import statistics_of
 from s2robot.training.trainer import Trainer
@@ -39,6 +47,9 @@ from s2robot.types import Spec
 NOT_DECISIVE = (
     "run_dir",
     "resume",
+    "overwrite",
+    "init_from",
+    "checkpoint",
     "plugins",
     "device",
     "features.tier",
@@ -50,12 +61,40 @@ NOT_DECISIVE = (
 )
 
 
+@dataclass
+class Prepared:
+    """What a training needs, checked, before anything is encoded or written."""
+
+    config: TrainConfig  # with the encoder's sizes as numbers
+    device: torch.device
+    demos: Dataset
+    episodes: tuple[list[int], list[int]]  # to train and to validate on
+    encoders: CameraEncoders
+    mapping: ObservationMapping
+    seeds: list[int]  # of the rollouts that choose a checkpoint
+    trainer: Trainer
+
+
 def main(config: TrainConfig) -> None:
     run_dir, device = Path(config.run_dir), parallel.join(config.device)
-    run_folder.check(run_dir)
+    skips = in_sweep() and not config.overwrite  # jobs that are finished
+    run_folder.check(run_dir, config.resume or skips, config.overwrite)
     check_wandb(config.wandb)
     keep_freed_memory()
+    prepared = prepare(config, device)
+    if skips and prepared.trainer.is_finished():
+        if parallel.is_main():
+            print(f"{run_dir}: finished with these settings, skipped")
+        return
+    with run_folder.opened(run_dir, config.resume, config.overwrite) as earlier:
+        prepared.trainer.saved = earlier.finish
+        run(prepared, run_dir)
+    if prepared.trainer.stopped_by is not None:  # the other jobs of a sweep are not started
+        sys.exit(128 + prepared.trainer.stopped_by)
 
+
+def prepare(config: TrainConfig, device: torch.device) -> Prepared:
+    """Open the data, build the networks and compare them with each other. Raises `UserError`."""
     demos = open_dataset(config.data)
     for warning in demos.warnings if parallel.is_main() else ():
         print(f"warning: {warning}")
@@ -64,7 +103,7 @@ def main(config: TrainConfig) -> None:
         raise UserError(f"{config.data.path} has no demonstrations under data.train={config.data.train}")
 
     encoders = CameraEncoders.from_config(config.encoder, device)
-    config = replace(config, encoder=encoders.options)  # with sizes as numbers
+    config = replace(config, encoder=encoders.options)
     encoders.check_cameras(demos.cameras)
     check_head(config.policy.head, encoders.name, encoders.base.spec.prefix_tokens)
     spec = Spec.read(demos, encoders, list(demos.cameras), *recorded_environment(demos, config.env))
@@ -76,32 +115,53 @@ def main(config: TrainConfig) -> None:
         spec = check_recorded_environment(demos, spec, mapping)
         if mapping.told and config.rollout.every and parallel.is_main():
             print(mapping.told)
-    seeds = selection_seeds(config.rollout, spec, demos.seeds)  # of the rollouts that choose a checkpoint
+    seeds = selection_seeds(config.rollout, spec, demos.seeds)
 
-    policy = make_policy(spec, config.policy, config.seed).to(device)
+    policy = make_policy(spec, config.policy, config.seed)
+    if config.init_from and not (config.resume and run_folder.has_checkpoint(Path(config.run_dir))):
+        checkpoint.start_from(Path(config.init_from), policy)
+    policy.to(device)
     description = {
         "spec": spec.to_dict(),
         "config": plain(config, without=NOT_DECISIVE),
         "encoders": encoders.spec_dict(),
-        "actions_sha256": hashlib.sha256(demos.actions().tobytes()).hexdigest(),  # the same to resume
+        "data_sha256": numbers_sha256(demos),  # the same to resume
         "training_seeds": sorted(demos.seeds),
         "selection_seeds": seeds,
     }
-    trainer = Trainer(policy, config.optim, run_dir / CHECKPOINTS, description)
-    if config.resume:
-        trainer.resume()
+    trainer = Trainer(policy, config.optim, Path(config.run_dir) / CHECKPOINTS, description)
+    trainer.keep = config.checkpoint.count
+    return Prepared(
+        config, device, demos, (train_episodes, valid_episodes), encoders, mapping, seeds, trainer
+    )
 
-    with run_folder.stage(run_dir, "features"), parallel.main_first():
+
+def numbers_sha256(demos: Dataset) -> str:
+    """The hash of all actions and proprioception and of the episodes' lengths."""
+    digest = hashlib.sha256(repr(list(demos.lengths)).encode())
+    for name, values in [("actions", demos.actions()), *sorted(demos.proprioception().items())]:
+        digest.update(f"{name} {values.shape}".encode() + values.tobytes())
+    return digest.hexdigest()
+
+
+def run(prepared: Prepared, run_dir: Path) -> None:
+    """Encode what is missing, train, validate."""
+    config, device, demos, trainer = prepared.config, prepared.device, prepared.demos, prepared.trainer
+    policy, (train_episodes, valid_episodes) = trainer.policy, prepared.episodes
+    if config.resume and trainer.resume() and parallel.is_main():
+        print(f"{run_dir}: goes on at step {trainer.step} of {config.optim.steps}")
+
+    begun = time.perf_counter()
+    with parallel.main_first():
         used, shown = [*train_episodes, *valid_episodes], parallel.is_main()
-        stored = {c: build(demos, c, encoders, config.features, shown, used) for c in demos.cameras}
+        stored = {c: build(demos, c, prepared.encoders, config.features, shown, used) for c in demos.cameras}
         features = {c: place(table, device, config.features.tier) for c, table in stored.items()}
-    trainer.samples = sample(demos, features)
-    run_folder.start(run_dir, plain(config), config.resume)
+    trainer.show(sample(demos, features))
+    run_folder.start(run_dir, plain(config), config.resume, time.perf_counter() - begun)
     policy.fit(statistics_of(demos, features, train_episodes))
     weights = demos.frame_weights(train_episodes)
     windows, valid = (
-        Windows(demos, features, config.policy, episodes, device, weights)
-        for episodes in (train_episodes, valid_episodes)
+        Windows(demos, features, config.policy, episodes, device, weights) for episodes in prepared.episodes
     )
     offline = OfflineValidation(policy, demos, features, valid_episodes, train_episodes, device)
 
@@ -109,22 +169,27 @@ def main(config: TrainConfig) -> None:
         write_validation(run_dir, offline.run(trainer.step))
 
     replay = validate_offline if offline.is_cheap else None
-    evaluate = success_rate(policy, encoders, device, seeds, mapping) if seeds else None
-    with (
-        run_folder.stage(run_dir, "train"),
-        open_log(run_dir, trainer.step, plain(config), config.wandb_project if config.wandb else None) as log,
-    ):
-        every = config.rollout.every
-        finished = train(trainer, windows, valid, demos, config.seed, log, evaluate, every, replay)
+    rollouts = (policy, prepared.encoders, device, prepared.seeds, prepared.mapping)
+    evaluate = success_rate(*rollouts) if prepared.seeds else None
+    with recorded(run_dir, str(device), lambda: (trainer.step, stopped_by(trainer))):
+        with (
+            run_folder.stage(run_dir, "train"),
+            open_log(
+                run_dir, trainer.step, plain(config), config.wandb_project if config.wandb else None
+            ) as log,
+        ):
+            every = config.rollout.every
+            finished = train(trainer, windows, valid, demos, config.seed, log, evaluate, every, replay)
+        if finished and parallel.is_main():
+            with run_folder.stage(run_dir, "validate"), trainer.averaged_weights():
+                found = offline.run(trainer.step)
+            print(f"{found.summary()}: {write_validation(run_dir, found)}")
+    if parallel.is_main():
+        numbers = ", ".join(f"{name} {value:.4f}" for name, value in trainer.metrics.items())
+        outcome = "trained to" if finished else f"stopped by {stopped_by(trainer)}, saved at"
+        print(f"{outcome} step {trainer.step} ({numbers or 'not validated'}): {trainer.folder / 'last'}")
 
-    if not parallel.is_main():
-        return
-    if finished:
-        with run_folder.stage(run_dir, "validate"), trainer.averaged_weights():
-            found = offline.run(trainer.step)
-        print(f"{found.summary()}: {write_validation(run_dir, found)}")
-    numbers = ", ".join(f"{name} {value:.4f}" for name, value in trainer.metrics.items())
-    outcome = "trained to" if finished else "stopped by SIGTERM, saved at"
-    print(f"{outcome} step {trainer.step} ({numbers or 'not validated'}): {trainer.folder / 'last'}")
-    if not finished:
-        sys.exit(0)  # the other jobs of a sweep are not started
+
+def stopped_by(trainer: Trainer) -> str:
+    """The name of the signal that stopped a training, "" if none did."""
+    return "" if trainer.stopped_by is None else trainer.stopped_by.name

@@ -12,7 +12,7 @@ from typing import Any
 
 from s2robot.errors import UserError, number_of
 from s2robot.evaluation.difference import mcnemar_p, paired_interval
-from s2robot.evaluation.episodes_file import read_episodes
+from s2robot.evaluation.episodes_file import planned, read_episodes
 from s2robot.evaluation.success_rate import wilson_interval
 from s2robot.rollouts.results import EpisodeResult
 
@@ -84,7 +84,8 @@ def episodes_of(paths: Sequence[Path]) -> list[list[EpisodeResult]]:
                 raise UserError(
                     f"not the same {name}: {first.get(key)} in {folders[0]}, {plan.get(key)} in {folder}"
                 )
-    return [read_episodes(folder / "episodes.jsonl") for folder in folders]
+    plans = zip(folders, [first, *others], strict=True)
+    return [planned(read_episodes(one / "episodes.jsonl"), plan.get("seeds")) for one, plan in plans]
 
 
 def table(comparison: Comparison, a: str, b: str) -> list[str]:

@@ -1,6 +1,7 @@
 """`episodes.jsonl`: one JSON line for each finished episode."""
 
 import json
+from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,15 @@ def _episode(text: str, where: str) -> EpisodeResult:
         return build(EpisodeResult, line, "it")
     except UserError as error:
         raise UserError(f"{where} is no episode: {error}".replace("'return_'", "'return'")) from error
+
+
+def planned(results: Iterable[EpisodeResult], seeds: Collection[int] | None) -> list[EpisodeResult]:
+    """The episodes of these seeds (of any, for None), the first of each."""
+    first: dict[int, EpisodeResult] = {}
+    for result in results:
+        if seeds is None or result.seed in seeds:
+            first.setdefault(result.seed, result)
+    return list(first.values())
 
 
 def to_line(result: EpisodeResult) -> str:

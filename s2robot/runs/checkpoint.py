@@ -12,7 +12,6 @@ checkpoints/
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,18 +20,21 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from s2robot.errors import UserError
-from s2robot.files import SCRATCH_SUFFIX, scratch_name
+from s2robot.files import scratch_name
 from s2robot.policies import POLICIES, Policy, PolicyConfig, make_policy
 from s2robot.policies.options.earlier import upgraded
 from s2robot.runs.finding import DESCRIPTION, LAST, find_checkpoint
+from s2robot.runs import steps
 from s2robot.types import Spec
 
+WEIGHTS = "model.safetensors"
+SAMPLES = "samples.safetensors"
 FORMAT = 2  # 1, of version 0.1, had the shapes in another layout and `bc` for four policies
-LINKS = (LAST, "best")
 
 
 @dataclass
@@ -59,21 +61,23 @@ def save(
     description: Mapping[str, Any],
     samples: Mapping[str, Tensor],
     links: Sequence[str] = (LAST,),
+    keep: int | None = 1,
 ) -> Path:
-    """Write a checkpoint under `folder` and point `links` at it; older unlinked ones are removed.
+    """Write a checkpoint under `folder` and point `links` at it.
+
+    The newest `keep` (None: all) and those that a link leads to stay, older ones are removed.
 
     `samples` are frames with their features (`s2robot.features.sample`), `description` is JSON data kept
     beside the weights: spec, config, encoders, training_seeds, selection_seeds, metrics.
     Raises `UserError` when it cannot be written; the earlier checkpoints are as they were then.
     """
-    name = f"step_{step:08d}"
-    target = folder / name
+    target = folder / steps.name_of(step)
     partial = scratch_name(target)
     try:
         partial.mkdir(parents=True)
-        save_file(_contiguous(weights), partial / "model.safetensors")
+        save_file(_contiguous(weights), partial / WEIGHTS)
         save_file(_contiguous(training_state), partial / "training.safetensors")
-        save_file(_contiguous(samples), partial / "samples.safetensors")
+        save_file(_contiguous(samples), partial / SAMPLES)
         text = json.dumps({"format": FORMAT, "step": step, **description}, indent=2)
         (partial / DESCRIPTION).write_text(text)
     except (OSError, SafetensorError) as error:
@@ -82,29 +86,35 @@ def save(
     shutil.rmtree(target, ignore_errors=True)  # of a training that was killed before it was linked
     partial.rename(target)
     for link in links:
-        temporary = scratch_name(folder / link)
-        temporary.symlink_to(name)
-        os.replace(temporary, folder / link)
-    kept = {(folder / link).resolve() for link in LINKS}
-    for old in (*folder.glob("step_*"), *folder.glob(f".*{SCRATCH_SUFFIX}")):  # some of killed trainings
-        if old.is_symlink():
-            old.unlink()
-        elif old.resolve() not in kept:
-            shutil.rmtree(old)
+        steps.point(folder, link, target.name)
+    steps.prune(folder, keep)
     return target
 
 
 def load(path: str | Path) -> Checkpoint:
     """Rebuild the policy of a checkpoint, in eval mode on the CPU. Raises `UserError` in one line.
 
-    `path` is the checkpoint's, or that of a run, whose last one is taken.
+    `path` is the checkpoint's, or that of a run, whose last one is taken. A link such as `last` is followed once,
+    so that all parts are of one checkpoint. If a training deletes that meanwhile, the link leads to another one
+    by then, which is loaded.
     """
-    path = find_checkpoint(path)
+    while True:
+        named = find_checkpoint(path)
+        there = steps.resolved(named)
+        try:
+            return _load(there)
+        except UserError:
+            if steps.resolved(named) == there:
+                raise
+
+
+def _load(path: Path) -> Checkpoint:
     description = read_description(path)
     with reading(path):
         spec = Spec.from_dict(description["spec"])
         policy = make_policy(spec, policy_config(description["config"]["policy"]))
-        policy.load_state_dict(_load_tensors(path / "model.safetensors"))
+        weights, sha256 = read_weights(path)
+        policy.load_state_dict(weights)
         return Checkpoint(
             path=path,
             policy=policy.eval().requires_grad_(False),
@@ -114,9 +124,18 @@ def load(path: str | Path) -> Checkpoint:
             training_seeds={int(seed) for seed in description["training_seeds"]},
             selection_seeds={int(seed) for seed in description["selection_seeds"]},
             metrics=dict(description["metrics"]),
-            samples=_load_tensors(path / "samples.safetensors"),
-            sha256=hashlib.sha256((path / "model.safetensors").read_bytes()).hexdigest(),
+            samples=read_samples(path),
+            sha256=sha256,
         )
+
+
+def read_weights(path: Path) -> tuple[dict[str, Tensor], str]:
+    """The weights that act, and the hash of the bytes that they were read from. Raises `UserError`."""
+    try:
+        data = (path / WEIGHTS).read_bytes()
+        return load_tensors(data), hashlib.sha256(data).hexdigest()
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path / WEIGHTS} cannot be read as safetensors: {error}") from error
 
 
 @contextmanager
@@ -164,13 +183,30 @@ def restore_training_state(path: Path, state: Mapping[str, Tensor]) -> None:
     """Copy what training goes on from into the tensors of `state`. Raises `UserError` if they do not fit."""
     file = path / "training.safetensors"
     found = _load_tensors(file)
-    wanted = {name: tensor.shape for name, tensor in state.items()}
-    there = {name: tensor.shape for name, tensor in found.items()}
-    if differing := sorted(name for name in wanted | there if wanted.get(name) != there.get(name)):
-        more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
-        raise UserError(f"{file} does not fit the policy: {differing[0]}{more}")
+    _check_fit(file, found, state)
     for name, tensor in state.items():
         tensor.copy_(found[name])
+
+
+def start_from(path: Path, policy: Policy) -> str:
+    """Give a policy the weights of a checkpoint; returns their hash. Raises `UserError` if they do not fit."""
+    weights, sha256 = read_weights(steps.resolved(path))
+    _check_fit(path / WEIGHTS, weights, policy.state_dict())
+    policy.load_state_dict(weights)
+    return sha256
+
+
+def _check_fit(file: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Raise `UserError` for the first tensor that is missing, unknown or of another shape."""
+
+    def told(tensors: Mapping[str, Tensor], name: str) -> str:
+        return str(list(tensors[name].shape)) if name in tensors else "nothing"
+
+    differing = [name for name in sorted(wanted.keys() | found.keys()) if told(wanted, name) != told(found, name)]
+    if differing:
+        more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+        shapes = f"{told(found, differing[0])} there and {told(wanted, differing[0])} here"
+        raise UserError(f"{file} does not fit the policy: {differing[0]} is {shapes}{more}")
 
 
 def policy_config(plain: Mapping[str, Any]) -> PolicyConfig:
@@ -181,6 +217,11 @@ def policy_config(plain: Mapping[str, Any]) -> PolicyConfig:
     if unknown := set(plain) - known:
         raise UserError(f"policy {plain['name']!r} has no option {', '.join(sorted(unknown))}")
     return config_class(**plain)
+
+
+def read_samples(path: Path) -> dict[str, Tensor]:
+    """The frames with their features that a checkpoint keeps."""
+    return _load_tensors(path / SAMPLES)
 
 
 def _load_tensors(file: Path) -> dict[str, Tensor]:

@@ -1,19 +1,23 @@
-"""The folder of one run: what `s2robot train` starts, and how long each stage took.
+"""The folder of one run: who may write into it, what `s2robot train` starts there, and how long
+each stage took.
 
 runs/<name>/
   config.yaml      as composed
+  run.json         where, when and by what command, see s2robot.runs.record
   checkpoints/     see s2robot.runs.checkpoint
   metrics.jsonl, tensorboard/
   timings.json     wall time and memory of each stage
   validation.json  error of the predicted actions, see s2robot.evaluation.validation_file
   eval/<name>/     see s2robot.evaluation.evaluation
   report.html
+
+One training at a time writes there, and an earlier one is replaced only when the user says so: it stays until the
+new one has a checkpoint.
 """
 
 import json
 import os
 import resource
-import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,38 +28,104 @@ import yaml
 
 from s2robot.errors import UserError
 from s2robot.files import write_text
+from s2robot.runs.lock import locked, owner
+from s2robot.runs.ours import OF_A_TRAINING, foreign
 from s2robot.runs.plain import read_object
+from s2robot.runs.replacement import Replacement
 
 KIB_PER_GIB = 1024**2
-OF_A_TRAINING = ("checkpoints", "tensorboard", "metrics.jsonl", "validation.json", "eval", "report.html", "wandb_id")
+STAGES = ("features", "train", "validate", "evaluate")  # that a training and its evaluations go through
 
 
-def check(run_dir: Path) -> None:
-    """Raise `UserError` if nothing can be written there; creates nothing."""
+def check(run_dir: Path, resume: bool = False, overwrite: bool = False) -> None:
+    """Raise `UserError` if a training may not write there; changes nothing."""
     there = next(path for path in (run_dir.absolute(), *run_dir.absolute().parents) if path.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         why = "cannot be written to" if there.is_dir() else "is a file"
         raise UserError(f"run_dir={run_dir}: {there} {why}")
+    if resume and overwrite:
+        raise UserError("resume=true goes on with a training and overwrite=true replaces it: say one of them")
+    if replacement_of(run_dir).pending or (resume and has_checkpoint(run_dir)):
+        return  # what was interrupted is brought into order first; resuming replaces nothing
+    if found := foreign(run_dir):
+        raise UserError(
+            f"run_dir={run_dir} holds {found.relative_to(run_dir)}, which no training of s2robot wrote; nothing was "
+            f"changed: say another run_dir, or move it elsewhere"
+        )
+    if not (resume or overwrite) and holds_training(run_dir):
+        raise UserError(
+            f"run_dir={run_dir} holds a training already: resume=true goes on with it, overwrite=true replaces "
+            f"it, another run_dir keeps both"
+        )
 
 
-def start(run_dir: Path, config: Mapping[str, Any], resume: bool) -> None:
-    """Make the folder and write its configuration (plain data).
+def has_checkpoint(run_dir: Path) -> bool:
+    """Whether a training has saved there."""
+    return any(run_dir.glob("checkpoints/[!.]*/checkpoint.json"))
 
-    Without `resume` an earlier training there is replaced, together with its evaluations.
+
+def holds_training(run_dir: Path) -> bool:
+    """Whether there is something of a training that would be missed."""
+    return has_checkpoint(run_dir) or any(run_dir.glob("eval/*")) or replacement_of(run_dir).pending
+
+
+def replacement_of(run_dir: Path) -> Replacement:
+    """The training in a folder as something that can be replaced."""
+    return Replacement(run_dir, OF_A_TRAINING.keys(), (run_dir / "checkpoints" / "last").exists)
+
+
+@contextmanager
+def opened(run_dir: Path, resume: bool, overwrite: bool) -> Iterator[Replacement]:
+    """Hold a run folder for one training; `finish` of what is given is to be called once it has saved.
+
+    An earlier training that was to be replaced and was not is put back, before and after. Raises `UserError`
+    where `check` does and when another process holds the folder. Of several processes the main one does this.
     """
     from s2robot import parallel  # imports PyTorch, which reading a run does not need
 
+    replacement = replacement_of(run_dir)
+    if not parallel.is_main():
+        parallel.wait()
+        yield replacement
+        return
+    with locked(run_dir, f"run_dir={run_dir}"):
+        put_back(run_dir)
+        check(run_dir, resume, overwrite)
+        parallel.wait()
+        try:
+            yield replacement
+        finally:
+            put_back(run_dir)
+
+
+def put_back(run_dir: Path) -> None:
+    """Put an earlier training back whose replacement has no checkpoint; the caller holds the folder."""
+    if replacement_of(run_dir).settle() and has_checkpoint(run_dir):
+        print(f"{run_dir}: the earlier training is back, because its replacement ended without a checkpoint")
+
+
+def start(run_dir: Path, config: Mapping[str, Any], resume: bool, features_s: float) -> None:
+    """Write the configuration (plain data) of a training; without `resume` what is there is kept aside.
+
+    `features_s` is how long the features took, the stage before. The folder is open. Raises `UserError` while one of its evaluations is running.
+    """
+    from s2robot import parallel
+
     if not parallel.is_main():
         return
-    run_dir.mkdir(parents=True, exist_ok=True)
-    if not resume and (run_dir / "checkpoints").exists():
-        print(
-            f"{run_dir}: training from the start, the earlier training is replaced (resume=true continues it)"
-        )
-        for name in OF_A_TRAINING:
-            path = run_dir / name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    replacement = replacement_of(run_dir)
+    if not resume and any((run_dir / name).exists() for name in replacement.names):
+        if has_checkpoint(run_dir):
+            print(f"{run_dir}: the earlier training is kept until this one has a checkpoint")
+        others = {name: one for name, one in read_stages(run_dir).items() if name not in STAGES}
+        for folder in run_dir.glob("eval/*"):
+            if told := owner(folder):
+                raise UserError(f"{folder} is being written by {told}; wait for it, or say another run_dir")
+        replacement.begin()
+        if others:
+            write_text(run_dir / "timings.json", json.dumps(others, indent=2))
     write_text(run_dir / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+    record_stage(run_dir, "features", features_s)
 
 
 @contextmanager

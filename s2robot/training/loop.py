@@ -6,12 +6,9 @@ Several processes (`s2robot.parallel`) take the same steps together, each with i
 and its own noise; the main one rolls out and writes.
 """
 
-import signal
-import threading
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from itertools import accumulate
 from typing import TypeVar
 
@@ -28,6 +25,7 @@ from s2robot.runs.metrics import Log
 from s2robot.seeding import mixed_seed
 from s2robot.training.batches import windows_of_step
 from s2robot.training.step import make_step
+from s2robot.training.stopping import stop_requested
 from s2robot.training.trainer import Trainer
 
 T = TypeVar("T")
@@ -46,7 +44,7 @@ def train(
     evaluate_every: int = 0,
     replay: Callable[[], None] | None = None,
 ) -> bool:
-    """Train up to `optim.steps`; returns False when SIGTERM stopped it before (it saved then).
+    """Train up to `optim.steps`; returns False when `trainer.stopped_by` stopped it before (it saved then).
 
     `windows` are trained on and `valid` (may be empty) validated on, both of `demos`. `evaluate` rolls the
     policy out every so many steps, unless 0, and its success rate chooses the best checkpoint; otherwise
@@ -64,13 +62,14 @@ def train(
     steps = range(trainer.step, optim.steps)
     take_step = make_step(trainer, windows, seed, steps)
     recent = _Recent(demos, windows, optim.batch_size, seed)
-    with _stop_requested() as stop:
-        for step in progress(steps, len(steps), "train") if parallel.is_main() else steps:
+    with stop_requested() as stop:
+        shown = progress(steps, len(steps), "train", lambda: recent.told) if parallel.is_main() else steps
+        for step in shown:
             torch.manual_seed(mixed_seed(seed, step, *([parallel.rank()] if parallel.rank() else [])))
             recent.add(*take_step(step), take_step.waited_s)
 
             done = trainer.step == optim.steps
-            stopping = _stop_together(stop.is_set(), trainer)
+            stopping = _stop_together(stop.requested, trainer)
             intervals = (optim.log_every, optim.valid_every, optim.checkpoint_every)
             log_due, valid_due, save_due = (done or trainer.step % every == 0 for every in intervals)
             rollout_due = rollouts and (done or trainer.step % evaluate_every == 0)
@@ -92,6 +91,7 @@ def train(
             if save_due or is_best or stopping:
                 trainer.save(is_best or not (rollouts or len(valid)))  # unjudged, the latest is best
             if stopping:
+                trainer.stopped_by = None if done else stop.signal
                 break
     return trainer.step == optim.steps
 
@@ -146,6 +146,7 @@ class _Recent:
     def __init__(self, demos: FrameSource, windows: Windows, batch_size: int, seed: int) -> None:
         self.demos, self.windows = demos, windows
         self.batch_size, self.seed = batch_size, seed
+        self.told = ""  # of the last line of the log
         self._restart()
 
     def _restart(self) -> None:
@@ -166,6 +167,7 @@ class _Recent:
             "speed/samples_per_s": self.batch_size * len(self.steps) / seconds,
             "speed/waiting_for_data": self.waited_s / seconds,
         }
+        self.told = f"loss {means['train/loss']:.4g}"
         self._restart()
         return means
 
@@ -185,17 +187,3 @@ class _Recent:
             f"loss or gradient is not finite at step {first}: "
             f"lower optim.learning_rate, or look for wrong numbers in the batch's demonstrations {names}"
         )
-
-
-@contextmanager
-def _stop_requested() -> Iterator[threading.Event]:
-    """An event that SIGTERM sets, where signals can be handled (the main thread)."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-    previous = signal.signal(signal.SIGTERM, lambda signum, frame: event.set())
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGTERM, previous)

@@ -1,9 +1,10 @@
 """Options of the training loop."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from s2robot.config import at_least, option
-from s2robot.errors import unknown_name
+from s2robot.errors import UserError, unknown_name
 
 GRAPHS = ("auto", "always", "never")
 PRECISIONS = {"fp32": None, "bf16": "bfloat16", "fp16": "float16"}  # what PyTorch calls the type of autocast
@@ -34,3 +35,21 @@ class OptimConfig:
             raise unknown_name("optim.precision", self.precision, PRECISIONS)
         if self.graph not in GRAPHS:
             raise unknown_name("optim.graph", self.graph, GRAPHS)
+
+
+@dataclass
+class CheckpointConfig:
+    """Checkpoints: the best one always stays."""
+
+    keep: Any = option(1, "so many of the newest are kept, or all")
+
+    @property
+    def count(self) -> int | None:
+        """How many are kept; None: all."""
+        return None if self.keep == "all" else int(self.keep)
+
+    def check(self) -> None:
+        """Raise `UserError` for a number that cannot be."""
+        number = isinstance(self.keep, int) and not isinstance(self.keep, bool)
+        if self.keep != "all" and not (number and self.keep >= 1):
+            raise UserError(f"checkpoint.keep={self.keep} must be a whole number from 1 on, or all")

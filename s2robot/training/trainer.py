@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +15,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from s2robot import parallel
+from s2robot.config import differences, left_out
 from s2robot.errors import UserError
 from s2robot.policies import Policy
-from s2robot.runs import checkpoint
+from s2robot.runs import checkpoint, steps
 from s2robot.training.options import PRECISIONS, OptimConfig
 from s2robot.types import Batch
 
+# Options that another start of a training may set otherwise: a hash says whether the data are the same.
+MAY_CHANGE = (
+    *(f"config.optim.{name}" for name in ("steps", "log_every", "valid_every", "checkpoint_every")),
+    *(f"config.encoder.{name}" for name in ("backend", "weights")),
+    *(f"config.data.{name}" for name in ("path", "allow_links")),
+)
 EMA_POWER = 0.75  # diffusers' advice for short trainings
 
 
@@ -36,6 +44,9 @@ class Trainer:
         self.policy, self.optim, self.folder = policy, optim, folder
         self.description = json.loads(json.dumps(description))
         self.samples: Mapping[str, Tensor] = {}  # frames with their features, for `s2robot.features.verify`
+        self.keep: int | None = 1  # of the newest checkpoints; None: all
+        self.stopped_by: signal.Signals | None = None
+        self.saved: Callable[[], None] = lambda: None  # called when a checkpoint was written
         self.step, self.metrics = 0, dict[str, float]()
         self.best = math.inf  # smallest so far of what chooses: failure rate or action error
         self.parameters = {name: p for name, p in policy.named_parameters() if p.requires_grad}
@@ -150,35 +161,58 @@ class Trainer:
         best = self.best if math.isfinite(self.best) else None  # JSON has no infinity
         description = {**self.description, "metrics": self.metrics, "best": best}
         links = ("best", "last") if is_best or not (self.folder / "best").exists() else ("last",)
-        checkpoint.save(self.folder, self.step, weights, self.state(), description, self.samples, links)
+        steps.mend(self.folder)
+        parts = (weights, self.state(), description, self.samples, links)
+        checkpoint.save(self.folder, self.step, *parts, keep=self.keep)
+        self.saved()
+
+    def is_finished(self) -> bool:
+        """Whether the folder holds the last step of a training with the same settings."""
+        last = steps.latest(self.folder)
+        if last is None:
+            return False
+        found = checkpoint.read_description(last)
+        return found.get("step") == self.optim.steps and not self._differences(found)
 
     def resume(self) -> bool:
         """Go on from `last`; False if there is none yet.
 
         Raises `UserError` naming the differences when that training was set up differently.
         """
-        last = self.folder / "last"
-        if not last.exists():
+        last = steps.latest(self.folder)
+        if last is None:
             return False
         found = checkpoint.read_description(last)
         if found["format"] != checkpoint.FORMAT:
             raise UserError(
                 f"{last} was written by an earlier version: it can be evaluated, and not be trained further"
             )
-        if lines := _differences({key: found.get(key) for key in self.description}, self.description):
+        if lines := self._differences(found):
             raise UserError(f"{last} cannot be resumed: {'; '.join(lines)}")
+        if found["step"] > self.optim.steps:
+            told = f"it has {found['step']} steps, optim.steps={self.optim.steps} is fewer"
+            raise UserError(f"{last} cannot be resumed: {told}")
         checkpoint.restore_training_state(last, state := self.state())
         self.scaler.load_state_dict({key: state[f"scaler.{key}"].item() for key in self.scaler.state_dict()})
         self.step, self.metrics = found["step"], found["metrics"]
         self.best = math.inf if found["best"] is None else found["best"]
         self.ema.optimization_step = self.step
+        self.samples = checkpoint.read_samples(last)
         return True
 
+    def show(self, samples: Mapping[str, Tensor]) -> None:
+        """Keep a few frames with their features for the checkpoints (`s2robot.features.sample`).
 
-def _differences(old: Any, new: Any, where: str = "") -> list[str]:
-    """Where two pieces of plain data differ, a few words each."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = sorted(old.keys() | new.keys())
-        inside = f"{where}." if where else ""
-        return [line for key in keys for line in _differences(old.get(key), new.get(key), f"{inside}{key}")]
-    return [] if old == new else [f"{where} was {old!r} and is {new!r}"]
+        Raises `UserError` if a resumed training saw other frames.
+        """
+        for name in filter(lambda name: name.startswith("frames."), self.samples):
+            if name not in samples or not torch.equal(samples[name], self.samples[name]):
+                camera = name.removeprefix("frames.")
+                raise UserError(f"{self.folder / 'last'} cannot be resumed: {camera} has other frames here")
+        self.samples = samples
+
+    def _differences(self, found: Mapping[str, Any]) -> list[str]:
+        """How the settings of a checkpoint differ from these, but for those that may change."""
+        there = {key: found[key] for key in self.description if key in found}
+        here = {key: self.description[key] for key in there}
+        return differences(left_out(there, MAY_CHANGE), left_out(here, MAY_CHANGE))

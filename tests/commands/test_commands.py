@@ -104,8 +104,21 @@ def test_demo_runs_the_public_commands() -> None:
     ]
 
 
+def test_a_second_demo_replaces_the_first(tmp_path: Path) -> None:
+    words = demo.commands(tmp_path, 8, 4, ["policy=act"])["train"]
+    assert "overwrite=true" not in words
+    (tmp_path / "checkpoints" / "step_00000001").mkdir(parents=True)
+    (tmp_path / "checkpoints" / "step_00000001" / "checkpoint.json").touch()
+    words = demo.commands(tmp_path, 8, 4, ["policy=act"])["train"]
+    assert {"overwrite=true", "policy=act"} <= set(words)
+
+
+def mtimes(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
 def test_sweep_trains_each_policy_and_leaves_no_folder_of_hydra(
-    demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     scratch = tmp_path / "scratch"
@@ -122,8 +135,20 @@ def test_sweep_trains_each_policy_and_leaves_no_folder_of_hydra(
         loaded = checkpoint.load(tmp_path / "runs" / name / "checkpoints" / "last")
         assert (loaded.policy.config.name, loaded.step) == (name, 2)
         assert {path.name for path in (tmp_path / "runs" / name).iterdir()} == {
-            *("checkpoints", "config.yaml", "metrics.jsonl", "tensorboard", "timings.json", "validation.json")
+            *("checkpoints", "config.yaml", "metrics.jsonl", "run.json", "tensorboard", "timings.json"),
+            "validation.json",
         }
+
+    said = capsys.readouterr().out
+    assert said.count("trained to step 2") == 2
+    before = mtimes(tmp_path / "runs")
+    assert status_here(monkeypatch, "train.py", *words, *sweep) == 0
+    said = capsys.readouterr().out
+    for name in ("bc", "diffusion_unet"):
+        assert f"runs/{name}: finished with these settings, skipped" in said
+    assert mtimes(tmp_path / "runs") == before
+    assert status_here(monkeypatch, "train.py", *words, *sweep, "seed=1") == 2  # other settings
+    assert mtimes(tmp_path / "runs") == before
 
 
 def test_sigterm_ends_a_sweep(
@@ -138,7 +163,7 @@ def test_sigterm_ends_a_sweep(
     monkeypatch.setattr(Trainer, "update", terminated_update)
     monkeypatch.chdir(tmp_path)
     words = options(demos_path, tmp_path, "bc", "run_dir=a,b")
-    assert status_here(monkeypatch, "train.py", "-m", *words) == 0
+    assert status_here(monkeypatch, "train.py", "-m", *words) == 143
     assert "stopped by SIGTERM, saved at step 1" in capsys.readouterr().out
     assert (tmp_path / "a").exists()
     assert not (tmp_path / "b").exists()

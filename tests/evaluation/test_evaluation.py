@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ class Interrupted(TinyActor):
         return super().act(obs, states, generators)
 
 
-def interrupted(out_dir: Path, kwargs: dict, identity: dict | None) -> dict[int, str]:
+def interrupted(out_dir: Path, kwargs: dict, identity: dict | None) -> dict[int, dict[str, Any]]:
     """Interrupt an evaluation; the lines it left, by seed, marked so that a new run would not write them."""
     with pytest.raises(KeyboardInterrupt):
         evaluate(Interrupted(), LAZY, kwargs, SEEDS, out_dir, workers=1, videos=3, identity=identity)
@@ -114,29 +115,104 @@ def test_an_interrupted_evaluation_is_carried_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
+    ("before", "after", "told"),
     [
-        (({}, {"weights": "abc"}), ({}, {"weights": "xyz"})),
-        (({}, {"weights": "abc"}), ({"once": "x"}, {"weights": "abc"})),
-        (({}, None), ({}, None)),
+        (({}, {"weights": "abc"}), ({}, {"weights": "xyz"}), "identity.weights was 'abc' and is 'xyz'"),
+        (
+            ({}, {"weights": "abc"}),
+            ({"once": "x"}, {"weights": "abc"}),
+            "env_kwargs.once was None and is 'x'",
+        ),
+        (({}, None), ({}, None), "who acts is not known"),
     ],
 )
-def test_another_evaluation_starts_anew(tmp_path: Path, before: Any, after: Any) -> None:
+def test_another_evaluation_is_refused_or_overwritten(
+    tmp_path: Path, before: Any, after: Any, told: str
+) -> None:
     interrupted(tmp_path, *before)
+    options: Any = {"workers": 2, "videos": 0, "identity": after[1]}
+    there = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
 
-    evaluate(TinyActor(), LAZY, after[0], SEEDS, tmp_path, workers=2, videos=0, identity=after[1])
+    with pytest.raises(UserError, match=r"holds another evaluation .*overwrite=true") as error:
+        evaluate(TinyActor(), LAZY, after[0], SEEDS, tmp_path, **options)
+    assert told in str(error.value)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == there
+
+    evaluate(TinyActor(), LAZY, after[0], SEEDS, tmp_path, overwrite=True, **options)
 
     episodes = read_episodes(tmp_path / "episodes.jsonl")
     assert sorted(episode.seed for episode in episodes) == sorted(SEEDS)
     assert all(episode.wall_s != 1234.5 for episode in episodes)
-    assert list((tmp_path / "videos").iterdir()) == []
+    assert list(tmp_path.glob("videos/*")) == []
 
 
-def test_a_finished_evaluation_runs_again(tmp_path: Path) -> None:
-    for _ in range(2):
-        evaluate(TinyActor(), LAZY, {}, [1, 2], tmp_path, workers=2, videos=0, identity={})
+class Idle(TinyActor):
+    """Never gets to act."""
 
-    assert len(read_episodes(tmp_path / "episodes.jsonl")) == 2
+    def act(self, obs: Any, states: Any, generators: Any) -> Any:
+        raise AssertionError("no episode was to be run")
+
+
+def test_of_a_finished_evaluation_the_summary_is_returned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = evaluate(TinyActor(), LAZY, {}, [1, 2], tmp_path, workers=2, videos=1, identity={})
+    written = (tmp_path / "summary.json").read_bytes()
+
+    assert evaluate(Idle(), LAZY, {}, [1, 2], tmp_path, workers=2, videos=1, identity={}) == first
+    assert "finished before, 1 episodes are filmed" in capsys.readouterr().out
+    assert (tmp_path / "summary.json").read_bytes() == written
+
+
+def test_the_earlier_evaluation_is_back_when_its_replacement_has_no_episode(tmp_path: Path) -> None:
+    evaluate(TinyActor(), LAZY, {}, [1, 2], tmp_path, workers=2, videos=1, identity={})
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    with pytest.raises(AssertionError, match="no episode was to be run"):
+        evaluate(Idle(), LAZY, {}, SEEDS, tmp_path, workers=1, identity={}, overwrite=True)
+
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_only_planned_seeds_count_and_each_once(tmp_path: Path) -> None:
+    kept = interrupted(tmp_path, {}, {})
+    lines = [json.dumps(line) + "\n" for line in kept.values()]
+    foreign = json.dumps({**next(iter(kept.values())), "seed": 999}) + "\n"
+    (tmp_path / "episodes.jsonl").write_text("".join([foreign, *lines, *lines]))
+
+    summary = evaluate(TinyActor(), LAZY, {}, SEEDS, tmp_path, workers=2, videos=0, identity={})
+
+    seeds = [episode.seed for episode in read_episodes(tmp_path / "episodes.jsonl")]
+    assert sorted(seeds) == sorted(SEEDS)
+    assert summary.episodes == len(SEEDS)
+
+
+class Starting(TinyActor):
+    """Starts a second evaluation in the same folder while it acts."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def act(self, obs: Any, states: Any, generators: Any) -> Any:
+        with pytest.raises(UserError, match=rf"is being written by process {os.getpid()} on "):
+            evaluate(TinyActor(), LAZY, {}, SEEDS, self.folder, workers=1, identity={}, overwrite=True)
+        return super().act(obs, states, generators)
+
+
+def test_two_evaluations_in_one_folder(tmp_path: Path) -> None:
+    summary = evaluate(Starting(tmp_path), LAZY, {}, SEEDS, tmp_path, workers=1, videos=0, identity={})
+    assert summary.episodes == len(SEEDS)
+
+
+def test_somebodys_own_videos_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / "seed_3.mp4").write_text("mine")
+
+    with pytest.raises(UserError, match="videos is not of an evaluation; nothing was changed"):
+        evaluate(TinyActor(), LAZY, {}, SEEDS, tmp_path, workers=1, identity={}, overwrite=True)
+
+    assert (tmp_path / "videos" / "seed_3.mp4").read_text() == "mine"
 
 
 def test_no_seeds(tmp_path: Path) -> None:

@@ -114,20 +114,6 @@ def test_without_validation_the_latest_is_the_best(demos_path: Path, tmp_path: P
     assert description(tmp_path)["best"] is None
 
 
-def test_training_anew_leaves_nothing_of_the_earlier_one(
-    demos_path: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run_training(demos_path, tmp_path, "bc", "seed=1", "optim.steps=15")
-    (tmp_path / "eval" / "default").mkdir(parents=True)
-    (tmp_path / "notes.txt").touch()
-    run_training(demos_path, tmp_path)
-    assert "the earlier training is replaced" in capsys.readouterr().out
-    assert weights(tmp_path) == weights(trained)
-    assert {line["step"] for line in metrics.read(tmp_path)} == {3, 6, 9, 12}
-    assert not (tmp_path / "eval").exists()
-    assert (tmp_path / "notes.txt").exists()
-
-
 @pytest.mark.parametrize("where", ["loss", "gradient"])
 def test_numbers_that_are_not_finite_stop_it_at_their_demonstration(
     where: str, demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

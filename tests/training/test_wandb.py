@@ -43,7 +43,7 @@ def test_it_gets_the_same_numbers_in_one_run(
     run_training(demos_path, run_dir, "bc", "wandb=true", "resume=true")
     again = wandb.calls[len(logged) + 2][1]
     assert (again["id"], again["resume"]) == (options["id"], "allow")
-    run_training(demos_path, run_dir, "bc", "wandb=true")  # anew: another run there
+    run_training(demos_path, run_dir, "bc", "wandb=true", "overwrite=true")  # anew: another run there
     assert wandb.calls[-len(logged) - 2][1]["id"] != options["id"]
     monkeypatch.delitem(sys.modules, "wandb")
 

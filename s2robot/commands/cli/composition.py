@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 import s2robot
 from s2robot import plugins
 from s2robot.commands.cli.options import HIDDEN, register
+from s2robot.commands.cli.quoting import advice
 from s2robot.commands.cli.reasons import reason
 from s2robot.errors import UserError
 
@@ -60,13 +61,18 @@ class Configurations:
             try:
                 parsed.append(parser.parse_override(text))
             except HydraException as error:
-                raise UserError(f"{text!r} cannot be understood: {reason(error)}") from error
+                raise UserError(f"{text!r} cannot be understood: {reason(error)}{advice(text)}") from error
         return parsed
 
     def compose(self, overrides: Sequence[str] = ()) -> DictConfig:
         """The command's options. Raises `UserError` in one line."""
         composed, _ = self._composed(tuple(overrides))
         return composed
+
+    def text(self, overrides: Sequence[str]) -> str:
+        """All that was typed, and all options, references as they are written."""
+        single = [one.input_line or "" for one in self.parse(overrides) if not one.is_sweep_override()]
+        return "\n".join([*overrides, OmegaConf.to_yaml(self.compose(single), resolve=False)])
 
     @cached_property
     def groups(self) -> dict[str, list[str]]:

@@ -3,9 +3,8 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from importlib import import_module
-from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
 
 import hydra
@@ -17,9 +16,11 @@ from s2robot import commands
 from s2robot.commands.cli.composition import CONFIGS, Configurations
 from s2robot.commands.cli.console import one_line_errors
 from s2robot.commands.cli.help import help_text
-from s2robot.commands.cli.options import COMMANDS
+from s2robot.commands.cli.options import COMMANDS, TrainConfig
 from s2robot.commands.cli.overrides import check_overrides
+from s2robot.commands.cli.quoting import expand_home, quoted_paths
 from s2robot.commands.cli.reasons import reason
+from s2robot.commands.cli.sweeps import Sweep, folder_of_hydra, where_typed
 from s2robot.errors import UserError
 
 
@@ -29,30 +30,36 @@ def run(command: str, words: Sequence[str], doc: str) -> None:
     Its module is imported only then, because it imports PyTorch. `doc` is shown by `--help`.
     """
     arguments = _parse(words)
+    flags = [word for word in words if word not in arguments.overrides]
+    arguments.overrides = quoted_paths(arguments.overrides)
     configurations = Configurations(command, arguments.overrides, arguments.config_dir)
     places = COMMANDS[command].WRITES_TO
     overrides = check_overrides(configurations, arguments.overrides, arguments.multirun, places)
     if arguments.help:
         print(help_text(command, doc, configurations.compose(overrides), configurations.groups))
         return
-    flags = [word for word in words if word not in arguments.overrides]
+    sweep = Sweep(configurations.parse(overrides)) if arguments.multirun else None
 
     @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=command)
     def hydra_main(composed: DictConfig) -> None:
-        with one_line_errors():
+        with ExitStack() as job:
+            job.enter_context(sweep.job() if sweep else one_line_errors())
             options = typed(composed)
+            if isinstance(options, TrainConfig):
+                options.run_dir = where_typed(options.run_dir)
             import_module(f"{commands.__name__}.{command}").main(options)
 
-    # Hydra writes into a folder for a whole sweep; what is to be kept of it is in the run folders
-    place = TemporaryDirectory(prefix="s2robot-sweep-") if arguments.multirun else nullcontext()
-    with place as scratch:
-        sweep = [f"hydra.sweep.dir={scratch}"] if arguments.multirun else []
-        sys.argv[1:] = [*flags, *sweep, *overrides]
+    with ExitStack() as place:
+        told = place.enter_context(folder_of_hydra(configurations.text(overrides))) if sweep else []
+        sys.argv[1:] = [*flags, *told, *overrides]
         hydra_main()
+    if sweep:
+        sweep.conclude()
 
 
 def options_of(command: str, overrides: Sequence[str]) -> Any:
     """The options dataclass that `s2robot <command> <overrides>` is given. Raises `UserError`."""
+    overrides = quoted_paths(overrides)
     configurations = Configurations(command, overrides)
     return typed(configurations.compose(check_overrides(configurations, overrides)))
 
@@ -64,6 +71,7 @@ def typed(composed: DictConfig) -> Any:
             told = ", ".join(f"{key}=..." for key in missing)
             raise UserError(f"missing: {told} (add it to the command)")
         options: Any = OmegaConf.to_object(composed)
+        expand_home(options)
     except OmegaConfBaseException as error:
         raise UserError(reason(error)) from error
     options.check()

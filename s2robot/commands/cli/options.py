@@ -17,7 +17,7 @@ from s2robot.evaluation.options import EnvConfig, Filming, RolloutConfig
 from s2robot.features.options import FeaturesConfig
 from s2robot.policies import POLICIES, PolicyConfig
 from s2robot.policies.heads import HEADS
-from s2robot.training.options import OptimConfig
+from s2robot.training.options import CheckpointConfig, OptimConfig
 
 HIDDEN = "_"  # how the names of configurations begin that are no choices
 PLUGINS = "modules that register encoders, heads, policies or tasks; installed plugins need no name"
@@ -32,6 +32,8 @@ class TrainConfig:
     run_dir: str = option(MISSING, "folder of the run")
     seed: int = option(0, "of the initial weights, the order of windows and all noise")
     resume: bool = option(False, "go on with the training in run_dir")
+    overwrite: bool = option(False, "replace the training in run_dir, once this one has a checkpoint")
+    init_from: str | None = option(None, "checkpoint with the weights to start from, of the same policy")
     device: str = option("auto", "auto, cpu, cuda, cuda:1")
     wandb: bool = option(False, "log to Weights & Biases as well")
     wandb_project: str = option("s2robot", "project there")
@@ -41,6 +43,7 @@ class TrainConfig:
     data: DataConfig = field(default_factory=DataConfig)
     policy: PolicyConfig = MISSING
     optim: OptimConfig = field(default_factory=OptimConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     rollout: RolloutConfig = field(default_factory=RolloutConfig)
     env: EnvConfig = field(default_factory=EnvConfig)
 
@@ -50,6 +53,7 @@ class TrainConfig:
         self.data.check()
         self.encoder.check()
         self.optim.check()
+        self.checkpoint.check()
         self.rollout.check()
         self.env.check()
         if not isinstance(self.policy, POLICIES[self.policy.name].options):
@@ -78,6 +82,7 @@ class EvalConfig:
         {}, "how the policy acts, e.g. policy.action_steps=2, policy.inference_steps=100"
     )
     name: str = option("default", "of the folder under RUN/eval/")
+    overwrite: bool = option(False, "replace another evaluation of that name, once an episode has finished")
     workers: int | None = option(None, "processes that simulate; null: one more than the CPUs, or two a row")
     batch: int | None = option(None, "rows of each decision; null: 1 on a CPU, 8 on a GPU")
     device: str = option("auto", "auto, cpu, cuda, cuda:1")

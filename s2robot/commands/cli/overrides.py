@@ -5,6 +5,7 @@ job of a sweep when the others have run.
 """
 
 import difflib
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 
@@ -13,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from s2robot.commands.cli.composition import Configurations
+from s2robot.commands.cli.quoting import quoted_whole
 from s2robot.errors import UserError, unknown_name
 
 MOVED = {  # options of version 0.1, and what is said instead
@@ -34,9 +36,14 @@ def check_overrides(
     """
     parsed = configurations.parse(overrides)
     jobs = list(product(*map(_values, parsed)))
+    if any(override.key_or_group == "hydra.sweep.subdir" for override in parsed):
+        folder = ()  # with hydra.job.chdir jobs of one run_dir write into folders of their own
     if len(jobs) > 1 and not sweep:
         several = next(override.input_line for override in parsed if override.is_sweep_override())
-        raise UserError(f"{several} names several values: add -m to run them all, or write [a,b] for a list")
+        raise UserError(
+            f"{several} names several values: add -m to run them all, write [a,b] for a list, or quote a "
+            f"name with a comma twice, as in {shlex.quote(quoted_whole(several))}"
+        )
     groups = configurations.groups
     marks: list[str] = []
     folders = []
@@ -44,7 +51,7 @@ def check_overrides(
         marks = _marks(configurations, groups, parsed, job)
         composed = configurations.compose([mark + text for mark, text in zip(marks, job, strict=True)])
         folders.append([_resolved(composed, key) for key in folder])
-    if any(where in folders[:i] for i, where in enumerate(folders) if None not in where):
+    if folder and any(where in folders[:i] for i, where in enumerate(folders) if None not in where):
         raise UserError(
             f"jobs of this sweep would write to one place; let {' or '.join(folder)} depend on what varies, "
             f"as in {folder[-1]}='...${{option}}...'"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from s2robot.errors import UserError
-from s2robot.evaluation.episodes_file import read_episodes
+from s2robot.evaluation.episodes_file import planned, read_episodes
 from s2robot.evaluation.success_rate import Summary, summarise
 from s2robot.rollouts.results import EpisodeResult
 from s2robot.runs.plain import read_object
@@ -63,7 +63,7 @@ def read_evaluation(folder: Path) -> Evaluation | None:
     order = {seed: i for i, seed in enumerate(seeds)}
     if foreign := [one.seed for one in finished if one.seed not in order]:
         raise UserError(f"{path} has an episode of seed {foreign[0]}, which is none of those in {plan_file}")
-    episodes = sorted(finished, key=lambda episode: order[episode.seed])
+    episodes = sorted(planned(finished, order), key=lambda episode: order[episode.seed])
     wall_s = sum(episode.wall_s for episode in episodes)
     return Evaluation(folder, plan, summarise(env_id, episodes, wall_s), episodes, _decision_ms(folder))
 
