@@ -12,6 +12,7 @@ RoboCasa's sets have the same folder, with `states.npz` for the arrays.
 
 import gzip
 import json
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,6 +29,11 @@ EXTRA = f"{EXTRAS}/"  # prefix of the keys of extra arrays; a feature's name can
 META, MASKS, EPISODES = "dataset_meta.json", "masks.json", "episodes.json"
 ARRAYS = ("arrays.npz", "states.npz")
 MODEL, EP_META = "model.xml.gz", "ep_meta.json"
+# What zipfile, zlib and NumPy raise for a file that was damaged; flags may ask for what they do not have
+UNREADABLE = (
+    *(OSError, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError),
+    *(zlib.error, zipfile.BadZipFile, struct.error),
+)
 MAX_MODEL_BYTES = 64 << 20  # a compressed file could grow without end
 
 
@@ -62,7 +68,7 @@ class Extras:
             with zipfile.ZipFile(path) as file:
                 members = [name for name in file.namelist() if name.endswith(".npy")]
                 return {name.removesuffix(".npy"): _header(file, name) for name in members}
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             raise UserError(f"{path} cannot be read: {error}") from error
 
     def array(self, episode: str, key: str) -> np.ndarray:
@@ -71,7 +77,7 @@ class Extras:
         try:
             with np.load(path, allow_pickle=False) as file:
                 return file[key]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             raise UserError(f"{path}, {episode}: {key!r} cannot be read: {error}") from error
 
     def path(self, episode: str, name: str) -> Path | None:
