@@ -19,7 +19,7 @@ import numpy as np
 from s2robot.datasets import open_dataset
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.features import FeaturesConfig, build_with_report
-from s2robot.features.builder import BATCH_FRAMES
+from s2robot.features.batches import BATCH_FRAMES
 
 PICTURES = 50  # that the frames repeat, each time with another number in a corner
 

@@ -33,9 +33,9 @@ from s2robot.collecting.writer import (
     write_part,
 )
 from s2robot.errors import UserError
+from s2robot.plugins import safe_children
 from s2robot.progress import progress
 from s2robot.rollouts.resolving import make_env
-from s2robot.rollouts.safe_path import safe_children
 
 HOPELESS_AFTER = 50  # attempts without a single success
 

@@ -53,6 +53,7 @@ NOT_DECISIVE = (
     "plugins",
     "device",
     "features.tier",
+    "features.readers",
     "features.root",
     "encoder.max_tiles",
     "optim.graph",

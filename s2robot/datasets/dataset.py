@@ -1,6 +1,7 @@
 """A dataset whatever its format: what training, tools and the feature store read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -213,6 +214,12 @@ class Dataset:
     def problem(one: Episode, key: str, problem: str) -> Problem:
         """A fault of an array of an episode."""
         return Problem(problem, str(one.recorded.file), one.recorded.name, key)
+
+    def opener(self) -> Callable[[], "Dataset"]:
+        """What opens this dataset in another process; can be pickled."""
+        from s2robot.datasets.opening import reopened
+
+        return partial(reopened, self.options)
 
     def close(self) -> None:
         for source in self.sources:

@@ -50,6 +50,14 @@ def open_dataset(path: Paths | DataConfig, **options: Any) -> "Dataset":
     return dataset
 
 
+def reopened(config: DataConfig) -> "Dataset":
+    """A dataset that was opened and checked before, in another process of the same options."""
+    from s2robot.datasets.dataset import Dataset
+
+    sources, entries = open_sources(config)
+    return Dataset(sources, config, entries)
+
+
 def open_sources(config: DataConfig) -> tuple[list[Source], list[int]]:
     """The sources of `data.path` in its order, all of one format, and which entry of it each comes from.
 

@@ -1,6 +1,6 @@
 """A camera of a dataset together with the store of its features: the one place where a store is opened."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ from s2robot.errors import UserError, number_of
 from s2robot.features.hashing import HASH
 from s2robot.features.manifest import identity_key, known_episodes
 from s2robot.features.options import FeaturesConfig
+from s2robot.features.readers import count_of_readers, read_ahead
+from s2robot.features.reading import Frames
 from s2robot.features.source import FrameSource
 from s2robot.features.store import FeatureStore
 from s2robot.features.table import FeatureTable
@@ -37,6 +39,7 @@ class CameraStore:
     ) -> None:
         config = config or FeaturesConfig()
         self.source, self.camera, self.encoders = source, camera, encoders
+        self._readers = config.readers
         self.episodes = range(len(source.episodes)) if episodes is None else sorted(set(episodes))
         self.offsets = np.concatenate([[0], np.cumsum(source.lengths, dtype=np.int64)])
         self.views = Views(config.views, config.view_shift, config.view_colour)
@@ -76,14 +79,21 @@ class CameraStore:
         """The key under which a store knows this episode."""
         return self._keys[episode]
 
+    def read_ahead(self) -> Iterator[Frames]:
+        """The frames of all missing episodes, read while others are used."""
+        readers = self._readers
+        if readers is None:
+            on_gpu = self.encoders.base.backend.device.type == "cuda"
+            readers = count_of_readers(self.source, self.camera, self.missing, on_gpu)
+        return read_ahead(self.source, self.camera, self.missing, readers)
+
     def rows_of(self, episode: int) -> Int[np.ndarray, "t k"]:
         """The part of `rows` that is of one episode, not a copy."""
         return self.rows[self.offsets[episode] : self.offsets[episode + 1]]
 
-    def encode(self, pixels: UInt8[np.ndarray, "b h w 3"]) -> Float[Tensor, "b d"]:
-        """The rows of frames as they are stored, in RAM."""
-        rows = self.store.row.join(self.encoders.encode(self.camera, pixels))
-        return rows.to("cpu", self.store.dtype)
+    def encode(self, pixels: UInt8[np.ndarray, "b h w 3"] | UInt8[Tensor, "b h w 3"]) -> Float[Tensor, "b d"]:
+        """The rows of frames as they are stored, on the encoder's device."""
+        return self.store.row.join(self.encoders.encode(self.camera, pixels)).to(self.store.dtype)
 
     def table(self) -> FeatureTable:
         """All features of `episodes`, mapped from the disk; UserError if some are not stored."""

@@ -16,4 +16,7 @@ class FeaturesConfig:
         0.2, "the other views' brightness, contrast and saturation are scaled by 1 - this to 1 + this"
     )
     tier: str = option("auto", "memory in training: device, ram, disk; auto: the fastest with enough free")
+    readers: int | None = option(
+        None, "processes that read frames while others are encoded, 0: a thread; null: as it pays"
+    )
     root: str | None = option(None, "folder of the feature stores; null: features in the cache folder")

@@ -8,11 +8,10 @@ import numpy as np
 import torch
 
 from s2robot.encoders.cameras import CameraEncoders
-from s2robot.features.builder import BATCH_FRAMES
+from s2robot.features.batches import BATCH_FRAMES
 from s2robot.features.camera_store import CameraStore
 from s2robot.features.hashing import HASH
 from s2robot.features.options import FeaturesConfig
-from s2robot.features.reading import frames_ahead
 from s2robot.features.source import FrameSource
 from s2robot.features.store import DTYPES
 from s2robot.features.tiers import choose_tier
@@ -80,7 +79,7 @@ def _plan_camera(opened: CameraStore) -> CameraPlan:
     known = np.unique(opened.rows[:, 0])
     different: set[bytes] = set(snapshot.hashes(known[known >= 0]).tolist())
     start = time.monotonic()
-    for frames in frames_ahead(opened.source, opened.camera, opened.missing):
+    for frames in opened.read_ahead():
         different.update(frames.hashes)
     reading_s = time.monotonic() - start
     new = 0
@@ -122,7 +121,7 @@ def _time_a_frame(opened: CameraStore) -> float:
         opened.source.episodes[episode], opened.camera, 0, min(timed, opened.source.lengths[episode])
     )
     frames = frames[np.arange(timed) % len(frames)]
-    opened.encode(frames[:warm_up])
+    opened.encode(frames[:warm_up]).cpu()
     start = time.monotonic()
-    opened.encode(frames)
+    opened.encode(frames).cpu()
     return (time.monotonic() - start) / timed

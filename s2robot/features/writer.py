@@ -80,12 +80,19 @@ class Writer:
             os.fsync(self._file("rows").fileno())
             self._write("records", records)
         self._pending, self._committed = [], self._committed + len(records)
-        if len(self._claimed) > MOST_CLAIMED:
-            self._write_indexes()
-            self._stored = self.store.snapshot()
-            claimed = list(self._claimed)
-            there = self.stored(np.array(claimed, HASH))
-            self._claimed = {frame for frame, stored in zip(claimed, there, strict=True) if not stored}
+
+    @property
+    def is_full(self) -> bool:
+        """Whether `forget_committed` would free much memory."""
+        return len(self._claimed) > MOST_CLAIMED
+
+    def forget_committed(self) -> None:
+        """Look for this writer's committed frames on the disk from now on, as for all others."""
+        self._write_indexes()
+        self._stored = self.store.snapshot()
+        claimed = list(self._claimed)
+        there = self.stored(np.frombuffer(b"".join(claimed), HASH))
+        self._claimed = {frame for frame, stored in zip(claimed, there, strict=True) if not stored}
 
     def remember(self, episodes: Mapping[bytes, np.ndarray]) -> None:
         """Save the hashes of the frames of episodes, by their key; all must be committed or stored before."""

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from s2robot.plugins import child_environment
 from s2robot.rollouts.messages import Ready, Setup, map_observations
-from s2robot.rollouts.safe_path import child_environment
 
 # Workers share the cores by being many: each one's libraries (OpenBLAS, OpenMP, Mesa's llvmpipe) stay
 # single-threaded.

@@ -12,7 +12,7 @@ import torch
 
 from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
-from s2robot.features import build, build_with_report, builder, make_plan
+from s2robot.features import batches, build, build_with_report, make_plan
 from s2robot.features.table import FeatureTable
 from s2robot.types import Features
 from tests.features.frame_cases import SIDE, CountingEncoders, Frames, random_frames, records_in, stored_in
@@ -123,8 +123,8 @@ def test_interrupted_build_goes_on(
     encoders: CountingEncoders,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(builder, "COMMIT_INTERVAL_S", 0)
-    monkeypatch.setattr(builder, "BATCH_FRAMES", 7)
+    monkeypatch.setattr(batches, "COMMIT_INTERVAL_S", 0)
+    monkeypatch.setattr(batches, "BATCH_FRAMES", 7)
     encoders.fails_after = 7  # the first of three batches
     with pytest.raises(KeyboardInterrupt):
         build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
@@ -142,8 +142,8 @@ KILLED_BUILD = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
 from tests.features.frame_cases import CountingEncoders, Frames, SIDE, random_frames, stored_in
-from s2robot.features import build, builder
-builder.COMMIT_INTERVAL_S, builder.BATCH_FRAMES = 0, 7
+from s2robot.features import batches, build
+batches.COMMIT_INTERVAL_S, batches.WRITES_AHEAD, batches.BATCH_FRAMES = 0, 0, 7
 class Killed(CountingEncoders):
     def encode(self, camera, images):
         if self.frames_encoded >= 7:
@@ -244,7 +244,7 @@ def test_the_plan_of_a_gpu_waits_for_the_encoder(tmp_path: Path, episodes: dict[
     on_gpu = CountingEncoders("lite0", sizes=(SIDE,), backend="torch", device="cuda")
     source = Frames(episodes, "a")
     (plan,) = make_plan(source, ["cam"], on_gpu, stored_in(tmp_path), "cuda").cameras
-    batch = np.resize(episodes["demo_0"], (builder.BATCH_FRAMES, SIDE, SIDE, 3))
+    batch = np.resize(episodes["demo_0"], (batches.BATCH_FRAMES, SIDE, SIDE, 3))
     seconds = []
     for _ in range(5):
         torch.cuda.synchronize()
@@ -252,4 +252,4 @@ def test_the_plan_of_a_gpu_waits_for_the_encoder(tmp_path: Path, episodes: dict[
         on_gpu.encode("cam", batch)
         torch.cuda.synchronize()
         seconds.append(time.perf_counter() - start)
-    assert plan.frame_s * builder.BATCH_FRAMES > 0.5 * min(seconds)
+    assert plan.frame_s * batches.BATCH_FRAMES > 0.5 * min(seconds)

@@ -9,7 +9,7 @@ import torch
 
 from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
-from s2robot.features import CameraStore, build, build_with_report, builder, make_plan, sample
+from s2robot.features import CameraStore, batches, build, build_with_report, make_plan, sample
 from s2robot.features.manifest import ENTRY
 from s2robot.features.table import FeatureTable
 from tests.features.frame_cases import CountingEncoders, Frames, random_frames, stored_in
@@ -119,7 +119,7 @@ def test_only_the_episodes_that_are_wanted_are_read_and_encoded(
     samples = sample(source, {"cam": table}, count=99)["frames.cam"].numpy()
     assert np.array_equal(samples, np.concatenate([episodes["demo_1"], episodes["demo_3"]]))
 
-    with pytest.raises(UserError, match=r"2 of 4 episodes are missing, the first is demo_0"):
+    with pytest.raises(UserError, match=r"missing: 2 of 4 episodes, the first is demo_0"):
         CameraStore(source, "cam", encoders, config).table()
 
 
@@ -129,8 +129,8 @@ def test_an_interrupted_build_does_not_read_its_complete_episodes_again(
     encoders: CountingEncoders,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(builder, "COMMIT_INTERVAL_S", 0)
-    monkeypatch.setattr(builder, "BATCH_FRAMES", 4)
+    monkeypatch.setattr(batches, "COMMIT_INTERVAL_S", 0)
+    monkeypatch.setattr(batches, "BATCH_FRAMES", 4)
     encoders.fails_after = 8  # demo_0, demo_1 and a frame of demo_2
     with pytest.raises(KeyboardInterrupt):
         build(Recorded(episodes), "cam", encoders, stored_in(tmp_path))

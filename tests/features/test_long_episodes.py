@@ -13,7 +13,7 @@ import torch
 from jaxtyping import UInt8
 
 from s2robot.errors import UserError
-from s2robot.features import build, build_with_report, builder, reading, sample
+from s2robot.features import batches, build, build_with_report, reading, sample
 from s2robot.types import Features
 from tests.features.frame_cases import SIDE, CountingEncoders, Frames, random_frames, stored_in
 
@@ -25,7 +25,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces of four frames, of which two and a half are read ahead; batches of eight."""
     monkeypatch.setattr(reading, "PIECE_BYTES", 4 * FRAME_BYTES)
     monkeypatch.setattr(reading, "AHEAD_BYTES", 10 * FRAME_BYTES)
-    monkeypatch.setattr(builder, "BATCH_FRAMES", 8)
+    monkeypatch.setattr(batches, "BATCH_FRAMES", 8)
 
 
 class NotingEncoders(CountingEncoders):
@@ -111,8 +111,8 @@ KILLED = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
 from tests.features.frame_cases import CountingEncoders, Frames, SIDE, random_frames, stored_in
-from s2robot.features import build, builder, reading
-builder.COMMIT_INTERVAL_S, builder.BATCH_FRAMES = 0, 8
+from s2robot.features import batches, build, reading
+batches.COMMIT_INTERVAL_S, batches.WRITES_AHEAD, batches.BATCH_FRAMES = 0, 0, 8
 reading.PIECE_BYTES, reading.AHEAD_BYTES = 4 * SIDE * SIDE * 3, 10 * SIDE * SIDE * 3
 class Killed(CountingEncoders):
     def encode(self, camera, images):

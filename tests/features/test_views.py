@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from s2robot.errors import UserError
-from s2robot.features import Views, build, build_with_report, builder, make_plan, place, sample
+from s2robot.features import Views, batches, build, build_with_report, make_plan, place, sample
 from s2robot.features.hashing import frame_hash
 from s2robot.features.store import FeatureStore
 from s2robot.features.table import FeatureTable
@@ -130,8 +130,8 @@ def test_a_view_that_is_not_used_needs_no_settings(
 def test_a_build_that_was_killed_between_views_goes_on(
     tmp_path: Path, encoders: CountingEncoders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(builder, "COMMIT_INTERVAL_S", 0)
-    monkeypatch.setattr(builder, "BATCH_FRAMES", 4)
+    monkeypatch.setattr(batches, "COMMIT_INTERVAL_S", 0)
+    monkeypatch.setattr(batches, "BATCH_FRAMES", 4)
     still = np.repeat(random_frames(1, seed=9), 2, axis=0)  # one frame, three views
     episodes = {"demo_0": random_frames(2, seed=0), "demo_1": still, "demo_2": random_frames(2, seed=1)}
     encoders.fails_after = 8  # the 6 of demo_0 and 2 of the 3 of demo_1
@@ -149,8 +149,8 @@ KILLED = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
 from tests.features.frame_cases import SIDE, CountingEncoders, Frames, random_frames, stored_in
-from s2robot.features import build, builder, writer
-builder.COMMIT_INTERVAL_S, builder.BATCH_FRAMES = 0, 4
+from s2robot.features import batches, build, writer
+batches.COMMIT_INTERVAL_S, batches.WRITES_AHEAD, batches.BATCH_FRAMES = 0, 0, 4
 write, writes = writer.write_all, 0
 def torn(file, data):
     global writes
