@@ -20,6 +20,7 @@ observations are used as they are returned.
 
 import contextlib
 import os
+import signal
 import traceback
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
@@ -50,6 +51,7 @@ from s2robot.rollouts.video import EpisodeVideo, view_name
 
 def serve(connection_fd: int, memory_fd: int) -> None:
     """Build the environment and answer requests until the other end closes the connection."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which closes the connection
     connection = Connection(connection_fd)
     with contextlib.ExitStack() as cleanup, contextlib.suppress(EOFError, ConnectionError):
         setup = connection.recv()

@@ -1,10 +1,8 @@
 """`run.json`: with what, where, when and by what command a run was trained, and how each start of it ended.
 
-    {"s2robot": "0.2.0", "date": ..., "command": ..., "commit": ..., "clean": true, "versions": {...}, "hardware":
-     {...}, "starts": [{"date": ..., "command": ..., "commit": ..., "clean": true, "host": ..., "step": 0,
-                        "ended": {"how": "stopped", "date": ..., "step": 700, "reason": "SIGTERM"}}]}
-
-What is beside `starts` is of the first one; a training that goes on adds another.
+    {"s2robot": "0.2.0", "starts": [{"date": ..., "command": ..., "folder": ..., "commit": ..., "clean": true,
+      "versions": {...}, "hardware": {...}, "step": 0,
+      "ended": {"how": "stopped", "date": ..., "step": 700, "reason": "SIGTERM"}}]}
 """
 
 import json
@@ -59,13 +57,17 @@ def recorded(run_dir: Path, device: str, reached: Callable[[], tuple[int, str]])
 def begin(run_dir: Path, step: int, device: str) -> None:
     """Note a start at this step."""
     commit, clean = source_state()
-    start = {"date": now(), "command": shlex.join(sys.argv), "commit": commit, "clean": clean}
-    versions = {"python": platform.python_version(), "s2robot": s2robot.__version__, **_versions()}
-    first: dict[str, Any] = {"s2robot": s2robot.__version__, **start, "folder": os.getcwd()}
-    first |= {"versions": versions, "hardware": _hardware(device)}
-    record = read(run_dir) or first
-    starts = [*record.get("starts", []), {**start, "host": socket.gethostname(), "step": step}]
-    _write(run_dir, {**record, "starts": starts})
+    start = {
+        "date": now(),
+        "command": shlex.join(sys.argv),
+        "folder": os.getcwd(),
+        "commit": commit,
+        "clean": clean,
+        "versions": {"python": platform.python_version(), "s2robot": s2robot.__version__, **_versions()},
+        "hardware": _hardware(device),
+        "step": step,
+    }
+    _write(run_dir, {"s2robot": s2robot.__version__, "starts": [*read(run_dir).get("starts", []), start]})
 
 
 def end(run_dir: Path, how: str, step: int, reason: str = "") -> None:
