@@ -1,5 +1,6 @@
 """Files that appear under their name once they are complete, what may be opened, and the folder of caches."""
 
+import errno
 import glob
 import os
 import secrets
@@ -39,6 +40,20 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file, complete or not at all. Raises `OSError`."""
     with replacing(path) as scratch:
         scratch.write_text(text)
+
+
+def read_text(path: Path) -> str:
+    """The text of a file of a run folder. Raises `OSError`, also for a link, which may lead anywhere."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise OSError(errno.ELOOP, "is a link, which is not followed", str(path)) from error
+    with open(file) as opened:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise OSError(errno.EINVAL, "is no regular file", str(path))
+        return opened.read()
 
 
 def create_scratch(path: Path) -> Path:

@@ -14,6 +14,7 @@ from s2robot.errors import UserError, number_of
 from s2robot.evaluation.difference import mcnemar_p, paired_interval
 from s2robot.evaluation.episodes_file import planned, read_episodes
 from s2robot.evaluation.success_rate import wilson_interval
+from s2robot.files import read_text
 from s2robot.rollouts.results import EpisodeResult
 
 SHOWN = 10  # seeds that are listed in a table or a message
@@ -129,7 +130,7 @@ def evaluation_folder(path: Path) -> Path:
 def _plan(folder: Path) -> Mapping[str, Any]:
     file = folder / "seeds.json"
     try:
-        plan = json.loads(file.read_text())
+        plan = json.loads(read_text(file))
     except (OSError, ValueError) as error:
         raise UserError(f"{file} does not name the environment: {error}") from error
     if not isinstance(plan, dict):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from s2robot.errors import UserError
+from s2robot.files import read_text
 from s2robot.rollouts.results import EpisodeResult
 from s2robot.runs.plain import build
 
@@ -17,7 +18,7 @@ def read_episodes(path: Path) -> list[EpisodeResult]:
     Raises `UserError` for a line that is no episode.
     """
     try:
-        lines = path.read_text().split("\n")[:-1]
+        lines = read_text(path).split("\n")[:-1]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     return [_episode(text, f"{path}, line {number}") for number, text in enumerate(lines, 1)]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from s2robot.errors import UserError
-from s2robot.files import write_text
+from s2robot.files import read_text, write_text
 
 
 @runtime_checkable
@@ -51,10 +51,10 @@ class WandbLog:
 
         id_file = run_dir / "wandb_id"
         if not id_file.exists():
-            id_file.write_text(secrets.token_hex(4))
+            write_text(id_file, secrets.token_hex(4))
         self._run = wandb.init(
             project=project,
-            id=id_file.read_text(),
+            id=read_text(id_file),
             name=str(run_dir),
             dir=str(run_dir),
             config=dict(config),
@@ -111,7 +111,7 @@ def read(run_dir: Path) -> list[dict[str, float]]:
     if not path.exists():
         return []
     try:
-        text = path.read_text()
+        text = read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {error}") from error
     complete = text[: text.rfind("\n") + 1]  # a killed run may leave half a line

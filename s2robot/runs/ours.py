@@ -66,7 +66,7 @@ def _file(holds: Callable[[str], bool]) -> Callable[[Path], Iterator[Path]]:
     """A check of a text file by its content."""
 
     def check(path: Path) -> Iterator[Path]:
-        if path.exists() and not (path.is_file() and _holds(path)):
+        if path.is_symlink() or (path.exists() and not (path.is_file() and _holds(path))):
             yield path
 
     def _holds(path: Path) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar, Union
 
 from s2robot.errors import UserError
+from s2robot.files import read_text
 
 T = TypeVar("T")
 
@@ -19,7 +20,7 @@ T = TypeVar("T")
 def read_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file. Raises `UserError` naming the file where there is none."""
     try:
-        plain = json.loads(path.read_text())
+        plain = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(plain, dict):

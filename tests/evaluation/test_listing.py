@@ -78,3 +78,14 @@ def test_a_folder_without_runs(tmp_path: Path) -> None:
         runs.cli([str(tmp_path)])
     with pytest.raises(UserError, match="is no folder"):
         runs.cli([str(tmp_path / "nowhere")])
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "metrics.jsonl", "run.json", "timings.json"])
+def test_a_link_out_of_a_run_is_not_read(name: str, tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", 7)
+    (tmp_path / "secret").write_text("token: hunter2\n")
+    (run / name).unlink(missing_ok=True)
+    (run / name).symlink_to(tmp_path / "secret")
+    (line,) = lines(tmp_path)
+    assert line.status == "damaged" and "is a link, which is not followed" in line.reason
+    assert "hunter2" not in line.reason

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from s2robot.files import cache_root, leftovers, replacing, scratch_name, write_text
+from s2robot.files import cache_root, leftovers, read_text, replacing, scratch_name, write_text
 
 
 def test_a_complete_file_replaces_the_old_one_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -58,6 +58,17 @@ def test_a_link_under_the_scratch_name_is_not_followed(
         write_text(tmp_path / "a", "new")
 
     assert precious.read_text() == "keep"
+
+
+def test_a_link_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("keep")
+    (tmp_path / "config.yaml").symlink_to(tmp_path / "secret")
+    with pytest.raises(OSError, match="is a link, which is not followed"):
+        read_text(tmp_path / "config.yaml")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="is no regular file"):
+        read_text(tmp_path / "pipe")
+    assert read_text(tmp_path / "secret") == "keep"
 
 
 def test_the_users_umask_decides_who_may_read(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import yaml
 from s2robot.errors import UserError
 from s2robot.evaluation.pages.evaluations import Evaluation, read_evaluation
 from s2robot.evaluation.validation_file import NAME, Validation, read_validation
+from s2robot.files import read_text
 from s2robot.runs import folder as run_folder
 from s2robot.runs import metrics
 from s2robot.runs.plain import read_object
@@ -104,7 +105,7 @@ def _config(path: Path) -> tuple[str, Mapping[str, Any]]:
     if not path.exists():
         return "", {}
     try:
-        text = path.read_text()
+        text = read_text(path)
         plain = yaml.safe_load(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise UserError(f"{path} cannot be read as YAML: {error}") from error
