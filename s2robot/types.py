@@ -220,7 +220,12 @@ class Batch:
 
 
 def _pinned(values: Tensor) -> Tensor:
-    """A contiguous copy, since others block when they move on; maps gathered with prefix tokens are not."""
+    """A contiguous copy, since others block when they move on; maps gathered with prefix tokens are not.
+
+    What is on a GPU already is left there.
+    """
+    if values.is_cuda:
+        return values
     return torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values)
 
 

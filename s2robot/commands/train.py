@@ -38,6 +38,7 @@ from s2robot.runs import folder as run_folder
 from s2robot.runs.finding import CHECKPOINTS
 from s2robot.runs.metrics import check_wandb, open_log
 from s2robot.runs.record import recorded
+from s2robot.training.batches import gathered_on
 from s2robot.training.loop import train
 from s2robot.training.statistics import statistics_of
 from s2robot.training.trainer import Trainer
@@ -161,8 +162,9 @@ def run(prepared: Prepared, run_dir: Path) -> None:
     run_folder.start(run_dir, plain(config), config.resume, time.perf_counter() - begun)
     policy.fit(statistics_of(demos, features, train_episodes))
     weights = demos.frame_weights(train_episodes)
+    at = gathered_on(features.values(), device)
     windows, valid = (
-        Windows(demos, features, config.policy, episodes, device, weights) for episodes in prepared.episodes
+        Windows(demos, features, config.policy, episodes, at, weights) for episodes in prepared.episodes
     )
     offline = OfflineValidation(policy, demos, features, valid_episodes, train_episodes, device)
 

@@ -1,6 +1,8 @@
-"""The order in which windows are trained on, and their batches, prepared one ahead of the step."""
+"""The order in which windows are trained on, and their batches, prepared ahead of the step."""
 
-from collections.abc import Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
@@ -10,9 +12,11 @@ from torch import Tensor
 
 from s2robot import parallel
 from s2robot.datasets.windows import Windows
+from s2robot.features import FeatureTable
 from s2robot.seeding import mixed_seed
 from s2robot.types import Batch
 
+MOST_THREADS = 8  # that gather batches for a GPU
 VIEWS, DRAWN = 1, 2  # set the seeds of views and of weighted windows apart from others of the same step
 
 
@@ -54,6 +58,15 @@ def _shuffle(count: int, seed: int, epoch: int) -> Int[Tensor, "count"]:
     return torch.randperm(count, generator=torch.Generator().manual_seed(mixed_seed(seed, epoch)))
 
 
+def gathered_on(tables: Iterable[FeatureTable], device: torch.device) -> torch.device:
+    """Where batches are put together: on the device if all features are there, and else in RAM.
+
+    Indices on a GPU into features in RAM would wait for the GPU at every batch.
+    """
+    there = all(table.device.type == device.type for table in tables)
+    return device if there else torch.device("cpu")
+
+
 def batches(
     windows: Windows, batch_size: int, seed: int, steps: range, device: torch.device
 ) -> Iterator[Batch]:
@@ -63,28 +76,56 @@ def batches(
 
     On a CPU the system reads the next rows from the disk ahead, and batches are copied between the
     steps: a thread of their own would take a core from the training and cost more than it hides. For a
-    GPU a thread gathers the next batch into page-locked memory while this one is trained on.
+    GPU threads gather the next ones into page-locked memory while this one is trained on.
     """
-
-    def order(step: int) -> tuple[Int[Tensor, "b"], Int[Tensor, "b"]]:
-        return order_of_step(windows, batch_size, seed, step)
-
     if device.type == "cpu":
         for step in steps:
-            batch = windows.batch(*order(step))
+            batch = windows.batch(*order_of_step(windows, batch_size, seed, step))
             if step + 1 in steps:
-                windows.read_ahead(*order(step + 1))
+                windows.read_ahead(*order_of_step(windows, batch_size, seed, step + 1))
             yield batch
         return
+    for batch, copied in _gathered_ahead(windows, batch_size, seed, steps, Copies(device)):
+        copied()
+        yield batch
 
-    def gather(step: int) -> Batch:
-        batch = windows.batch(*order(step))
-        return (batch.pin_memory() if batch.actions.device.type == "cpu" else batch).to(device)
 
-    with ThreadPoolExecutor(1, thread_name_prefix="gather") as thread:
-        ahead = [thread.submit(gather, step) for step in steps[:1]]
+def _gathered_ahead(
+    windows: Windows, batch_size: int, seed: int, steps: range, copies: "Copies"
+) -> Iterator[tuple[Batch, Callable[[], None]]]:
+    """Each step's batch as `copies` moved it, some steps ahead of the one that is trained on."""
+
+    def gather(step: int) -> tuple[Batch, Callable[[], None]]:
+        return copies.move(windows.batch(*order_of_step(windows, batch_size, seed, step)))
+
+    cores = len(os.sched_getaffinity(0))
+    threads = max(1, min(MOST_THREADS, cores // 2))  # one copies rows slower than a GPU takes its steps
+    with ThreadPoolExecutor(threads, thread_name_prefix="gather") as pool:
+        ahead = deque(pool.submit(gather, step) for step in steps[: threads + 1])
         for step in steps:
-            batch = ahead.pop().result()
-            if step + 1 in steps:
-                ahead.append(thread.submit(gather, step + 1))
-            yield batch
+            if step + threads + 1 in steps:
+                ahead.append(pool.submit(gather, step + threads + 1))
+            yield ahead.popleft().result()
+
+
+class Copies:
+    """Moves batches to a GPU on a stream of their own, beside the steps."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device, self._stream = device, torch.cuda.Stream(device)
+
+    def move(self, batch: Batch) -> tuple[Batch, Callable[[], None]]:
+        """The batch on the GPU, and what makes the caller's stream wait until it is there."""
+        if all(values.is_cuda for values in batch.tensors()):
+            return batch, lambda: None
+        with torch.cuda.stream(self._stream):
+            moved = batch.pin_memory().to(self.device)
+            done = self._stream.record_event()
+
+        def arrive() -> None:
+            stream = torch.cuda.current_stream(self.device)
+            stream.wait_event(done)
+            for values in moved.tensors():
+                values.record_stream(stream)  # its memory is used again only when the step is over
+
+        return moved, arrive
