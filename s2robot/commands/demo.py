@@ -42,7 +42,7 @@ def commands(run_dir: Path, demonstrations: int, episodes: int, options: list[st
         "evaluate": [
             "s2robot",
             "eval",
-            f"checkpoint={run_dir}",
+            f"checkpoint={run_dir}/checkpoints/best",
             f"episodes={episodes}",
             f"video={min(9, episodes)}",
         ],
@@ -69,15 +69,18 @@ def run_demo(run_dir: Path, demonstrations: int, episodes: int, options: list[st
 
 
 def summary_line(run_dir: Path, total_s: float) -> str:
-    """Success rate, its interval, the time of each stage, and where the videos and the report are."""
-    summary = json.loads((run_dir / "eval" / "default" / "summary.json").read_text())
+    """Success rate, interval, the checkpoint's step, time of each stage, where videos and report are."""
+    folder = run_dir / "eval" / "default"
+    summary = json.loads((folder / "summary.json").read_text())
+    step = json.loads((folder / "seeds.json").read_text())["identity"]["step"]
     low, high = summary["ci95"]
     stages = run_folder.read_stages(run_dir)
     times = ", ".join(f"{name} {stage['seconds']:.0f} s" for name, stage in stages.items())
     memory = max(stage["peak_gib"] for stage in stages.values())
     return (
         f"success {summary['successes']}/{summary['episodes']} = {summary['success_rate']:.1%} "
-        f"(95% Wilson interval {low:.1%} to {high:.1%}); {times}, all {total_s:.0f} s; "
-        f"largest process {memory:.1f} GiB; videos: {run_dir / 'eval' / 'default' / 'videos'}; "
+        f"(95% Wilson interval {low:.1%} to {high:.1%}) with the checkpoint of step {step}; "
+        f"{times}, all {total_s:.0f} s; "
+        f"largest process {memory:.1f} GiB; videos: {folder / 'videos'}; "
         f"report: {run_dir / 'report.html'}"
     )

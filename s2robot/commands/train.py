@@ -28,6 +28,7 @@ from s2robot.evaluation.mapping import observation_mapping
 from s2robot.evaluation.offline import OfflineValidation
 from s2robot.evaluation.recorded import check_recorded_environment, recorded_environment, why_no_rollouts
 from s2robot.evaluation.selection import selection_seeds, success_rate
+from s2robot.evaluation.sizes_file import sizes, write_sizes
 from s2robot.evaluation.validation_file import write_validation
 from s2robot.features import build, place, sample
 from s2robot.policies import make_policy
@@ -160,6 +161,9 @@ def run(prepared: Prepared, run_dir: Path) -> None:
         features = {c: place(table, device, config.features.tier) for c, table in stored.items()}
     trainer.show(sample(demos, features))
     run_folder.start(run_dir, plain(config), config.resume, time.perf_counter() - begun)
+    if parallel.is_main():
+        used_for = {"train": len(train_episodes), "valid": len(valid_episodes)}
+        write_sizes(run_dir, sizes(policy, prepared.encoders, used_for))
     policy.fit(statistics_of(demos, features, train_episodes))
     weights = demos.frame_weights(train_episodes)
     at = gathered_on(features.values(), device)

@@ -14,9 +14,11 @@ from s2robot.device import choose_device, wait_for
 from s2robot.encoders import ENCODERS
 from s2robot.encoders.backends import frozen
 from s2robot.encoders.backends.openvino import computes_bfloat16
-from s2robot.encoders.network import NetworkEncoder
+from s2robot.encoders.network import NetworkEncoder, Pretrained
 from s2robot.encoders.options import EncoderConfig
 from s2robot.encoders.s2 import S2
+from s2robot.encoders.spec import S2Spec
+from s2robot.encoders.tiles import Tiling
 from s2robot.encoders.timm import Timm
 from s2robot.errors import UserError
 
@@ -54,9 +56,7 @@ def cost(
     """
     entry = ENCODERS[name]
     options = EncoderConfig.of(name=name, sizes=sizes)
-    pretrained = entry.untrained(options)
-    with torch.device("meta"):
-        network = frozen(pretrained.build(), pretrained.spec)
+    pretrained, network = _without_weights(options)
     spec = S2(NetworkEncoder(pretrained, replace(options, backend="torch"), "cpu")).spec
     side = max(spec.sizes)
     tilings = spec.tilings(side, side)
@@ -67,7 +67,7 @@ def cost(
         tile=spec.tile,
         sizes=list(spec.sizes),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
-        gflops=sum(t.count * _flops(network, t.tile) for t in tilings) / 1e9,
+        gflops=_gflops(network, tilings),
         tiles=sum(t.count for t in tilings),
         channels=spec.channels,
         grid=grid,
@@ -79,6 +79,26 @@ def cost(
         if timed and weights_here(name) and _has_bfloat16(device)
         else None,
     )
+
+
+def used_network(options: EncoderConfig) -> nn.Module:
+    """The network of an encoder as far as it is computed, without weights: parameters can be counted."""
+    return _without_weights(options)[1]
+
+
+def frame_gflops(network: nn.Module, spec: S2Spec, size: tuple[int, int]) -> float:
+    """10^9 floating-point operations of a frame of `size` (h, w) through `used_network`, at all scales."""
+    return _gflops(network, spec.tilings(*size))
+
+
+def _without_weights(options: EncoderConfig) -> tuple[Pretrained, nn.Module]:
+    pretrained = ENCODERS[options.name].untrained(options)
+    with torch.device("meta"):
+        return pretrained, frozen(pretrained.build(), pretrained.spec)
+
+
+def _gflops(network: nn.Module, tilings: Sequence[Tiling]) -> float:
+    return sum(t.count * _flops(network, t.tile) for t in tilings) / 1e9
 
 
 def table(names: Sequence[str], sizes: Sequence[int] | None = None, device: str | None = None) -> list[str]:

@@ -7,6 +7,7 @@ runs/<name>/
   checkpoints/     see s2robot.runs.checkpoint
   metrics.jsonl, tensorboard/
   timings.json     wall time and memory of each stage
+  sizes.json       demonstrations, parameters, costs, see s2robot.evaluation.sizes_file
   validation.json  error of the predicted actions, see s2robot.evaluation.validation_file
   eval/<name>/     see s2robot.evaluation.evaluation
   report.html

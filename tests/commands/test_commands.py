@@ -90,6 +90,8 @@ def test_summary_line_of_the_demo(evaluated: Path) -> None:
     for stage, measured in run_folder.read_stages(evaluated).items():
         assert f"{stage} {measured['seconds']:.0f} s" in line
     assert "all 61 s" in line
+    step = checkpoint.load(evaluated / "checkpoints" / "last").step
+    assert f"with the checkpoint of step {step};" in line
     assert str(evaluated / "eval" / "default" / "videos") in line
     assert str(evaluated / "report.html") in line
 
@@ -99,7 +101,7 @@ def test_demo_runs_the_public_commands() -> None:
     assert [" ".join(command) for command in commands.values()] == [
         "s2robot collect --env s2robot/PickCube-v0 --episodes 120 --seed 0 --out runs/demo/demos.hdf5",
         "s2robot train experiment=demo",
-        "s2robot eval checkpoint=runs/demo episodes=100 video=9",
+        "s2robot eval checkpoint=runs/demo/checkpoints/best episodes=100 video=9",
         "s2robot report runs/demo",
     ]
 
@@ -136,7 +138,7 @@ def test_sweep_trains_each_policy_and_leaves_no_folder_of_hydra(
         assert (loaded.policy.config.name, loaded.step) == (name, 2)
         assert {path.name for path in (tmp_path / "runs" / name).iterdir()} == {
             *("checkpoints", "config.yaml", "metrics.jsonl", "run.json", "tensorboard", "timings.json"),
-            "validation.json",
+            *("validation.json", "sizes.json"),
         }
 
     said = capsys.readouterr().out

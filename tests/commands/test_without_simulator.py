@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from s2robot.commands.cli.entry import options_of
 from s2robot.datasets import open_dataset
 from s2robot.encoders.cameras import CameraEncoders
+from s2robot.encoders.costs import cost
 from s2robot.evaluation.offline import OfflineValidation
 from s2robot.evaluation.validation_file import read_validation, write_validation
 from s2robot.features import build
@@ -70,7 +73,24 @@ def test_without_validation_demonstrations_it_says_so(tmp_path: Path, capsys: py
 
 def test_a_training_from_the_start_replaces_it(real: Path, tmp_path: Path) -> None:
     run_training(real, tmp_path / "run", "bc", "optim.steps=2")
-    (tmp_path / "run" / "validation.json").write_text("of the training before")
-    run_training(real, tmp_path / "run", "bc", "optim.steps=1")
+    (tmp_path / "run" / "validation.json").write_text('{"dimensions": "of the training before"}')
+    run_training(real, tmp_path / "run", "bc", "optim.steps=1", "overwrite=true")
     found = read_validation(tmp_path / "run")
     assert found is not None and found.step == 1
+
+
+def test_it_says_how_much_was_trained_on_how_much_and_what_a_frame_costs(run_dir: Path) -> None:
+    found = json.loads((run_dir / "sizes.json").read_text())
+
+    last = checkpoint.load(run_dir / "checkpoints" / "last")
+    encoder = last.config["encoder"]
+    assert found["demonstrations"] == {"train": 9, "valid": 1}
+    trained = dict(last.policy.named_parameters())
+    assert found["policy_parameters"] == sum(one.numel() for one in trained.values())
+    assert found["encoder_parameters"] == cost(encoder["name"], encoder["sizes"], timed=False).parameters
+    encoders = CameraEncoders.from_dict(last.encoders, torch.device("cpu"), backend="torch")
+    for name, camera in last.policy.spec.cameras.items():
+        with FlopCounterMode(display=False) as counter:
+            encoders.encode(name, np.zeros((1, *camera.size, 3), np.uint8))
+        assert found["cameras"][name]["gflops"] == pytest.approx(counter.get_total_flops() / 1e9, abs=1e-4)
+        assert found["cameras"][name]["feature_bytes"] == 2 * np.prod(camera.features)

@@ -1,5 +1,6 @@
 import base64
 import json
+import os
 import re
 from pathlib import Path
 from urllib.parse import unquote
@@ -15,7 +16,7 @@ from tests.rollouts.tiny_actor import TinyActor
 from tests.rollouts.tiny_env import LAZY
 
 SEEDS = [11, 5, 8, 3, 7]
-VIDEOS = ["eval/a%20b/videos/seed_11.mp4", "eval/a%20b/videos/seed_5.mp4"]
+VIDEOS = [f"eval/a%20b/videos/{name}.mp4" for name in ("grid", "seed_11", "seed_5")]
 CONFIG = """seed: 3
 policy: {name: bc, head: attention}
 encoder: {name: lite0, sizes: [224, 448]}
@@ -214,3 +215,15 @@ def test_numbers_that_are_not_finite_are_left_out_of_charts(tmp_path: Path) -> N
     html = write_report(tmp_path).read_text()
 
     assert len(re.findall("data-name=", html)) == 1 and "no finite values" in html
+
+
+def test_a_name_that_is_no_text_and_a_page_that_cannot_be_written(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    (folder / "metrics.jsonl").write_text('{"step": 1, "a": 2.0}\n')
+    assert "caf?" in write_report(folder).read_text(encoding="utf-8")
+
+    (folder / "report.html").unlink()
+    (folder / "report.html").mkdir()
+    with pytest.raises(UserError, match="cannot write the page"):
+        write_report(folder)

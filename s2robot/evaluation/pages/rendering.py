@@ -13,12 +13,15 @@ from typing import Any
 
 import jinja2
 
-from s2robot.errors import number_of
-from s2robot.files import write_text
+from s2robot.errors import UserError, number_of
+from s2robot.files import replacing
 
 
 def write_page(path: Path, template: str, **content: Any) -> Path:
-    """Render a template of `templates/` into a file, complete or not at all; returns its path."""
+    """Render a template of `templates/` into a file, complete or not at all; returns its path.
+
+    Raises `UserError` where it cannot be written.
+    """
     script = _text("script.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     rendered = (
@@ -26,7 +29,11 @@ def write_page(path: Path, template: str, **content: Any) -> Path:
         .get_template(template)
         .render(style=_text("style.css"), script=script, script_sha256=digest, **content)
     )
-    write_text(path, rendered)
+    try:
+        with replacing(path) as scratch:  # in UTF-8 whatever the locale; names of files may hold other bytes
+            scratch.write_bytes(rendered.encode("utf-8", "replace"))
+    except OSError as error:
+        raise UserError(f"cannot write the page {path}: {error}") from error
     return path
 
 
