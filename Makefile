@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: demo test test-robosuite test-cuda install clean
+.PHONY: demo docs test test-robosuite test-cuda install clean
 
 demo: install
 	@$(BIN)/s2robot demo $(DEMO)
@@ -18,7 +18,11 @@ test: install
 	  case $$folder in tests/with_robosuite/|tests/cuda/) continue;; esac; echo "$$folder"; \
 	  case $$folder in tests/datasets/|tests/runs/|tests/structure/|tests/training/) types=1;; *) types=;; esac; \
 	  S2ROBOT_CHECK_TYPES=$$types $(BIN)/python -m pytest -q $$folder; done
-	$(MAKE) test-cuda test-robosuite
+	$(MAKE) docs test-cuda test-robosuite
+
+# The documentation as a site in build/site; a broken link fails. NO_MKDOCS_2_WARNING: no advertisement.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # What only a GPU can show; without one every test is skipped and pytest says why.
 test-cuda: install
@@ -36,7 +40,7 @@ install: .venv/installed
 .venv/installed: pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is missing; install Python 3.11 or say make PYTHON=..."; exit 2; }
 	$(PYTHON) -m venv .venv || { echo "error: cannot make .venv; on Debian: apt-get install python3.11-venv"; exit 2; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,docs]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps robomimic
 	@touch $@
 
