@@ -88,7 +88,7 @@ def measure(folder: str, frames: int, batch: int, grid: int) -> None:
     )  # the encoder's weights are read and hashed once, which is no part of the opening
     start = time.perf_counter()
     opened = open_store(folder, frames, grid)
-    table = place(opened.table(), "cpu", "disk")
+    table = place({"cam": opened.table()}, "cpu", "disk")["cam"]
     row_bytes = opened.store.row_bytes
     print(f"opened in {time.perf_counter() - start:.2f} s: {len(table)} frames of {row_bytes} bytes")
     train(table)

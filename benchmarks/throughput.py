@@ -115,7 +115,7 @@ def frames_of(demos: Dataset, camera: str, size: int | None) -> Frames:
 def stored_policy(name: str, demos: Dataset) -> tuple[Policy, dict[str, FeatureGather]]:
     """A policy that reads cached features, and the features."""
     encoders = CameraEncoders("lite0", SIZES, CAMERA_SIZES)
-    tables = {c: place(build(demos, c, encoders), CPU) for c in demos.cameras}
+    tables = place({c: build(demos, c, encoders) for c in demos.cameras}, CPU)
     spec = Spec.read(demos, encoders, list(demos.cameras))
     policy = make_policy(spec, POLICIES[name].options())
     policy.fit(statistics_of(demos, tables, range(len(demos.episodes))))

@@ -100,7 +100,7 @@ def cli(words: Sequence[str]) -> None:
         else:
             summary = _build(job)
         summary.seconds = time.monotonic() - start
-    tier = choose_tier(summary.bytes, job.device)
+    tier = choose_tier(summary.bytes, job.device, job.config.tier)
     if given.json:
         plain = asdict(summary)
         print(json.dumps(plain | plain.pop("details") | {"tier": tier}))

@@ -158,7 +158,7 @@ def run(prepared: Prepared, run_dir: Path) -> None:
     with parallel.main_first():
         used, shown = [*train_episodes, *valid_episodes], parallel.is_main()
         stored = {c: build(demos, c, prepared.encoders, config.features, shown, used) for c in demos.cameras}
-        features = {c: place(table, device, config.features.tier) for c, table in stored.items()}
+        features = place(stored, device, config.features.tier, parallel.count())
     trainer.show(sample(demos, features))
     run_folder.start(run_dir, plain(config), config.resume, time.perf_counter() - begun)
     if parallel.is_main():

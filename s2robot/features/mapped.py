@@ -5,13 +5,14 @@ Their resident memory is bounded however many are read.
 
 import mmap
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Shaped
 
 from s2robot.features.damage import damaged
 from s2robot.features.hashing import checksums
@@ -37,25 +38,23 @@ class MappedRows:
         self._data = [np.frombuffer(one, plain).reshape(-1, numbers) for one in self._maps]
         self.checked = np.zeros(len(self), bool)  # rows whose checksums were compared
         self._left = len(self)  # rows that were not
+        self._lock = threading.Lock()  # several threads may gather batches
         self._looked = time.monotonic()
 
     def __len__(self) -> int:
         return int(self.starts[-1])
 
-    def take(self, rows: Int[np.ndarray, "*b"]) -> np.ndarray:
-        """A copy of rows, "*b d". Raises UserError for one whose checksum does not hold."""
-        wanted = rows.ravel()
-        out = np.empty((len(wanted), self.numbers), self._data[0].dtype if self._data else np.float16)
+    def take(self, rows: Int[np.ndarray, "n"], out: Shaped[np.ndarray, "n d"]) -> None:
+        """Copy rows into `out`. Raises UserError for one whose checksum does not hold."""
         # NumPy copies row by row in this thread; PyTorch's threads would compete with the training
         if len(self.segments) == 1:
-            np.take(self._data[0], wanted, axis=0, out=out, mode="clip")  # "raise" would copy twice
+            np.take(self._data[0], rows, axis=0, out=out, mode="clip")  # "raise" would copy twice
         else:
-            for number, where, own in self._by_segment(wanted):
+            for number, where, own in self._by_segment(rows):
                 out[where] = self._data[number][own]
         if self._left:
-            self._check(wanted, out)
+            self._check(rows, out)
         self._release_if_much()
-        return out.reshape(*rows.shape, self.numbers)
 
     def damaged_rows(self, rows: Int[np.ndarray, "n"]) -> list[int]:
         """The rows among these whose bytes are not those that were stored."""
@@ -97,8 +96,11 @@ class MappedRows:
                 wrong = next(i for i, right in enumerate(expected) if have[i] != right)
                 what = f"row {own[wrong]} is not what was stored (its checksum does not hold)"
                 raise damaged(segment.rows_file, what, str(segment.folder))
-        self.checked[rows[new]] = True
-        self._left -= len(np.unique(rows[new]))
+        with self._lock:
+            first = np.unique(rows[new])
+            first = first[~self.checked[first]]  # another thread may have read some of them meanwhile
+            self.checked[first] = True
+            self._left -= len(first)
 
     def _release_if_much(self) -> None:
         """Unmap the files' pages if many are resident; the kernel keeps them in its cache."""

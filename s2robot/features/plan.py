@@ -71,7 +71,12 @@ def make_plan(
     """
     plans = [_plan_camera(CameraStore(source, c, encoders, config, episodes)) for c in cameras]
     nbytes = sum(plan.bytes for plan in plans)
-    return Plan(plans, nbytes, sum(plan.seconds for plan in plans), choose_tier(nbytes, device))
+    return Plan(
+        plans,
+        nbytes,
+        sum(plan.seconds for plan in plans),
+        choose_tier(nbytes, device, (config or FeaturesConfig()).tier),
+    )
 
 
 def _plan_camera(opened: CameraStore) -> CameraPlan:

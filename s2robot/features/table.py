@@ -32,6 +32,9 @@ class FeatureTable:
         lengths: Sequence[int],
     ) -> None:
         self._data = data
+        # Whether what is gathered lies in page-locked memory, of which PyTorch keeps a few batches for the
+        # next ones: copies from it to a GPU wait for nothing, and the table itself need not be page-locked.
+        self.page_locked = False
         self._row, self._rows = row, rows.view(len(rows), -1)
         self.offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
@@ -82,22 +85,20 @@ class FeatureTable:
         features (on a GPU, PyTorch's own error, so that nothing waits for the check). Raises UserError
         for rows that are damaged.
         """
-        return self._row.split(_rows_of(self._data, self._rows_of_views(frames, views)))
+        rows = self._rows_of_views(frames, views)
+        return self._row.split(_rows_of(self._data, rows, self.page_locked))
 
     def read_ahead(self, frames: Int[Tensor, "b to"], views: Int[Tensor, "b"] | None = None) -> None:
         """Let the kernel read these frames' features from the disk; in memory it does nothing."""
         if isinstance(self._data, MappedRows):
             self._data.read_ahead(self._rows_of_views(frames, views).flatten().numpy())
 
-    def to(self, device: str | torch.device, pin_memory: bool = False) -> "FeatureTable":
-        """A table with only this dataset's rows, in the memory of `device` ("cpu" is RAM, not the disk).
-
-        `pin_memory`: in page-locked RAM, from which copies to a GPU need no intermediate copy.
-        """
+    def to(self, device: str | torch.device) -> "FeatureTable":
+        """A table with only this dataset's rows, in the memory of `device` ("cpu" is RAM, not the disk)."""
         used = self.used_rows()
         rows = torch.where(self._rows < 0, -1, torch.searchsorted(used, self._rows))
         size = (len(used), self._row.numbers)
-        data = torch.empty(size, dtype=self.dtype, device=device, pin_memory=pin_memory)
+        data = torch.empty(size, dtype=self.dtype, device=device)
         for at, part in zip(data.split(CHUNK_ROWS), used.split(CHUNK_ROWS), strict=True):
             at.copy_(_rows_of(self._data, part))
         lengths = np.diff(self.offsets).tolist()
@@ -138,13 +139,17 @@ class FeatureTable:
         return self._rows[frames.to(device), 0 if views is None else views.to(device)[:, None]]
 
 
-def _rows_of(data: MappedRows | Float[Tensor, "r d"], rows: Int[Tensor, "*b"]) -> Float[Tensor, "*b d"]:
-    if isinstance(data, MappedRows):
-        return torch.from_numpy(data.take(rows.numpy()))
-    if data.device.type != "cpu":
+def _rows_of(
+    data: MappedRows | Float[Tensor, "r d"], rows: Int[Tensor, "*b"], page_locked: bool = False
+) -> Float[Tensor, "*b d"]:
+    if isinstance(data, Tensor) and data.device.type != "cpu":
         return data.index_select(0, rows.flatten()).unflatten(0, rows.shape)
-    # NumPy copies row by row in this thread; PyTorch's threads would compete with the training for the cores
-    source = data.numpy()
-    out = np.empty((*rows.shape, data.shape[1]), source.dtype)
-    np.take(source, rows.numpy(), axis=0, out=out, mode="clip")  # "raise" would copy twice
-    return torch.from_numpy(out)
+    numbers = data.numbers if isinstance(data, MappedRows) else data.shape[1]
+    out = torch.empty((rows.numel(), numbers), dtype=data.dtype, pin_memory=page_locked)
+    if isinstance(data, MappedRows):
+        data.take(rows.flatten().numpy(), out.numpy())
+    else:
+        # NumPy copies row by row in this thread; PyTorch's threads would compete with the training for the
+        # cores. "raise" would copy twice.
+        np.take(data.numpy(), rows.flatten().numpy(), axis=0, out=out.numpy(), mode="clip")
+    return out.unflatten(0, rows.shape)

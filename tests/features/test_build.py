@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 
 from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
-from s2robot.features import batches, build, build_with_report, make_plan
+from s2robot.features import batches, build, build_with_report, make_plan, place, tiers
 from s2robot.features.table import FeatureTable
 from s2robot.types import Features
 from tests.features.frame_cases import SIDE, CountingEncoders, Frames, random_frames, records_in, stored_in
@@ -230,6 +231,26 @@ def test_real_demonstrations(tmp_path: Path, demos_path: Path) -> None:
     encoded = own.frames_encoded
     build(open_dataset(demos_path), "agentview", own, stored_in(tmp_path))
     assert own.frames_encoded == encoded <= 2 * sum(demos.lengths)
+
+
+def test_the_plan_and_a_training_choose_the_same_tier(
+    tmp_path: Path,
+    episodes: dict[str, np.ndarray],
+    encoders: CountingEncoders,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source, cameras = Frames(episodes, "a"), ["left", "right"]
+    memory = SimpleNamespace(available=0)
+    monkeypatch.setattr(tiers, "RAM_SHARE", 1.0)
+    monkeypatch.setattr(tiers.psutil, "virtual_memory", lambda: memory)
+    tables = {camera: build(source, camera, encoders, stored_in(tmp_path)) for camera in cameras}
+    one = tables["left"].nbytes
+    for available, tier in ((one, "disk"), (2 * one - 1, "disk"), (2 * one, "ram")):
+        memory.available = available
+        assert make_plan(source, cameras, encoders, stored_in(tmp_path)).tier == tier
+        placed = place(tables, "cpu")
+        assert all((placed[camera] is tables[camera]) == (tier == "disk") for camera in cameras)
+    assert make_plan(source, cameras, encoders, stored_in(tmp_path, tier="disk")).tier == "disk"
 
 
 def test_report_is_plain_data(

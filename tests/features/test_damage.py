@@ -18,6 +18,10 @@ def opened(tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEn
     return CameraStore(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path)).table()
 
 
+def placed(tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders) -> FeatureTable:
+    return place({"cam": opened(tmp_path, episodes, encoders)}, "cpu", "ram")["cam"]
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_every_changed_byte_is_noticed(
     tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders, name: str
@@ -31,13 +35,13 @@ def test_every_changed_byte_is_noticed(
         changed[at] ^= int(generator.integers(1, 256))
         file.write_bytes(changed)
         try:
-            place(opened(tmp_path, episodes, encoders), "cpu", "ram")
+            placed(tmp_path, episodes, encoders)
             accepted.append(at)
         except UserError as error:
             assert "damaged" in str(error) and "delete" in str(error) and str(file.parent) in str(error)
     assert accepted == []
     file.write_bytes(whole)
-    place(opened(tmp_path, episodes, encoders), "cpu", "ram")
+    placed(tmp_path, episodes, encoders)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -45,19 +49,19 @@ def test_what_the_line_says_mends_it(
     tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders, name: str
 ) -> None:
     build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path), progress=False)
-    expected = place(opened(tmp_path, episodes, encoders), "cpu", "ram")
+    expected = placed(tmp_path, episodes, encoders)
     (file,) = tmp_path.glob(f"*/segments/*/{name}.bin")
     changed = bytearray(file.read_bytes())
     changed[len(changed) // 2] ^= 1
     file.write_bytes(changed)
     with pytest.raises(UserError) as raised:
-        place(opened(tmp_path, episodes, encoders), "cpu", "ram")
+        placed(tmp_path, episodes, encoders)
     first, *others = str(raised.value).partition("; delete ")[2].partition(" and build")[0].split(" and ")
     for path in [Path(first), *(Path(first).with_name(other) for other in others)]:
         for one in [path] if path.is_file() else list(path.iterdir()):
             one.unlink()
     build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path), progress=False)
-    again = place(opened(tmp_path, episodes, encoders), "cpu", "ram")
+    again = placed(tmp_path, episodes, encoders)
     frames = torch.arange(18)[:, None]
     assert torch.equal(again.gather(frames).map, expected.gather(frames).map)
 

@@ -35,7 +35,7 @@ def test_stored_prefix_is_the_live_one_on_every_tier(
     torch.testing.assert_close(stored.prefix[:, 0].float(), live.prefix, rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(stored.map[:, 0].float(), live.map, rtol=1e-3, atol=1e-3)
     for tier in ("device", "ram", "disk"):
-        placed = place(table, "cpu", tier).gather(frames)
+        placed = place({"cam": table}, "cpu", tier)["cam"].gather(frames)
         assert (
             placed.prefix is not None
             and torch.equal(placed.prefix, stored.prefix)

@@ -1,5 +1,6 @@
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from s2robot.features.mapped import MappedRows
 from s2robot.features.row import Row
 from s2robot.features.segment import RECORD, Segment
 from s2robot.features.table import FeatureTable
+from s2robot.features.tiers import choose_tier
 
 ROW = Row((3, 2, 4))
 
@@ -55,20 +57,36 @@ def test_in_memory_it_gives_the_same_and_holds_only_its_own_rows(table: FeatureT
 def test_placed_where_it_fits(table: FeatureTable, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = torch.tensor([[0, 1], [2, 4]])
     assert table.nbytes == 4 * 3 * 2 * 4 * 2
-    in_ram = place(table, "cpu")
+    in_ram = place({"cam": table}, "cpu")["cam"]
     assert in_ram is not table and torch.equal(in_ram.gather(frames).map, table.gather(frames).map)
     monkeypatch.setattr(tiers, "RAM_SHARE", 1e-12)
-    assert place(table, "cpu") is table
+    assert place({"cam": table}, "cpu")["cam"] is table
+
+
+def test_all_cameras_share_one_plan(table: FeatureTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = {"left": table, "right": table}
+    memory = SimpleNamespace(available=3 * table.nbytes / 2)  # enough for one camera alone
+    monkeypatch.setattr(tiers, "RAM_SHARE", 1.0)
+    monkeypatch.setattr(tiers.psutil, "virtual_memory", lambda: memory)
+    assert choose_tier(table.nbytes, "cpu") == "ram" and choose_tier(2 * table.nbytes, "cpu") == "disk"
+    assert all(placed is table for placed in place(two, "cpu").values())
+    memory.available = 2 * table.nbytes
+    assert all(placed is not table for placed in place(two, "cpu").values())
+
+
+def test_processes_of_one_machine_share_the_kernels_copy(table: FeatureTable) -> None:
+    assert choose_tier(1, "cpu", "auto", 2) == choose_tier(1, "cpu", "ram", 2) == "disk"
+    assert place({"cam": table}, "cpu", "ram", 2)["cam"] is table
 
 
 def test_a_tier_can_be_chosen(table: FeatureTable) -> None:
     frames = torch.tensor([[0, 1], [2, 4]])
-    assert place(table, "cpu", "disk") is table
+    assert place({"cam": table}, "cpu", "disk")["cam"] is table
     for tier in ("ram", "device"):
-        inside = place(table, "cpu", tier)
+        inside = place({"cam": table}, "cpu", tier)["cam"]
         assert inside is not table and torch.equal(inside.gather(frames).map, table.gather(frames).map)
     with pytest.raises(UserError, match="unknown tier of features 'rma'; did you mean 'ram'"):
-        place(table, "cpu", "rma")
+        place({"cam": table}, "cpu", "rma")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")

@@ -98,7 +98,9 @@ def test_each_view_is_stored_and_gathered_on_every_tier(
         torch.testing.assert_close(gathered(table, view).float(), expected, rtol=1e-3, atol=1e-3)
     mixed = torch.tensor([[0, 1], [5, 6], [17, 17]]), torch.tensor([2, 0, 1])
     for tier in ("device", "ram", "disk"):
-        assert torch.equal(place(table, "cpu", tier).gather(*mixed).map, table.gather(*mixed).map)
+        assert torch.equal(
+            place({"cam": table}, "cpu", tier)["cam"].gather(*mixed).map, table.gather(*mixed).map
+        )
     first = table.gather(mixed[0], torch.zeros(3, dtype=torch.long))
     assert torch.equal(table.gather(mixed[0]).map, first.map)
     samples = sample(source, {"cam": table})  # what checks and checkpoints see is the frame as it is
