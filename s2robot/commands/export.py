@@ -2,8 +2,9 @@
 
 s2robot export runs/demo --out policy.pt2
 s2robot export runs/flow/checkpoints/best --out policy.pt2 --set inference_steps=4
+s2robot export runs/demo --out policy.onnx
 
-policy.json beside it says what goes in and comes out.
+The last is for ONNX Runtime. policy.json beside it says what goes in and comes out.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ def cli(words: Sequence[str]) -> None:
     """`s2robot export`."""
     parser = Parser(__name__, __doc__)
     add_path(parser)
-    told = "the new file, whose name ends in .pt2"
+    told = "the new file, whose name ends in .pt2, or in .onnx for ONNX Runtime"
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help=told)
     add_acting(parser)
     arguments = parser.parse_with_plugins(words)

@@ -6,6 +6,7 @@ policy.json    inputs and outputs in their order, how often to call it, what it 
 
 import json
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ from s2robot.runs import checkpoint
 from s2robot.runs.checkpoint import Checkpoint
 
 FORMAT = 1  # of the description
-SUFFIX = ".pt2"
+SUFFIXES = (".pt2", ".onnx")
 TOLERANCE = 1e-4  # of the largest action, or of 1
 CPU = torch.device("cpu")
+ONNX = ("onnx", "onnxscript", "onnxruntime")  # packages that make and run such files
 
 
 def export(
@@ -45,11 +47,17 @@ def export(
     inputs = example(program)
     with torch.no_grad():
         exported = torch.export.export(program, tuple(inputs.values()))
-        check_same(exported.module()(*inputs.values()), _acted(Agent(loaded.policy, encoders, CPU), inputs))
+        expected = _acted(Agent(loaded.policy, encoders, CPU), inputs)
+        check_same(exported.module()(*inputs.values()), expected)
     description = describe(program, loaded)
     try:
-        with replacing(out) as scratch, scratch.open("wb") as file:
-            torch.export.save(exported, file)
+        with replacing(out) as scratch:
+            if out.suffix == ".onnx":
+                _write_onnx(exported, inputs, scratch)
+                check_same(run_onnx(scratch, inputs), expected)
+            else:
+                with scratch.open("wb") as file:  # by its name it would want another suffix
+                    torch.export.save(exported, file)
         write_text(described, json.dumps(description, indent=2) + "\n")
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
@@ -58,8 +66,10 @@ def export(
 
 def check_out(out: Path) -> Path:
     """The description's file of an export to `out`. Raises `UserError` unless both can be written."""
-    if out.suffix != SUFFIX:
-        raise UserError(f"--out {out}: the name of an exported policy ends in {SUFFIX}")
+    if out.suffix not in SUFFIXES:
+        raise UserError(f"--out {out}: the name of an exported policy ends in {' or '.join(SUFFIXES)}")
+    if out.suffix == ".onnx" and (missing := [name for name in ONNX if find_spec(name) is None]):
+        raise UserError(f"--out {out} needs {', '.join(missing)}: pip install 's2robot[onnx]'")
     described = out.with_suffix(".json")
     for file in (out, described):
         if file.exists():
@@ -137,6 +147,26 @@ def describe(program: Program, loaded: Checkpoint) -> dict[str, Any]:
         "checkpoint": {"step": loaded.step, "sha256": loaded.sha256},
         "versions": {"s2robot": __version__, "torch": torch.__version__},
     }
+
+
+def _write_onnx(exported: torch.export.ExportedProgram, inputs: Mapping[str, Tensor], file: Path) -> None:
+    """Raises `UserError` where ONNX lacks an operator."""
+    options: dict[str, Any] = {"dynamo": True, "verbose": False, "output_names": ["actions"]}
+    try:
+        program = torch.onnx.export(exported, (), input_names=list(inputs), **options)
+    except torch.onnx.OnnxExporterError as error:
+        raise UserError(f"this policy cannot be an ONNX file, export a .pt2: {error}") from error
+    assert program is not None
+    program.save(file)
+
+
+def run_onnx(file: Path, inputs: Mapping[str, Tensor]) -> Tensor:
+    """The actions that ONNX Runtime computes."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    (actions,) = session.run(None, {name: values.numpy() for name, values in inputs.items()})
+    return torch.from_numpy(actions)
 
 
 def _acted(agent: Agent, inputs: Mapping[str, Tensor]) -> Tensor:

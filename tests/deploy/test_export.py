@@ -12,12 +12,13 @@ import pytest
 import torch
 
 import s2robot
-from s2robot.deploy.export import check_same, example, export
+from s2robot.deploy.export import check_same, example, export, run_onnx
 from s2robot.deploy.program import NOISE, Program
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
 from s2robot.policies import HEADS, POLICIES, Policy, make_policy
 from s2robot.rollouts.agent import Agent
+from s2robot.runs import checkpoint
 from s2robot.types import CameraSpec, Spec
 from tests.commands.command_line import assert_one_line, status_here
 from tests.tiny_vit import NAME, random_vit
@@ -148,12 +149,25 @@ def test_the_command_writes_a_file_that_runs_with_pytorch_alone(
     np.testing.assert_allclose(json.loads(done.stdout), expected, atol=1e-5)
 
 
+def test_onnx_runtime_computes_the_same(trained: Path, tmp_path: Path) -> None:
+    out = tmp_path / "policy.onnx"
+    export(trained, out)  # it compares one input itself
+    loaded = checkpoint.load(trained)
+    encoders = CameraEncoders.from_dict(loaded.encoders, CPU, "torch")
+    program = Program(loaded.policy, encoders).eval()
+    inputs = example(program, seed=1)
+    found = run_onnx(out, inputs)
+    with torch.no_grad():
+        np.testing.assert_allclose(found, program(*inputs.values()), atol=1e-4)
+    assert {path.name for path in tmp_path.iterdir()} == {"policy.onnx", "policy.json"}
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     {
         "no run": (["nowhere", "--out", "p.pt2"], "no checkpoint at nowhere"),
         "no out": (["r"], "--out"),
-        "another suffix": (["r", "--out", "p.pth"], "ends in .pt2"),
+        "another suffix": (["r", "--out", "p.pth"], "ends in .pt2 or .onnx"),
         "no folder": (["r", "--out", "no/p.pt2"], "there is no folder no"),
         "there already": (["r", "--out", "old.pt2"], "old.pt2 is there already"),
         "option": (["r", "--set", "inference_steps", "--out", "p.pt2"], "is not NAME=VALUE"),
