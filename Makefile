@@ -16,8 +16,7 @@ test: install
 	$(BIN)/mypy
 	@set -e; for folder in tests/[!_]*/; do \
 	  case $$folder in tests/with_robosuite/|tests/cuda/) continue;; esac; echo "$$folder"; \
-	  case $$folder in tests/datasets/|tests/runs/|tests/structure/|tests/training/) types=1;; *) types=;; esac; \
-	  S2ROBOT_CHECK_TYPES=$$types $(BIN)/python -m pytest -q $$folder; done
+	  $(BIN)/python -m pytest -q $$folder; done
 	$(MAKE) docs test-cuda test-robosuite
 
 # The documentation as a site in build/site; a broken link fails. NO_MKDOCS_2_WARNING: no advertisement.

@@ -1,6 +1,5 @@
 """Inputs that several rooms' tests share: small, but made by the real thing."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +8,7 @@ from jaxtyping import config, install_import_hook
 
 # Before s2robot is imported: declared types and shapes are checked in every call; an int passes for a float.
 CHECKER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
-if os.environ.get("S2ROBOT_CHECK_TYPES"):  # `make test` sets it for the folders that pass with it
-    install_import_hook(["s2robot", "envs"], CHECKER)
+install_import_hook(["s2robot", "envs"], CHECKER)
 
 from s2robot.collecting.collect import Collection, collect  # noqa: E402
 

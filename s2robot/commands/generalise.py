@@ -1,7 +1,7 @@
 """Evaluate a policy where the scene differs from training: positions, colours, light, textures, camera.
 
-    s2robot generalise runs/demo/checkpoints/last --episodes 50
-    s2robot generalise runs/demo/checkpoints/last --shifts light,camera workers=2
+    s2robot generalise runs/demo --episodes 50
+    s2robot generalise runs/demo/checkpoints/best --shifts light,camera workers=2
 
 Every shift is an evaluation of its own, RUN/eval/shift_NAME, on the same seeds.
 """
@@ -24,7 +24,7 @@ def cli(words: Sequence[str]) -> None:
     from s2robot.evaluation.shifts import NONE, SHIFTS, shifted, table
 
     parser = Parser(__name__, __doc__)
-    parser.add_argument("checkpoint", help="e.g. runs/demo/checkpoints/last")
+    parser.add_argument("checkpoint", help="a run or a checkpoint, e.g. runs/demo")
     parser.add_argument("--episodes", type=int, default=50, help="of each shift (default: 50)")
     known = ", ".join(shift for shift in SHIFTS if shift != NONE)
     parser.add_argument("--shifts", type=comma_separated, help=f"default: all of {known}")
@@ -49,13 +49,13 @@ def _episodes(checkpoint_path: str, episodes: int, shift: str, words: Sequence[s
     from s2robot.evaluation.episodes_file import read_episodes
     from s2robot.evaluation.shifts import SHIFTS
     from s2robot.rollouts.resolving import OWN
-    from s2robot.runs import checkpoint
-    from s2robot.runs.finding import run_dir
+    from s2robot.runs.checkpoint import read_description
+    from s2robot.runs.finding import find_checkpoint, run_dir
 
     given = ["checkpoint=given", f"episodes={episodes}", f"name=shift_{shift}"]
     options = options_of("eval", [*given, *words])
-    path = Path(checkpoint_path)
-    env_id = options.env.id or checkpoint.read_description(path)["spec"]["env_id"]
+    path = find_checkpoint(Path(checkpoint_path))
+    env_id = options.env.id or read_description(path)["spec"]["env_id"]
     if not env_id.startswith(OWN):
         raise UserError(f"{env_id} has no shifts; generalise knows those of {OWN}'s tabletop tasks")
     env = replace(options.env, kwargs={**options.env.kwargs, **SHIFTS[shift][1]})

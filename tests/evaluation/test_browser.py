@@ -94,7 +94,7 @@ def test_the_leaderboard_leads_to_a_run(page: Page, sweep: Path) -> None:
 @pytest.mark.parametrize("embed", [False, True])
 def test_a_video_plays_and_its_controls_cover_nothing(page: Page, sweep: Path, embed: bool) -> None:
     page.goto(f"file://{write_report(sweep / 'filmed', embed=embed)}")
-    film = page.locator(".film").first
+    film = page.locator("figure.film").first
     video, play = film.locator("video"), film.get_by_role("button")
 
     play.press("Space")
@@ -110,7 +110,7 @@ def test_a_video_plays_and_its_controls_cover_nothing(page: Page, sweep: Path, e
 
 def test_failures_are_shown_first(page: Page, sweep: Path) -> None:
     page.goto(f"file://{write_report(sweep / 'filmed')}")
-    outcomes = page.locator(".film figcaption span:first-child").all_inner_texts()
+    outcomes = page.locator("figure.film figcaption span:first-child").all_inner_texts()
     assert outcomes == sorted(outcomes, key=lambda text: "success" in text) and len(outcomes) == 2
 
 

@@ -27,7 +27,7 @@ gymnasium.register("{name}-v0", TinyEnv)
 def test_own_environments_are_known_by_their_name() -> None:
     assert resolve("s2robot/PickCube-v0") == "s2robot/PickCube-v0"
     assert resolve("envs:s2robot/PickCube-v0") == "s2robot/PickCube-v0"
-    with pytest.raises(UserError, match=r"did you mean 's2robot/PickCube-v0'.*plugins=\[module\]"):
+    with pytest.raises(UserError, match="did you mean 's2robot/PickCube-v0'"):
         resolve("s2robot/PickCub-v0")
 
 

@@ -1,7 +1,6 @@
 """The declared types and shapes of all packages are checked while tests run."""
 
 import importlib
-import os
 import pkgutil
 
 import numpy as np
@@ -16,10 +15,6 @@ from s2robot.encoders.base import check_images
 from s2robot.errors import UserError
 from s2robot.policies.normalizer import Normalizer
 from s2robot.types import Batch, Observation
-
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("S2ROBOT_CHECK_TYPES"), reason="S2ROBOT_CHECK_TYPES=1 checks types at run time"
-)
 
 PACKAGES = [
     one.name
