@@ -45,6 +45,10 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+# Chromium stops loading a video of which it has enough, or whose page is left
+ABORTED = "net::ERR_ABORTED"
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A page that must neither complain nor ask for anything but files."""
@@ -52,7 +56,12 @@ def page(browser: Browser) -> Iterator[Page]:
     page = browser.new_page(viewport=DESKTOP)
     page.on("console", lambda message: wrong.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
-    page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
+
+    def failed(request: Request) -> None:
+        if request.failure != ABORTED:
+            wrong.append(f"failed: {request.url} {request.failure}")
+
+    page.on("requestfailed", failed)
 
     def note(request: Request) -> None:
         if not request.url.startswith(("file:", "data:")):

@@ -54,7 +54,7 @@ def test_the_grid_has_every_filmed_episode_as_long_as_the_longest(tmp_path: Path
 
 def test_one_video_needs_no_grid_and_a_new_evaluation_drops_the_old_one(tmp_path: Path) -> None:
     for videos in (2, 1):
-        evaluate(TinyActor(), LAZY, {}, SEEDS[:2], tmp_path, videos=videos, workers=1)
+        evaluate(TinyActor(), LAZY, {}, SEEDS[:2], tmp_path, videos=videos, workers=1, overwrite=True)
         assert (tmp_path / "videos" / "grid.mp4").exists() == (videos > 1)
     assert sorted(path.name for path in (tmp_path / "videos").iterdir()) == ["seed_11.json", "seed_11.mp4"]
 
