@@ -36,13 +36,15 @@ def trainings(text: str) -> list[Path]:
 
 
 def _two(a: Path, b: Path, as_json: bool) -> None:
-    from s2robot.evaluation.comparison import compare_folders, table
+    from s2robot.evaluation.comparison import compare_folders, table, weights_of
 
     comparison = compare_folders(a, b)
+    acted = {str(path): told for path in (a, b) if (told := weights_of(path))}
     if as_json:
-        print(json.dumps({"a": str(a), "b": str(b), **asdict(comparison)}))
+        print(json.dumps({"a": str(a), "b": str(b), "weights": acted, **asdict(comparison)}))
     else:
-        print(*table(comparison, str(a), str(b)), sep="\n")
+        told = [f"{path}: {weights}" for path, weights in acted.items()]
+        print(*told, *table(comparison, str(a), str(b)), sep="\n")
 
 
 def _several(groups: Sequence[Sequence[Path]], as_json: bool) -> None:

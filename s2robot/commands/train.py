@@ -152,7 +152,9 @@ def run(prepared: Prepared, run_dir: Path) -> None:
     config, device, demos, trainer = prepared.config, prepared.device, prepared.demos, prepared.trainer
     policy, (train_episodes, valid_episodes) = trainer.policy, prepared.episodes
     if config.resume and trainer.resume() and parallel.is_main():
-        print(f"{run_dir}: goes on at step {trainer.step} of {config.optim.steps}")
+        steps = config.optim.steps
+        rest = f"goes on at step {trainer.step} of {steps}" if trainer.step < steps else "is trained already"
+        print(f"{run_dir}: {rest}")
 
     begun = time.perf_counter()
     with parallel.main_first():

@@ -78,7 +78,9 @@ def save(
         save_file(_contiguous(weights), partial / WEIGHTS)
         save_file(_contiguous(training_state), partial / "training.safetensors")
         save_file(_contiguous(samples), partial / SAMPLES)
-        text = json.dumps({"format": FORMAT, "step": step, **description}, indent=2)
+        sha256 = hashlib.sha256((partial / WEIGHTS).read_bytes()).hexdigest()
+        plain = {"format": FORMAT, "step": step, **description, "weights_sha256": sha256}
+        text = json.dumps(plain, indent=2)
         (partial / DESCRIPTION).write_text(text)
     except (OSError, SafetensorError) as error:
         shutil.rmtree(partial, ignore_errors=True)
@@ -114,6 +116,8 @@ def _load(path: Path) -> Checkpoint:
         spec = Spec.from_dict(description["spec"])
         policy = make_policy(spec, policy_config(description["config"]["policy"]))
         weights, sha256 = read_weights(path)
+        if description.get("weights_sha256", sha256) != sha256:  # 0.1 did not record it
+            raise UserError(f"{path / WEIGHTS} is damaged: it is not what was saved with {DESCRIPTION}")
         policy.load_state_dict(weights)
         return Checkpoint(
             path=path,

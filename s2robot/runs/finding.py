@@ -4,6 +4,7 @@ import difflib
 from pathlib import Path
 
 from s2robot.errors import UserError
+from s2robot.runs.replacement import ASIDE
 
 CHECKPOINTS = "checkpoints"  # folder of a run
 DESCRIPTION = "checkpoint.json"  # file of a checkpoint
@@ -22,6 +23,8 @@ def find_checkpoint(path: str | Path) -> Path:
     there = sorted(one.parent.name for one in path.parent.glob(f"*/{DESCRIPTION}"))
     near = difflib.get_close_matches(path.name, there, n=1, cutoff=0)
     hint = f"; {path.parent} has {', '.join(there)}, did you mean {near[0]!r}?" if near else ""
+    if (aside := run_dir(path) / ASIDE).is_dir():
+        hint = f"; the training that was to be replaced is in {aside}, the next `s2robot train` puts it back"
     raise UserError(
         f"no checkpoint at {path}: expected a run, or a folder with {DESCRIPTION} such as "
         f"RUN/{CHECKPOINTS}/{LAST}{hint}"

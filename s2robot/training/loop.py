@@ -57,7 +57,7 @@ def train(
     if optim.batch_size < parallel.count():
         raise UserError(f"optim.batch_size={optim.batch_size} is too small for {parallel.count()} processes")
     rollouts = evaluate is not None and evaluate_every > 0
-    if optim.steps == 0:
+    if optim.steps == trainer.step == 0:
         trainer.save(is_best=True)  # an untrained policy, to compare with
     steps = range(trainer.step, optim.steps)
     take_step = make_step(trainer, windows, seed, steps)
@@ -93,7 +93,7 @@ def train(
             if stopping:
                 trainer.stopped_by = None if done else stop.signal
                 break
-    return trainer.step == optim.steps
+    return trainer.step >= optim.steps  # more, where it was trained further before
 
 
 def validate(trainer: Trainer, valid: Windows) -> dict[str, float]:

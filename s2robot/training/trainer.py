@@ -189,9 +189,6 @@ class Trainer:
             )
         if lines := self._differences(found):
             raise UserError(f"{last} cannot be resumed: {'; '.join(lines)}")
-        if found["step"] > self.optim.steps:
-            told = f"it has {found['step']} steps, optim.steps={self.optim.steps} is fewer"
-            raise UserError(f"{last} cannot be resumed: {told}")
         checkpoint.restore_training_state(last, state := self.state())
         self.scaler.load_state_dict({key: state[f"scaler.{key}"].item() for key in self.scaler.state_dict()})
         self.step, self.metrics = found["step"], found["metrics"]

@@ -8,7 +8,7 @@ import pytest
 
 from s2robot.commands import runs
 from s2robot.errors import UserError
-from s2robot.evaluation.listing import lines
+from s2robot.evaluation.listing import lines, table
 from s2robot.evaluation.success_rate import wilson_interval
 from s2robot.runs.lock import locked
 
@@ -64,6 +64,19 @@ def test_each_run_has_its_line(folder: Path, capsys: pytest.CaptureFixture[str])
     assert "finished  12 of 12  2 of 3 = 66.7% [20.8%, 93.9%]  1 min 15 s  2026-01-02 03:04" in line
     assert "failed: UserError: not finite" in said
     assert any(line.startswith("damaged: ") and "timings.json" in line for line in said)
+
+
+def test_an_evaluation_of_other_weights_says_so(folder: Path) -> None:
+    finished = folder / "sweep" / "finished"
+    plan = json.loads((finished / "eval" / "default" / "seeds.json").read_text())
+    plan["identity"] = {"weights": "abc", "step": 12}
+    (finished / "eval" / "default" / "seeds.json").write_text(json.dumps(plan))
+    saved = finished / "checkpoints" / "last" / "checkpoint.json"
+    for weights, here in (("abc", True), ("xyz", False)):
+        saved.write_text(json.dumps({"step": 12, "weights_sha256": weights}))
+        (line,) = [one for one in lines(folder) if one.run == "sweep/finished"]
+        assert line.weights_are_here == here
+        assert any("of weights that no checkpoint has" in row for row in table([line])) != here
 
 
 def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

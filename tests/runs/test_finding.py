@@ -49,3 +49,10 @@ def test_what_is_neither_is_refused(named: str, told: list[str], run: Path) -> N
 
 def test_a_checkpoint_taken_elsewhere_is_a_run_by_itself(tmp_path: Path) -> None:
     assert run_dir(tmp_path / "downloaded") == tmp_path / "downloaded"
+
+
+def test_a_training_that_is_kept_aside_is_named(tmp_path: Path) -> None:
+    (tmp_path / "run" / ".replaced" / "checkpoints").mkdir(parents=True)
+    for path in (tmp_path / "run", tmp_path / "run" / "checkpoints" / "last"):
+        with pytest.raises(UserError, match=r"is in .*\.replaced, the next `s2robot train` puts it back"):
+            find_checkpoint(path)

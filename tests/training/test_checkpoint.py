@@ -202,7 +202,14 @@ def one_missing(file: Path) -> None:
     save_file(tensors, file)
 
 
-@pytest.mark.parametrize("damage", [truncate, pickle_instead, other_shape, one_missing, Path.unlink])
+def other_numbers(file: Path) -> None:
+    """Weights of the same shapes: those of another training."""
+    save_file({name: tensor + 1 for name, tensor in load_file(file).items()}, file)
+
+
+@pytest.mark.parametrize(
+    "damage", [truncate, pickle_instead, other_shape, one_missing, other_numbers, Path.unlink]
+)
 def test_damaged_weights_are_refused_in_one_line(
     damage: Callable[[Path], None], trained: Path, tmp_path: Path
 ) -> None:

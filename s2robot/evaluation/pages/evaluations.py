@@ -44,6 +44,11 @@ class Evaluation:
         return step if type(step) is int else None
 
     @property
+    def weights(self) -> str:
+        """The hash of the weights that acted; "" where the caller gave none."""
+        return str(self.identity.get("weights") or "")
+
+    @property
     def filmed(self) -> list[EpisodeResult]:
         """The episodes that have a video, failures first."""
         return sorted((one for one in self.episodes if one.video), key=lambda one: one.success)

@@ -35,6 +35,11 @@ class Run:
     validation: Validation | None
     name: str = field(default="")
 
+    def has_weights(self, evaluation: Evaluation) -> bool:
+        """Whether a checkpoint that is there has the evaluated weights; True where that is not known."""
+        there = [one.get("weights_sha256") for one in self.checkpoints.values()]
+        return not evaluation.weights or None in there or evaluation.weights in there
+
     @property
     def best_step(self) -> int | None:
         """The step of the best checkpoint; None if there is none."""
