@@ -12,6 +12,7 @@ from s2robot.evaluation.evaluation import evaluate
 from s2robot.evaluation.overview import write_overview
 from s2robot.evaluation.report import write_report
 from tests.evaluation.written_runs import write_run
+from tests.rollouts.test_looking import LookingActor
 from tests.rollouts.tiny_actor import TinyActor
 from tests.rollouts.tiny_env import LAZY
 
@@ -54,6 +55,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page that must neither complain nor ask for anything but files."""
     wrong = list[str]()
     page = browser.new_page(viewport=DESKTOP)
+    page.set_default_timeout(120_000)  # of a machine that does much else
     page.on("console", lambda message: wrong.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
 
@@ -172,3 +174,21 @@ def test_a_script_that_were_let_in_would_not_run(browser: Browser, sweep: Path, 
     assert page.evaluate("window.pwned") is None
     assert page.locator("#runs th button").count() > 0  # the page's own script does run
     page.close()
+
+
+def test_charts_of_the_actions_follow_the_video_and_what_was_looked_at_is_drawn(
+    page: Page, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    evaluate(LookingActor(), LAZY, {}, [1], run / "eval" / "default", videos=1, workers=1, look=True)
+    page.goto(f"file://{write_report(run)}")
+    film = page.locator(".film").first
+    film.locator("summary").click()
+    assert film.locator("path[data-name='predicted chunks']").count() == 2  # numbers of the action
+    assert film.locator(".stage circle").count() == 0
+
+    film.get_by_role("checkbox").check()
+    film.get_by_role("slider").fill("500")
+
+    film.locator(".cursor").first.wait_for(state="attached")
+    assert film.locator(".stage circle").count() == 1 and film.locator(".tip").count() == 0

@@ -118,21 +118,23 @@ for (const chart of document.querySelectorAll(".chart")) {
   const short = (value) => (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6) ? value.toExponential(2) : String(Number(value.toPrecision(4))));
   let cursor = null, tip = null, chosen = -1;
   const hide = () => { cursor?.remove(); tip?.remove(); cursor = tip = null; };
-  const show = (share) => {
+  const show = (share, quiet = false) => {
     hide();
     const nearest = (points) => points.reduce((a, b) => (Math.abs(b[0] - share) < Math.abs(a[0] - share) ? b : a));
     const x = places.reduce((a, b) => (Math.abs(b - share) < Math.abs(a - share) ? b : a));
     cursor = make("div", { class: "cursor" });
     tip = make("div", { class: x > 0.55 ? "tip left" : "tip", role: "status" });
     cursor.style.left = `${100 * x}%`;
+    plot.append(cursor);
+    chosen = places.indexOf(x);
+    if (quiet) return;
     tip.style.left = `calc(${100 * x}% ${x > 0.55 ? "- 8px" : "+ 8px"})`;
     tip.append(make("div", {}, `${chart.dataset.title} ${short(atX(x))}`));
     for (const line of lines) {
       const [, y] = nearest(line.points);
       tip.append(make("div", {}, `${line.name ? `${line.name}: ` : ""}${short(atY(1 - y))}`));
     }
-    plot.append(cursor, tip);
-    chosen = places.indexOf(x);
+    plot.append(tip);
   };
   plot.addEventListener("pointermove", (event) => {
     const box = plot.getBoundingClientRect();
@@ -142,7 +144,7 @@ for (const chart of document.querySelectorAll(".chart")) {
   chart.addEventListener("blur", hide);
   chart.addEventListener("place", (event) => {
     const [low, high] = chart.dataset.x.split(" ").map(Number);
-    show((event.detail - low) / (high - low));
+    show((event.detail - low) / (high - low), true);
   });
   chart.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
