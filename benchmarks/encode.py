@@ -10,6 +10,7 @@ the machine only ever makes a turn slower. Random weights where an encoder's own
     s2wrapper, tuned     the same with our allocator settings
     torch, openvino      our encoder, from uint8 frames; `difference` is that of its features, without
                          antialiasing as in the reference, from those of s2wrapper, relative to the largest
+    openvino bfloat16    the same with encoder.precision=bfloat16, on CPUs with AMX or AVX512-BF16
     limit                what the encoder's operations would take at the rate of one large matrix product
     build                the features of an HDF5 file, beside the encoder alone in the same process
     training step        of the default `bc` with features out of the store, beside one that encodes them
@@ -32,6 +33,7 @@ from inputs import Made
 from s2robot.datasets.windows import Windows
 from s2robot.encoders import ENCODERS
 from s2robot.encoders.allocator import keep_freed_memory
+from s2robot.encoders.backends.openvino import computes_bfloat16
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.encoders.costs import cost, weights_here
 from s2robot.encoders.network import NetworkEncoder, Pretrained
@@ -48,6 +50,7 @@ from s2robot.types import Batch, CameraSpec, Features, Observation, Spec, image_
 
 SIZES = (224, 448)
 TURNS = 3
+BFLOAT16 = "openvino bfloat16"
 BUILD_EPISODES = 16  # of a quarter of the frames each: what a build does once should not count
 STEPS = 20  # of training, timed
 BATCH_FRAMES = 8  # what a user would choose for the reference; ours chooses for itself
@@ -72,11 +75,11 @@ def pretrained(name: str) -> Pretrained:
     return ENCODERS[name]() if weights_here(name) else ENCODERS[name].untrained()
 
 
-def time_ours(name: str, backend: str, count: int) -> tuple[float, float]:
+def time_ours(name: str, backend: str, count: int, precision: str = "float32") -> tuple[float, float]:
     """Seconds a frame, and the largest difference from s2wrapper's features relative to the largest one."""
     torch.manual_seed(0)
     weights = pretrained(name)
-    options = EncoderConfig.of(sizes=SIZES, backend=backend)
+    options = EncoderConfig.of(sizes=SIZES, backend=backend, precision=precision)
     encoder = S2(NetworkEncoder(weights, options, "cpu"))
     frames = frames_of(count)
     encoder.encode(frames[:2])
@@ -216,12 +219,13 @@ CONTENDERS: dict[str, Callable[[str, int], float | tuple[float, float]]] = {
     "s2wrapper, tuned": lambda name, count: time_reference(name, True, count),
     "torch": lambda name, count: time_ours(name, "torch", count),
     "openvino": lambda name, count: time_ours(name, "openvino", count),
+    BFLOAT16: lambda name, count: time_ours(name, "openvino", count, "bfloat16"),
     "compile": lambda name, count: time_ours(name, "compile", count),
     "limit": time_limit,
     "build": time_build,
     "training step": time_step,
 }
-RATES = ("s2wrapper", "s2wrapper, tuned", "torch", "openvino", "compile", "limit")
+RATES = ("s2wrapper", "s2wrapper, tuned", "torch", "openvino", BFLOAT16, "compile", "limit")
 
 
 def measured(contender: str, encoder: str, frames: int) -> list[float]:
@@ -246,6 +250,10 @@ def report(encoder: str, contenders: Sequence[str], frames: int, turns: int) -> 
             f"{contender:18}{spent * 1e3:10.2f}{spent * 1e3 / tiles:9.2f}{1 / spent:10.1f}"
             f"{today / spent:10.1f}x{tuned / spent:7.1f}x" + "".join(f"{d:12.1e}" for d in difference)
         )
+    if BFLOAT16 in best:
+        print(f"bfloat16 is {best['openvino'][0] / best[BFLOAT16][0]:.2f}x as fast as float32")
+    else:
+        print("bfloat16 skipped: this CPU has neither AMX nor AVX512-BF16")
     if "build" in contenders:
         built, alone = best["build"]
         print(f"build at {alone / built:.0%} of the encoder's own rate in the same process")
@@ -272,6 +280,7 @@ def main() -> None:
     for encoder in args.encoders:
         here = weights_here(encoder)
         contenders = [c for c in CONTENDERS if c != "compile" or args.compile]
+        contenders = [c for c in contenders if c != BFLOAT16 or computes_bfloat16()]
         contenders = [c for c in contenders if here or c not in ("build", "training step")]
         report(encoder, contenders, args.frames if here else max(8, args.frames // 8), args.turns)
 
