@@ -10,7 +10,7 @@ from inputs import Made
 
 from s2robot.datasets.windows import Windows
 from s2robot.device import wait_for
-from s2robot.features import FeatureTable
+from s2robot.features import FeatureTable, place
 from s2robot.features.row import Row
 from s2robot.policies import POLICIES, make_policy
 from s2robot.policies.observation import Statistics
@@ -63,7 +63,8 @@ def timed(
     tables = {}
     for camera, shape in shapes.items():
         data, row = torch.rand(frames, Row(shape).numbers).half(), Row(shape)
-        tables[camera] = FeatureTable(data, row, torch.arange(frames), lengths).to(features)
+        tables[camera] = FeatureTable(data, row, torch.arange(frames), lengths)
+    tables = place(tables, device, "ram" if features.type == "cpu" else "device")
     actions = np.random.default_rng(0).uniform(-1, 1, (frames, 7)).astype(np.float32)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     cameras = {camera: CameraSpec(image_key(camera), (448, 448), shape) for camera, shape in shapes.items()}

@@ -222,9 +222,9 @@ class Batch:
 def _pinned(values: Tensor) -> Tensor:
     """A contiguous copy, since others block when they move on; maps gathered with prefix tokens are not.
 
-    What is on a GPU already is left there.
+    What is on a GPU, or page-locked and contiguous, is left as it is.
     """
-    if values.is_cuda:
+    if values.is_cuda or (values.is_pinned() and values.is_contiguous()):
         return values
     return torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values)
 
