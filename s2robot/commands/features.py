@@ -64,6 +64,7 @@ class Job:
     config: FeaturesConfig
     device: torch.device
     quiet: bool  # no text: the one JSON object is printed
+    share: str = "build"  # what is built; builds of one share wait for each other
 
     @property
     def cameras(self) -> list[str]:
@@ -86,10 +87,14 @@ def cli(words: Sequence[str]) -> None:
     given = _parser().parse_with_plugins(words)
     options = _options(given)
 
+    from s2robot.features.shards import Shard
     from s2robot.features.tiers import choose_tier
 
     start = time.monotonic()
     job = _job(options, given.device, given.json)
+    if given.shard is not None:
+        shard = Shard.of(given.shard)
+        job = replace(job, episodes=shard.share(job.episodes), share=shard.name)
     if given.plan:
         summary = _plan(job)
     else:
@@ -130,6 +135,13 @@ def _parser() -> Parser:
     form.add_argument("--check", type=int, metavar="N", help="encode N random frames again and compare")
     add("--tolerance", type=float, help="of --check, relative (default: that of the precision)")
     add("--seed", type=int, default=0, help="of --check (default: 0)")
+    add(
+        "--shard",
+        nargs="?",
+        const="",
+        metavar="I/N",
+        help="only share I of N; alone: what SLURM or torchrun say",
+    )
     add("--json", action="store_true", help="one JSON object and nothing else")
     return parser
 
@@ -193,9 +205,9 @@ def _build(job: Job) -> Summary:
     from s2robot.features.builder import build_with_report
 
     reports = {
-        camera: build_with_report(job.source, camera, job.encoders, job.config, not job.quiet, job.episodes)[
-            1
-        ]
+        camera: build_with_report(
+            job.source, camera, job.encoders, job.config, not job.quiet, job.episodes, job.share
+        )[1]
         for camera in job.cameras
     }
     return Summary(

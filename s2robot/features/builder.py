@@ -53,13 +53,14 @@ def build_with_report(
     config: FeaturesConfig | None = None,
     progress: bool = True,
     episodes: Sequence[int] | None = None,
+    share: str = "build",
 ) -> tuple[FeatureTable, BuildReport]:
-    """`build`, and what it did."""
+    """`build`, and what it did. Of builds of the same `share`, one waits for the other."""
     start = time.monotonic()
     opened = CameraStore(source, camera, encoders, config, episodes)
     encoded = 0
     if opened.missing:
-        with opened.store.lock("build"):
+        with opened.store.lock(share):
             opened.look_up()  # again: another build may have held the lock
             encoded = _store_missing(opened, progress)
             opened.look_up()

@@ -1,0 +1,51 @@
+"""A fixed share of a dataset's episodes, for one of several processes or machines that build together."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from s2robot.errors import UserError
+
+# Number and count of a process, as what starts it says them: the first pair that is there counts.
+VARIABLES = (
+    ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT"),
+    ("RANK", "WORLD_SIZE"),  # torchrun
+    ("SLURM_PROCID", "SLURM_NTASKS"),
+    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Number `number` of `count` shares, counted from 0."""
+
+    number: int
+    count: int
+
+    @classmethod
+    def of(cls, text: str, variables: Mapping[str, str] = os.environ) -> "Shard":
+        """`I/N`, or what SLURM, torchrun or MPI say for "". Raises `UserError`."""
+        if not text:
+            found = [pair for pair in VARIABLES if all(name in variables for name in pair)]
+            if not found:
+                raise UserError(
+                    "--shard without I/N takes the variables of SLURM, torchrun or MPI, and none is set: "
+                    "give the share, e.g. --shard 0/4"
+                )
+            text = "/".join(variables[name] for name in found[0])
+        if not re.fullmatch(r"\d{1,9}/\d{1,9}", text):
+            raise UserError(f"--shard is I/N, e.g. 0/4 for the first of four, not {text!r}")
+        number, count = map(int, text.split("/"))
+        if number >= count:
+            raise UserError(f"--shard {text}: I is 0 to N - 1, so 0 to {max(count - 1, 0)} here")
+        return cls(number, count)
+
+    @property
+    def name(self) -> str:
+        """A name for files."""
+        return f"shard-{self.number}-of-{self.count}"
+
+    def share(self, episodes: Sequence[int]) -> list[int]:
+        """This shard's episodes: every one is in exactly one shard, whoever asks."""
+        return list(episodes[self.number :: self.count])
