@@ -39,7 +39,7 @@ def _two(a: Path, b: Path, as_json: bool) -> None:
     from s2robot.evaluation.comparison import compare_folders, table, weights_of
 
     comparison = compare_folders(a, b)
-    acted = {str(path): told for path in (a, b) if (told := weights_of(path))}
+    acted = {str(path): weights for path in (a, b) if (weights := weights_of(path))}
     if as_json:
         print(json.dumps({"a": str(a), "b": str(b), "weights": acted, **asdict(comparison)}))
     else:

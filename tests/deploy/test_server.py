@@ -89,6 +89,7 @@ def test_each_client_has_an_episode_of_its_own(policy: LoadedPolicy) -> None:
     run(test)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_request_that_does_not_fit_leaves_the_episode_as_it_is(policy: LoadedPolicy) -> None:
     async def test() -> None:
         expected = policy.another().act(observation(policy))
