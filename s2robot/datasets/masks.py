@@ -19,7 +19,8 @@ def masks(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
                 warnings.append(Problem(problem, str(source.path), key=f"mask/{key}"))
             if not members:
                 warnings.append(Problem("it names no demonstration", str(source.path), key=f"mask/{key}"))
-        if train is not None and source.masks and train not in source.masks:
+        usual = train == type(dataset.options).train  # another one was asked for, and is refused
+        if usual and source.masks and train not in source.masks:
             problem = (
                 f"it is not there, training needs it: choose with data.train from "
                 f"{', '.join(sorted(source.masks))}, or data.train=null for all"

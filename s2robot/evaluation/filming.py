@@ -8,7 +8,6 @@ from typing import Any
 
 from s2robot.progress import progress
 from s2robot.rollouts.decisions import decisions_path
-from s2robot.rollouts.grid_video import write_grid
 from s2robot.rollouts.results import EpisodeResult
 
 GRID = "grid.mp4"
@@ -46,4 +45,6 @@ def write_grid_of(results: Sequence[EpisodeResult], out_dir: Path) -> None:
     """Write `videos/grid.mp4` of the filmed episodes, failures first, if there are several."""
     filmed = sorted((one for one in results if one.video), key=lambda one: one.success)
     if len(filmed) > 1:
+        from s2robot.rollouts.grid_video import write_grid  # needs imageio-ffmpeg, as only videos do
+
         write_grid([out_dir / str(one.video) for one in filmed], out_dir / "videos" / GRID)

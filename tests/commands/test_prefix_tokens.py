@@ -58,7 +58,6 @@ def test_a_rollout_gives_what_was_trained_on(
     loaded, demos = checkpoint.load(trained_on_prefix), open_dataset(demos_path)
     weights = loaded.config["encoder"]["weights"]
     encoders = CameraEncoders.from_dict(loaded.encoders, "cpu", "torch", weights)
-    agent = Agent(loaded.policy, encoders, torch.device("cpu"))
     seen: dict[str, Features] = {}
     predict = loaded.policy.predict
 
@@ -67,6 +66,7 @@ def test_a_rollout_gives_what_was_trained_on(
         return predict(obs, state, generators)
 
     monkeypatch.setattr(loaded.policy, "predict", noting)
+    agent = Agent(loaded.policy, encoders, torch.device("cpu"))
     obs = {f"{camera}_image": demos.read_frames("demo_0", camera)[None, 4:6] for camera in demos.cameras}
     obs |= {key: demos.low_dim(key)[None, 4:6] for key in loaded.policy.spec.proprio}
     agent.act(obs, [None], [torch.Generator()])

@@ -58,7 +58,7 @@ def test_real_rollouts_change_nothing_of_the_training(
 
 
 @pytest.mark.parametrize(
-    ("seed", "told"), [(99_981, r"100000 and on are eval\.py's"), (49_990, "were trained on")]
+    ("seed", "told"), [(99_981, "100000 and on are those of `s2robot eval`"), (49_990, "were trained on")]
 )
 def test_seeds_that_are_used_elsewhere_are_refused(seed: int, told: str) -> None:
     with pytest.raises(UserError, match=told):

@@ -38,7 +38,7 @@ def names() -> list[str]:
 def overview() -> str:
     """What `s2robot --help` prints."""
     lines = ["usage: s2robot COMMAND ...", "", str(s2robot.__doc__), "", "commands:"]
-    lines += [f"  {name:<10}{_doc(name).splitlines()[0]}" for name in names()]
+    lines += [f"  {name:<12}{_doc(name).splitlines()[0]}" for name in names()]
     return "\n".join([*lines, "", "`s2robot COMMAND --help` shows what a command takes."])
 
 

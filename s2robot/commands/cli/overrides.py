@@ -114,6 +114,9 @@ def _takes_mapping(known: DictConfig, key: str) -> bool:
 
 def _resolved(composed: DictConfig, key: str) -> str | None:
     """An option's value; None if it is missing or only Hydra can tell (`${hydra:...}`)."""
+    written = OmegaConf.to_container(composed, resolve=False)
+    if isinstance(written, dict) and "${hydra:" in str(written.get(key)):
+        return None  # in a process that composed before, Hydra would tell of that job
     try:
         value = OmegaConf.select(composed, key)
     except OmegaConfBaseException:
