@@ -32,8 +32,8 @@ class BCPaper(Policy):
     A policy that sees its past learns to repeat it, or an episode by heart ("Fighting Copycat Agents in
     Behavioral Cloning from Observation Histories", arXiv 2010.14876). So each training window draws a share,
     uniform to the power of (1 - h) / h with a mean of h = `history_dropout`, and that much is left out: steps
-    are hidden from later ones, and past actions from all. Acting sees everything. Of PickCube's episodes
-    96 of 100 succeeded, and 44 when nothing was hidden.
+    are hidden from later ones, and past actions from all. Acting sees everything. Of 400 episodes of PickCube
+    389 succeeded, and 278 when nothing was hidden (`python benchmarks/policies.py --history`).
     """
 
     config: BCPaperConfig
