@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
 from s2robot.features import CameraStore
@@ -26,7 +27,8 @@ class Million(Frames):
         return SIDE, SIDE
 
 
-def test_a_million_frames_open_within_seconds_and_gather(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("unchecked")  # the checks of types would be most of what is timed
+def test_a_million_frames_open_within_a_second_and_gather(tmp_path: Path) -> None:
     encoders = CountingEncoders("lite0", sizes=(SIDE,), output_grid=(1, 1), backend="torch", device="cpu")
     opened = CameraStore(Million(), "cam", encoders, stored_in(tmp_path))
     assert opened.shape == SHAPE and len(opened.missing) == EPISODES
@@ -43,7 +45,7 @@ def test_a_million_frames_open_within_seconds_and_gather(tmp_path: Path) -> None
     table = CameraStore(Million(), "cam", encoders, stored_in(tmp_path)).table()
     opened_s = time.process_time() - start
 
-    assert opened_s < 3
+    assert opened_s < 1
     assert len(table) == FRAMES
     frames = torch.randint(FRAMES, (64, 2), generator=torch.Generator().manual_seed(0))
     expected = np.repeat(rows[frames.numpy()], SHAPE[0] // 8, axis=-1)[..., None, None]
