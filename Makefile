@@ -2,22 +2,29 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+PACKAGES := $(filter-out tests/with_robosuite tests/cuda,$(patsubst %/,%,$(wildcard tests/[!_]*/)))
+JOBS ?= 2
 
-.PHONY: demo docs test test-robosuite test-cuda install clean
+.PHONY: demo docs test lint types test-robosuite test-cuda install clean $(PACKAGES)
 
 demo: install
 	@$(BIN)/s2robot demo $(DEMO)
 
 # Each package's tests run in a process of their own: together they would load every library that brings its own
-# LLVM, OpenMP and OpenGL into one process, which no user's command does.
+# LLVM, OpenMP and OpenGL into one process, which no user's command does. JOBS of them at once, each on one thread.
 test: install
+	$(MAKE) --jobs=$(JOBS) $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) lint types $(PACKAGES) docs test-cuda test-robosuite
+
+lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: install
 	$(BIN)/mypy
-	@set -e; for folder in tests/[!_]*/; do \
-	  case $$folder in tests/with_robosuite/|tests/cuda/) continue;; esac; echo "$$folder"; \
-	  $(BIN)/python -m pytest -q $$folder; done
-	$(MAKE) docs test-cuda test-robosuite
+
+$(PACKAGES): install
+	@echo "$@"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $@
 
 # The documentation as a site in build/site; a broken link fails. NO_MKDOCS_2_WARNING: no advertisement.
 docs: install
