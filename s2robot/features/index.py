@@ -94,10 +94,9 @@ def find(
     """The row of each hash, -1 where there is none; `hash_of` are the whole hashes of rows."""
     hashes = np.ascontiguousarray(hashes, HASH).ravel()
     prefixes = prefixes_of(hashes)
-    order = np.argsort(prefixes)  # neighbours in the index are looked up one after the other
     found = np.full(len(hashes), -1, np.int64)
     for part in parts:
-        left = order[found[order] < 0]
+        left = np.flatnonzero(found < 0)
         at = np.searchsorted(part.prefixes, prefixes[left])
         while len(left):  # more than once for hashes that begin alike
             inside = at < len(part.prefixes)

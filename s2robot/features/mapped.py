@@ -8,7 +8,6 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,13 +15,10 @@ from jaxtyping import Int, Shaped
 
 from s2robot.features.damage import damaged
 from s2robot.features.hashing import checksums
+from s2robot.features.resident import release_if_much
 from s2robot.features.segment import Segment
 
-# Reading a page also maps its neighbours that are cached: 64 KB, or up to 2 MB where the kernel keeps large
-# folios. The kernel can take such memory back at any time, but until then it counts as the process's.
-MOST_MAPPED = 768 * 1024**2  # bytes of mapped files, libraries included, above which rows are released
-INTERVAL_S = 0.05  # between two checks of it; a check takes 20 us
-MEMORY_NOW = Path("/proc/self/statm")
+INTERVAL_S = 0.05  # between two checks of the memory that is resident; a check takes 20 us
 
 
 class MappedRows:
@@ -108,20 +104,10 @@ class MappedRows:
         if now - self._looked < INTERVAL_S:
             return
         self._looked = now
-        if _resident_bytes_of_files() > MOST_MAPPED:
-            for one in self._maps:
-                if isinstance(one, mmap.mmap):
-                    one.madvise(mmap.MADV_DONTNEED)
+        release_if_much(one for one in self._maps if isinstance(one, mmap.mmap))
 
     def _mapped(self, segment: Segment) -> mmap.mmap | bytes:
         if not len(segment):
             return b""  # an empty file cannot be mapped
         with segment.rows_file.open("rb") as opened:
             return mmap.mmap(opened.fileno(), len(segment) * self._row_bytes, access=mmap.ACCESS_READ)
-
-
-def _resident_bytes_of_files() -> int:
-    """Bytes of mapped files of this process that are in memory; 0 where the system does not say it."""
-    if not hasattr(mmap, "MADV_DONTNEED") or not MEMORY_NOW.exists():
-        return 0
-    return int(MEMORY_NOW.read_text().split()[2]) * mmap.PAGESIZE

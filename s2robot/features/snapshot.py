@@ -1,5 +1,6 @@
 """All rows of a store as they are at one moment: the union of its segments."""
 
+import mmap
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -7,8 +8,11 @@ import numpy as np
 from jaxtyping import Int
 
 from s2robot.features.hashing import HASH
-from s2robot.features.index import Part, find, merge
+from s2robot.features.index import Part, find, merge, prefixes_of
+from s2robot.features.resident import maps_of, release_if_much
 from s2robot.features.segment import Segment
+
+PIECE = 2**13  # hashes that are looked up at once: each may map 64 KB of a file
 
 
 class Snapshot:
@@ -23,7 +27,14 @@ class Snapshot:
 
     def find(self, hashes: np.ndarray) -> Int[np.ndarray, "n"]:
         """The row of each frame (or view) with this hash, -1 where none is stored."""
-        return find(self._index, hashes, self.hashes)
+        hashes = np.ascontiguousarray(hashes, HASH).ravel()
+        order = np.argsort(prefixes_of(hashes))  # neighbours in the index are looked up one after the other
+        found = np.empty(len(hashes), np.int64)
+        for start in range(0, len(order), PIECE):
+            piece = order[start : start + PIECE]
+            found[piece] = find(self._index, hashes[piece], self.hashes)
+            release_if_much(self._maps)
+        return found
 
     def hashes(self, rows: Int[np.ndarray, "n"]) -> np.ndarray:
         """The hashes (dtype `HASH`) of rows; UserError if their records are damaged."""
@@ -37,6 +48,11 @@ class Snapshot:
     def segment_of(self, row: int) -> Segment:
         """The segment that holds a row."""
         return self.segments[int(np.searchsorted(self.starts, row, side="right")) - 1]
+
+    @cached_property
+    def _maps(self) -> list[mmap.mmap]:
+        index = [array for part in self._index for array in (part.prefixes, part.rows)]
+        return list(maps_of([*(segment.records for segment in self.segments), *index]))
 
     @cached_property
     def _index(self) -> list[Part]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from s2robot.errors import UserError
-from s2robot.features import mapped, place, tiers
+from s2robot.features import mapped, place, resident, tiers
 from s2robot.features.hashing import checksums, sealed
 from s2robot.features.mapped import MappedRows
 from s2robot.features.row import Row
@@ -133,7 +133,7 @@ def resident_files_mb() -> float:
 def test_reading_many_rows_from_the_disk_keeps_little_memory(
     bounded: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mapped, "MOST_MAPPED", 8 * 1024**2 if bounded else 10**12)
+    monkeypatch.setattr(resident, "MOST_MAPPED", 8 * 1024**2 if bounded else 10**12)
     monkeypatch.setattr(mapped, "INTERVAL_S", 0.0)
     count, row = 16_384, Row((32, 8, 8))  # 64 MB
     numbers = np.arange(count, dtype=np.float16)[:, None].repeat(row.numbers, 1)
