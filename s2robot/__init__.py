@@ -1,6 +1,13 @@
 """Robot manipulation from demonstrations, on frozen multi-scale features that are computed once."""
 
 import os
+import sys
+
+# `python -m s2robot` has put the current folder first: a file `typing.py` or `gymnasium.py` that lies in a
+# stranger's run folder would be executed. It is not searched; the folder that holds this package is, last.
+if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
+    sys.path[:] = [*sys.path[1:], os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
+
 from typing import TYPE_CHECKING
 
 from s2robot.registry import lazy_attributes

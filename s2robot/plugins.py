@@ -8,9 +8,6 @@ An installed plugin names its module as an entry point of the group `s2robot.plu
 Any other module on PYTHONPATH is loaded by name: `plugins=[my_module]` or `--plugins my_module`. Nothing else
 is imported: not a module that only a dataset or a checkpoint names, and none from the current folder. A
 plugin that registers its members with `s2robot.registry.Lazy` costs no start-up time.
-
-Child processes search for modules where this process does, but never in the current folder: `python -c`,
-which starts every child, would put it first, and a file `random.py` that lies there would be executed.
 """
 
 import os
@@ -19,9 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import entry_points
-from pathlib import Path
 
-import s2robot
 from s2robot.errors import UserError
 
 GROUP = "s2robot.plugins"
@@ -81,28 +76,3 @@ def _without_current_folder() -> Iterator[None]:
         yield
     finally:
         sys.path.insert(0, first)
-
-
-def child_environment() -> dict[str, str]:
-    """Environment variables of a child: `sys.path` of this process, without the current folder's entry ""."""
-    path = [entry for entry in sys.path if entry]
-    if (own := str(Path(s2robot.__file__).parents[1])) not in path:
-        path.append(own)  # this package was found through that entry
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONSAFEPATH": "1"}
-
-
-@contextmanager
-def safe_children() -> Iterator[None]:
-    """Give the children that `multiprocessing` starts inside the path of `child_environment`."""
-    before, path = dict(os.environ), list(sys.path)
-    os.environ.update(child_environment())
-    sys.path[:] = filter(None, path)  # multiprocessing passes this list to its children
-    try:
-        yield
-    finally:
-        sys.path[:] = path
-        for name in ("PYTHONPATH", "PYTHONSAFEPATH"):
-            if name in before:
-                os.environ[name] = before[name]
-            else:
-                del os.environ[name]

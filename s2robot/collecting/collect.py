@@ -10,7 +10,6 @@ import itertools
 import json
 import multiprocessing
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -24,16 +23,11 @@ from envs.robosuite import to_env_args
 from s2robot import plugins
 from s2robot.collecting.attempt import run_attempt
 from s2robot.collecting.collection import Collection, resolve
-from s2robot.collecting.writer import (
-    assemble,
-    claim_parts,
-    is_kept,
-    must_match,
-    part_path,
-    write_part,
-)
+from s2robot.collecting.parts import claimed, kept_parts, must_match, part_path
+from s2robot.collecting.writer import assemble, write_part
 from s2robot.errors import UserError
-from s2robot.plugins import safe_children
+from s2robot.processes.ending import leave_signals_to_parent
+from s2robot.processes.starting import safe_children
 from s2robot.progress import progress
 from s2robot.rollouts.resolving import make_env
 
@@ -48,20 +42,27 @@ def collect(collection: Collection, out: Path, workers: int | None = None) -> bo
     """
     collection = resolve(collection)
     settings = json.dumps(asdict(collection), sort_keys=True)
+    if _is_there(out, settings):
+        return False
+    with claimed(out, settings) as parts:
+        if _is_there(out, settings):  # by a process that held the parts until now
+            return False
+        done = {int(name): kept for name, kept in kept_parts(parts).items() if name.isdecimal()}
+        attempts = _run_attempts(collection, parts, done, workers or os.cpu_count() or 1)
+        for _ in progress(attempts, collection.episodes, f"collect {collection.env_id}"):
+            pass
+        chosen = _first_kept(done, collection.episodes)
+        assert chosen is not None
+        env_args = to_env_args(collection.env_id, collection.env_kwargs)
+        assemble([part_path(parts, _name(k)) for k in chosen], out, env_args, {"collection": settings})
+    return True
+
+
+def _is_there(out: Path, settings: str) -> bool:
+    """Whether this collection is complete. Raises `UserError` where another file is."""
     if out.exists():
         must_match(_settings_of(out), settings, out)
-        return False
-    parts = claim_parts(out, settings)
-    done = {int(part.stem): is_kept(part) for part in sorted(parts.glob("*.hdf5"))}
-    attempts = _run_attempts(collection, parts, done, workers or os.cpu_count() or 1)
-    for _ in progress(attempts, collection.episodes, f"collect {collection.env_id}"):
-        pass
-    chosen = _first_kept(done, collection.episodes)
-    assert chosen is not None
-    env_args = to_env_args(collection.env_id, collection.env_kwargs)
-    assemble([part_path(parts, _name(k)) for k in chosen], out, env_args, {"collection": settings})
-    shutil.rmtree(parts)
-    return True
+    return out.exists()
 
 
 def _run_attempts(collection: Collection, parts: Path, done: dict[int, bool], workers: int) -> Iterator[None]:
@@ -72,17 +73,19 @@ def _run_attempts(collection: Collection, parts: Path, done: dict[int, bool], wo
     context = multiprocessing.get_context("spawn")
     given = (collection, parts, plugins.loaded())
     with safe_children(), ProcessPoolExecutor(workers, context, _start_worker, given) as pool:
-        while _first_kept(done, collection.episodes) is None:
-            while len(running) < 2 * workers:
-                attempt = next(unused)
-                running[pool.submit(_attempt_in_worker, attempt)] = attempt
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                attempt = running.pop(future)
-                done[attempt] = _result(future)
-                yield from [None] * done[attempt]
-            if len(done) >= HOPELESS_AFTER and not any(done.values()):
-                raise UserError(f"{collection.env_id}: the expert failed in all of {len(done)} attempts")
-        pool.shutdown(cancel_futures=True)
+        try:
+            while _first_kept(done, collection.episodes) is None:
+                while len(running) < 2 * workers:
+                    attempt = next(unused)
+                    running[pool.submit(_attempt_in_worker, attempt)] = attempt
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    attempt = running.pop(future)
+                    done[attempt] = _result(future)
+                    yield from [None] * done[attempt]
+                if len(done) >= HOPELESS_AFTER and not any(done.values()):
+                    raise UserError(f"{collection.env_id}: the expert failed in all of {len(done)} attempts")
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _result(future: Future[bool]) -> bool:
@@ -109,6 +112,7 @@ _worker: dict[str, Any] = {}  # what a worker process keeps between its attempts
 
 
 def _start_worker(collection: Collection, parts: Path, plugin_names: Sequence[str]) -> None:
+    leave_signals_to_parent()
     plugins.load(plugin_names)
     env = make_env(collection.env_id, collection.env_kwargs)
     _worker.update(collection=collection, parts=parts, env=env)

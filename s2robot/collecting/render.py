@@ -6,7 +6,6 @@ file is copied; images that were there are left out. Each demonstration is writt
 """
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +18,8 @@ import numpy as np
 import envs
 from envs.robosuite import ROBOSUITE_TYPE, to_env_args
 from envs.robosuite.frames import StoredScene
-from s2robot.collecting.writer import claim_parts, copy_parts, part_path
+from s2robot.collecting.parts import claimed, kept_parts, part_path
+from s2robot.collecting.writer import copy_parts
 from s2robot.datasets.hdf5_output import new_hdf5
 from s2robot.datasets.robomimic_writer import write_obs
 from s2robot.errors import UserError, unknown_name
@@ -86,15 +86,14 @@ def render(data: Path, out: Path, size: tuple[int, int], cameras: Sequence[str] 
             raise UserError(f"{data} names no camera; give --cameras")
         info = data.stat()
         file_id = [str(data.resolve()), info.st_size, info.st_mtime_ns]
-        parts = claim_parts(out, json.dumps({"data": file_id, "size": list(size), "cameras": list(chosen)}))
-        try:
+        settings = {"data": file_id, "size": list(size), "cameras": list(chosen)}
+        with claimed(out, json.dumps(settings)) as parts:
+            if out.exists():
+                raise UserError(f"{out} exists; delete it or change --out")
             frames = _render_parts(source, parts, demos, chosen, size, env_args)
             env_kwargs |= {"image_size": list(size), "cameras": list(chosen)}
             with replacing(out, parts) as scratch:
                 _join(source, parts, demos, scratch, {**env_args, **to_env_args(env_id, env_kwargs)})
-        finally:
-            if out.exists() or not any(parts.glob("*.hdf5")):
-                shutil.rmtree(parts)
     return frames
 
 
@@ -130,13 +129,12 @@ def _render_parts(
     env_args: dict[str, Any],
 ) -> int:
     """Write the part of each demonstration that has none yet; returns the number of frames of all."""
-    frames = 0
+    frames, there = 0, kept_parts(parts)
     for name in progress(demos, description="render"):
         frames += len(source["data"][name]["states"]) * len(cameras)
-        part = part_path(parts, name)
-        if part.exists():
+        if name in there:
             continue
-        with replacing(part) as scratch, new_hdf5(scratch) as (file, _):
+        with replacing(part_path(parts, name)) as scratch, new_hdf5(scratch) as (file, _):
             demo = file.create_group("demo")
             _copy_but_images(source["data"][name], demo)
             _add_frames(demo, f"{source.filename}: {name}", cameras, size, env_args)

@@ -16,7 +16,7 @@ import numpy as np
 from s2robot.datasets.hdf5_output import new_hdf5
 from s2robot.datasets.robomimic_writer import write_masks, write_obs
 from s2robot.errors import UserError
-from s2robot.files import SCRATCH_SUFFIX, replacing, write_text
+from s2robot.files import replacing
 
 VALID_EVERY = 10  # every tenth demonstration is for validation
 ROBOMIMIC_GYM_TYPE = 2  # robomimic.envs.env_base.EnvType.GYM_TYPE
@@ -50,17 +50,6 @@ def write_part(path: Path, episode: Episode, keep: bool) -> None:
                 write_obs(demo.require_group("obs"), key, values)
 
 
-def part_path(parts: Path, name: str) -> Path:
-    """The file of one part."""
-    return parts / f"{name}.hdf5"
-
-
-def is_kept(path: Path) -> bool:
-    """Whether a part holds its episode."""
-    with h5py.File(path, "r") as file:
-        return bool(file["demo"].attrs["kept"])
-
-
 def assemble(parts: Sequence[Path], out: Path, env_args: dict[str, Any], attributes: dict[str, str]) -> None:
     """Put parts into one dataset with the splits `mask/train` and `mask/valid`."""
     with replacing(out, parts[0].parent) as scratch, new_hdf5(scratch) as (file, _):
@@ -78,35 +67,8 @@ def assemble(parts: Sequence[Path], out: Path, env_args: dict[str, Any], attribu
 def copy_parts(parts: Mapping[str, Path], data: h5py.Group) -> None:
     """Put the episode of each part into `data` under its name."""
     for name, part in parts.items():
-        with h5py.File(part, "r") as source:
-            source.copy("demo", data, name=name)
-
-
-def claim_parts(out: Path, settings: str) -> Path:
-    """The folder for the parts of `out`, which notes the settings (a JSON object) that they are made with.
-
-    Raises `UserError` naming what differs when a killed run with other settings left it, or when it holds
-    something and no settings.
-    """
-    parts = out.with_name(out.name + ".parts")
-    parts.mkdir(parents=True, exist_ok=True)
-    note = parts / "settings.json"
-    if note.exists():
-        must_match(note.read_text(), settings, parts)
-    elif any(path.suffix != SCRATCH_SUFFIX for path in parts.iterdir()):
-        raise UserError(
-            f"{parts} has no settings.json, so its parts may be another job's; delete it or change --out"
-        )
-    else:
-        write_text(note, settings)
-    return parts
-
-
-def must_match(found: str, wanted: str, where: Path) -> None:
-    """Raise `UserError` naming the settings in which two runs differ."""
-    old, new = json.loads(found), json.loads(wanted)
-    differing = [f"{key} is {old.get(key)!r}, not {new[key]!r}" for key in new if old.get(key) != new[key]]
-    if differing:
-        raise UserError(
-            f"{where} was made with other settings: {'; '.join(differing)}; delete it or change --out"
-        )
+        try:
+            with h5py.File(part, "r") as source:
+                source.copy("demo", data, name=name)
+        except (OSError, KeyError) as error:
+            raise UserError(f"{part} is damaged ({error}); delete it and run the command again") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from s2robot.commands.cli.parser import Parser
 from s2robot.errors import UserError
+from s2robot.processes.starting import child_environment
 from s2robot.runs import folder as run_folder
 
 ENV_ID = "s2robot/PickCube-v0"
@@ -59,13 +60,22 @@ def run_demo(run_dir: Path, demonstrations: int, episodes: int, options: list[st
     for stage, command in commands(run_dir, demonstrations, episodes, options).items():
         print(f"\n$ {' '.join(command)}", flush=True)
         begun = time.perf_counter()
-        process = [sys.executable, "-m", *command]  # of this Python, whose environment need not be activated
-        status = subprocess.run(process, check=False).returncode
-        if status:
+        if status := _run(command):
             raise UserError(f"the demo stopped: `{' '.join(command)}` ended with status {status}")
         if stage == "collect":  # the other stages note their time in the run folder themselves
             run_folder.record_stage(run_dir, stage, time.perf_counter() - begun)
     print(f"\n{summary_line(run_dir, time.perf_counter() - started)}")
+
+
+def _run(command: Sequence[str]) -> int:
+    """The status that a command ends with; what stops this process lets it save and end first."""
+    program = [sys.executable, "-P", "-m"]  # of this Python, whose environment need not be activated
+    with subprocess.Popen([*program, *command], env=child_environment()) as process:
+        try:
+            return process.wait()
+        except BaseException:
+            process.terminate()
+            raise
 
 
 def summary_line(run_dir: Path, total_s: float) -> str:

@@ -8,7 +8,6 @@ since they wait for its end of a pipe.
 import logging
 import multiprocessing
 import os
-import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
@@ -19,7 +18,8 @@ import numpy as np
 from s2robot.errors import UserError
 from s2robot.features.reading import Frames, Piece, checked, frame_bytes, frames_ahead, pieces_of, read
 from s2robot.features.source import FrameSource
-from s2robot.plugins import safe_children
+from s2robot.processes.ending import leave_signals_to_parent
+from s2robot.processes.starting import safe_children
 
 SLOTS = 2  # pieces in the ring of a process: one is read while the other is used
 SLOT_BYTES = 16 * 2**20
@@ -146,7 +146,7 @@ def _receive(alive: list[_Reader], done: dict[int, _Done]) -> None:
 
 def _serve(opener: Callable[[], FrameSource], camera: str, pipe: Connection, ring: Any) -> None:
     """What a reader process does: until its pipe is closed, read pieces into its ring."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the main process, whose end ends this one
+    leave_signals_to_parent()
     slots = np.frombuffer(ring, np.uint8).reshape(SLOTS, -1)
     try:
         source = opener()

@@ -20,7 +20,6 @@ observations are used as they are returned.
 
 import contextlib
 import os
-import signal
 import traceback
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
@@ -33,6 +32,7 @@ from jaxtyping import Float
 
 from s2robot import plugins
 from s2robot.errors import UserError, unknown_name
+from s2robot.processes.ending import leave_signals_to_parent
 from s2robot.rollouts.history import History
 from s2robot.rollouts.messages import (
     Failed,
@@ -51,7 +51,7 @@ from s2robot.rollouts.video import EpisodeVideo, view_name
 
 def serve(connection_fd: int, memory_fd: int) -> None:
     """Build the environment and answer requests until the other end closes the connection."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which closes the connection
+    leave_signals_to_parent()
     connection = Connection(connection_fd)
     with contextlib.ExitStack() as cleanup, contextlib.suppress(EOFError, ConnectionError):
         setup = connection.recv()

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from s2robot.plugins import child_environment
+from s2robot.processes.starting import child_environment
 from s2robot.rollouts.messages import Ready, Setup, map_observations
 
 # Workers share the cores by being many: each one's libraries (OpenBLAS, OpenMP, Mesa's llvmpipe) stay

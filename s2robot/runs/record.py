@@ -22,6 +22,7 @@ from typing import Any
 import s2robot
 from s2robot.errors import UserError
 from s2robot.files import write_text
+from s2robot.processes.ending import Terminated
 from s2robot.runs.plain import read_object
 
 NAME = "run.json"
@@ -46,6 +47,9 @@ def recorded(run_dir: Path, device: str, reached: Callable[[], tuple[int, str]])
         yield
     except KeyboardInterrupt:
         end(run_dir, STOPPED, reached()[0], "SIGINT")
+        raise
+    except Terminated as ended:
+        end(run_dir, STOPPED, reached()[0], ended.signal.name)
         raise
     except Exception as error:
         end(run_dir, FAILED, reached()[0], " ".join(f"{type(error).__name__}: {error}".split())[:500])

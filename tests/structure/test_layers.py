@@ -16,6 +16,7 @@ FILES = sorted((*ROOT.glob("s2robot/**/*.py"), *ROOT.glob("envs/**/*.py")))
 # A package imports only those of the lines above its own; the modules directly in s2robot/ are "root".
 ORDER = [
     {"root"},
+    {"processes"},
     {"encoders", "datasets", "policies"},
     {"features", "runs", "envs"},
     {"training", "rollouts"},

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from s2robot.errors import UserError
+from s2robot.processes.ending import Terminated
 
 BAD_INPUT = 2  # exit status
 INTERRUPTED = 130
@@ -34,6 +35,9 @@ def one_line_errors() -> Iterator[None]:
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             sys.exit(INTERRUPTED)
+        except Terminated as ended:
+            print(f"stopped by {ended.signal.name}", file=sys.stderr)
+            sys.exit(ended.code)
 
 
 def is_users(error: OSError) -> bool:

@@ -11,12 +11,14 @@ import s2robot
 from s2robot import commands
 from s2robot.commands.cli.console import one_line_errors
 from s2robot.errors import UserError, unknown_name
+from s2robot.processes.ending import end_with_parent, terminating
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command that `words` name (default: the process's own); a mistake is one line and status 2."""
     words = sys.argv[1:] if words is None else words
-    with one_line_errors():
+    end_with_parent()  # where another command started this one
+    with terminating(), one_line_errors():
         known = names()
         if not words:
             raise UserError(f"no command is given; known: {', '.join(known)}; see `s2robot --help`")

@@ -1,0 +1,1 @@
+"""Child processes: what they may import, and that none outlives its parent."""
