@@ -1,0 +1,81 @@
+"""The diagnosis of a task: it runs, its phases are in order, its errors are right."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def diagnosis(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+    """The modules of `benchmarks/diagnosis`, which are imported from the folder of the scripts."""
+    monkeypatch.syspath_prepend(FOLDER)
+    import diagnose
+    from diagnosis import demonstrations, phases, state
+
+    yield SimpleNamespace(
+        main=diagnose.main, make=demonstrations.make, Progress=phases.Progress, Description=state.Description
+    )
+
+
+def test_it_prints_one_json_object(
+    diagnosis: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    words = ["diagnose.py", "PickCube", "--tiny", "--workers", "1", "--error-mm", "2", "--json"]
+    monkeypatch.setattr(sys, "argv", words)
+    diagnosis.main()
+    found = json.loads(capsys.readouterr().out)
+    assert found["task"] == "s2robot/PickCube-v0"
+    assert found["expert"]["solved"] == 2
+    assert [row["error_mm"] for row in found["imitation"]] == [0.0, 2.0]
+    for row in found["imitation"]:
+        assert row["solved"] + sum(row["failed_in"].values()) == row["episodes"] == 1
+
+
+def test_the_expert_completes_all_phases_in_order(diagnosis: Any) -> None:
+    import envs
+
+    env = diagnosis.make("s2robot/StackCube-v0")
+    env.reset(seed=3)
+    expert, progress, completed = (
+        envs.make_expert("s2robot/StackCube-v0", 3),
+        diagnosis.Progress(env.unwrapped),
+        [0],
+    )
+    assert progress.failed_in == "reach"
+    done = False
+    while not done:
+        _, _, done, _, info = env.step(expert(env))
+        progress.note(info["success"])
+        completed.append(progress.completed)
+    assert progress.failed_in is None
+    assert sorted(set(completed)) == [0, 1, 2, 3, 4, 5]
+    assert completed == sorted(completed)
+    env.close()
+
+
+def test_errors_are_of_positions_yaws_and_goals(diagnosis: Any) -> None:
+    env = diagnosis.make("s2robot/PegInsertion-v0")
+    obs, _ = env.reset(seed=0)
+    description = diagnosis.Description.of(env.unwrapped)
+    seen = description.seen(obs["object"][None])
+    estimated = seen.copy()
+    estimated[0, :2] += [0.003, 0.004]
+    angle = np.arctan2(seen[0, 4], seen[0, 3]) + 4 * np.radians(5.0)  # a square peg, turned by 5 degrees
+    estimated[0, 3:5] = np.cos(angle), np.sin(angle)
+    estimated[0, 5] += 0.06  # another slot
+    assert description.errors(estimated, seen) == {
+        "part_mm": 5.0,
+        "part_degrees": 5.0,
+        "goal_mm": 60.0,
+        "goal_degrees": 0.0,
+        "right_goal_percent": 0.0,
+    }
+    env.close()
