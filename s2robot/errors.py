@@ -31,4 +31,4 @@ def unknown_name(kind: str, name: str, known: Iterable[str], where: object = "")
     shown = f"{', '.join(names[:MOST_NAMES])}{rest}"
     if where:
         return UserError(f"{where} has no {kind} {name!r}; {hint}it has {shown or 'none'}")
-    return UserError(f"unknown {kind} {name!r}; {hint}known: {shown}")
+    return UserError(f"unknown {kind} {name!r}; {hint}known: {shown or 'none'}")

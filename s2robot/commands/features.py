@@ -1,4 +1,4 @@
-"""Compute the features of a dataset's frames once, or plan, verify and check them.
+"""Compute the features of a dataset's frames once, or plan, verify and check them; merge and clean stores.
 
 NAME=VALUE are options of encoder, features and data as `s2robot train` takes them, and composed in the same
 way, so that what is planned, built and checked is what a training with these options uses. --encoder,
@@ -25,6 +25,7 @@ from s2robot.commands.cli.entry import typed
 from s2robot.commands.cli.options import TrainConfig
 from s2robot.commands.cli.overrides import check_overrides
 from s2robot.commands.cli.parser import Parser, comma_separated, numbers
+from s2robot.commands.cli.stores import keep_stores, store_options
 from s2robot.errors import UserError, number_of
 
 if TYPE_CHECKING:
@@ -85,6 +86,13 @@ class Summary:
 def cli(words: Sequence[str]) -> None:
     """`s2robot features`; its last line sums up, and with `--json` it is the only one."""
     given = _parser().parse_with_plugins(words)
+    if given.merge or given.gc:
+        keep_stores(given)
+        return
+    if given.data is None:
+        raise UserError(
+            "which dataset? give a file, a folder or a glob in quotes; see `s2robot features --help`"
+        )
     options = _options(given)
 
     from s2robot.features.shards import Shard
@@ -119,7 +127,7 @@ def cli(words: Sequence[str]) -> None:
 def _parser() -> Parser:
     parser = Parser(__name__, __doc__)
     add = parser.add_argument
-    add("data", type=Path, help="data.path: a file, a folder or a glob in quotes")
+    add("data", type=Path, nargs="?", help="data.path: a file, a folder or a glob in quotes")
     add(
         "words",
         nargs="*",
@@ -133,6 +141,7 @@ def _parser() -> Parser:
     form.add_argument("--plan", action="store_true", help="say what it would take, build nothing")
     form.add_argument("--verify", action="store_true", help="read what is stored and compare checksums")
     form.add_argument("--check", type=int, metavar="N", help="encode N random frames again and compare")
+    store_options(form, add)
     add("--tolerance", type=float, help="of --check, relative (default: that of the precision)")
     add("--seed", type=int, default=0, help="of --check (default: 0)")
     add(

@@ -8,7 +8,7 @@ holds whichever segments their rows are in, and an episode of which a row is mis
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import astuple
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from s2robot.features.hashing import HASH, checksum, digest, sealed, seals
 from s2robot.features.views import Views
 
 ENTRY = np.dtype([("key", HASH), ("start", "<u8"), ("count", "<u8"), ("checksum", "<u8"), ("seal", "<u8")])
+EPISODES_AT_ONCE = 1000
 
 
 def identity_key(identity: str, camera: str, views: Views) -> bytes:
@@ -41,13 +42,18 @@ def known_episodes(segments: Iterable[Path], keys: Iterable[bytes]) -> dict[byte
 
     Frame by frame and view by view. Raises UserError for a damaged manifest.
     """
-    wanted, found = set(keys), {}
+    wanted = set(keys)
+    found: dict[bytes, np.ndarray] = {}
     for folder in segments:
-        found.update(_known(folder, wanted))
+        found.update(episodes_of(folder, wanted))
     return found
 
 
-def _known(folder: Path, wanted: set[bytes]) -> dict[bytes, np.ndarray]:
+def episodes_of(folder: Path, wanted: Container[bytes] | None = None) -> Iterator[tuple[bytes, np.ndarray]]:
+    """The key and the hashes of the frames of each episode that a segment (folder) knows, all or the wanted.
+
+    Raises UserError for a damaged manifest.
+    """
     file, listing = folder / "episodes.bin", folder / "frames.bin"
     cure = f"{file} and {listing.name}"
     entries = np.fromfile(file, ENTRY) if file.exists() else np.empty(0, ENTRY)  # whole records alone
@@ -58,10 +64,22 @@ def _known(folder: Path, wanted: set[bytes]) -> dict[bytes, np.ndarray]:
     if len(entries) and (entries["start"] + entries["count"]).max() > whole:
         raise damaged(listing, "it is shorter than the episodes that it lists", cure)
     listed = np.memmap(listing, HASH, "r", shape=(whole,)) if whole else np.empty(0, HASH)
-    found = {}
     for key, start, count, expected, _ in entries.tolist():
-        if key in wanted:
-            found[key] = np.array(listed[start : start + count])
-            if checksum(found[key].view(np.uint8)) != expected:
+        if wanted is None or key in wanted:
+            hashes = np.array(listed[start : start + count])
+            if checksum(hashes.view(np.uint8)) != expected:
                 raise damaged(listing, f"the {count} frames from {start} on are not what was written", cure)
-    return found
+            yield key, hashes
+
+
+def in_batches(segments: Iterable[Path]) -> Iterator[dict[bytes, np.ndarray]]:
+    """All episodes that the segments (folders) know, as `known_episodes` gives them, some at a time."""
+    batch: dict[bytes, np.ndarray] = {}
+    for folder in segments:
+        for key, hashes in episodes_of(folder):
+            batch[key] = hashes
+            if len(batch) == EPISODES_AT_ONCE:
+                yield batch
+                batch = {}
+    if batch:
+        yield batch

@@ -52,15 +52,39 @@ class FeatureStore:
     ) -> None:
         if dtype not in DTYPES:
             raise UserError(f"features are stored as {' or '.join(DTYPES)}, not as {dtype!r}")
-        self.row, self.dtype = Row(shape, spec.prefix_shape), DTYPES[dtype]
-        self.row_bytes = self.row.numbers * self.dtype.itemsize
         settings = {"format": FORMAT, "dtype": dtype, "shape": list(shape), "encoder": spec.to_dict()}
-        if self.row.prefix:  # stores of encoders without prefix tokens keep their key
-            settings["prefix"] = list(self.row.prefix)
-        stores = Path(root or cache_root() / "features").expanduser()
-        self.folder = stores / f"{spec.name}-{_key(settings)}"
+        if spec.prefix_shape:  # stores of encoders without prefix tokens keep their key
+            settings["prefix"] = list(spec.prefix_shape)
+        self._open(settings, Path(root or default_root()).expanduser())
+
+    @classmethod
+    def like(cls, folder: Path, root: Path | None = None) -> "FeatureStore":
+        """The store in a folder, or the store of the same settings under another root.
+
+        Raises UserError if there is no store that this version reads.
+        """
+        settings = _read_settings(folder)
+        try:
+            right = settings["format"] == FORMAT and folder.name == _folder_name(settings)
+            if right:
+                store = cls.__new__(cls)
+                store._open(settings, root or folder.parent)
+                return store
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{folder} is no feature store: settings.json lacks {error}") from error
+        raise UserError(
+            f"{folder} is no feature store of format {FORMAT} under its own name; its settings.json is of "
+            f"{_folder_name(settings)}, format {settings['format']}"
+        )
+
+    def _open(self, settings: dict[str, Any], root: Path) -> None:
+        prefix = settings.get("prefix")
+        self.row = Row(tuple(settings["shape"]), tuple(prefix) if prefix else None)
+        self.dtype = DTYPES[settings["dtype"]]
+        self.row_bytes = self.row.numbers * self.dtype.itemsize
+        self.folder = root / _folder_name(settings)
         self.segments_folder = self.folder / "segments"
-        self.earlier = stores / f"{spec.name}-{_key(settings | {'format': 1})}"  # what 0.1 called it
+        self.earlier = root / _folder_name(settings | {"format": 1})  # what 0.1 called it
         if self.earlier.exists() and not self.folder.exists():
             log.warning(
                 "warning: %s is of format 1 and is not read: its frames are encoded again; delete it",
@@ -110,18 +134,30 @@ class FeatureStore:
                     f"cannot make feature store {self.folder}: {error.strerror} (S2ROBOT_CACHE moves it)"
                 ) from error
             return
-        try:
-            stored = json.loads(file.read_text())
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise UserError(f"feature store {self.folder} is damaged: settings.json is no JSON") from error
-        if not isinstance(stored, dict):
-            stored = {}
+        stored = _read_settings(self.folder)
         differing = sorted(key for key in settings if stored.get(key) != settings[key])
         if differing:
             raise UserError(
                 f"feature store {self.folder} was made with other settings ({', '.join(differing)}) than its "
                 f"name says; delete the folder to encode its frames again"
             )
+
+
+def default_root() -> Path:
+    """The folder of the stores, where `features.root` names no other."""
+    return cache_root() / "features"
+
+
+def _read_settings(folder: Path) -> dict[str, Any]:
+    try:
+        stored = json.loads((folder / "settings.json").read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"feature store {folder} is damaged: settings.json is no JSON") from error
+    return stored if isinstance(stored, dict) else {}
+
+
+def _folder_name(settings: dict[str, Any]) -> str:
+    return f"{settings['encoder']['name']}-{_key(settings)}"
 
 
 def _key(settings: dict[str, Any]) -> str:

@@ -1,39 +1,21 @@
 """The store with torn, truncated and foreign files, and with several writers."""
 
 import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from s2robot.encoders import make_encoder
 from s2robot.errors import UserError
-from s2robot.features.hashing import HASH, frame_hash
+from s2robot.features.hashing import frame_hash
 from s2robot.features.manifest import known_episodes
-from s2robot.features.mapped import MappedRows
 from s2robot.features.segment import RECORD
 from s2robot.features.store import FeatureStore
 from s2robot.features.writer import Writer
-
-SHAPE = (112, 2, 2)
-ROW_BYTES = 112 * 2 * 2 * 2
-HASHES = np.array([bytes([i]) * 16 for i in range(6)], HASH)
-MakeStore = Callable[..., FeatureStore]
-
-
-@pytest.fixture
-def rows() -> np.ndarray:
-    """Of six frames."""
-    return torch.randn(6, ROW_BYTES // 2, generator=torch.Generator().manual_seed(0)).half().numpy()
-
-
-@pytest.fixture
-def make_store(tmp_path: Path) -> MakeStore:
-    spec = make_encoder("lite0", sizes=(32,), backend="torch", device="cpu").spec
-    return lambda **options: FeatureStore(spec, SHAPE, **{"root": tmp_path} | options)
+from tests.features.tiny_store import HASHES, ROW_BYTES, SHAPE, MakeStore, append, stored, taken
 
 
 @pytest.fixture
@@ -41,27 +23,6 @@ def filled(make_store: MakeStore, rows: np.ndarray) -> FeatureStore:
     store = make_store()
     append(store, rows, range(4))
     return store
-
-
-def append(store: FeatureStore, rows: np.ndarray, which: range) -> Writer:
-    with Writer(store) as writer:
-        writer.append(HASHES[which], rows[which])
-        writer.commit()
-        writer.remember({b"k" * 15 + bytes([which.start]): HASHES[which]})
-    return writer
-
-
-def stored(store: FeatureStore) -> np.ndarray:
-    """The row of each of `HASHES` that has one, in their order."""
-    snapshot = store.snapshot()
-    found = snapshot.find(HASHES)
-    return taken(store.rows(snapshot), found[found >= 0])
-
-
-def taken(rows: MappedRows, which: np.ndarray) -> np.ndarray:
-    out = np.empty((len(which), rows.numbers), np.float16)
-    rows.take(which, out)
-    return out
 
 
 def test_rows_come_back(make_store: MakeStore, filled: FeatureStore, rows: np.ndarray) -> None:
