@@ -1,7 +1,7 @@
 """Demonstrations, trainings and evaluations by the commands that a user types, none of them done twice.
 
-What is finished is found in its folder and left as it is: a benchmark that was stopped goes on where it was.
-An evaluation that was stopped is carried on, a training begins anew.
+What is finished is found in its folder and left as it is: a benchmark that was stopped goes on where it was,
+a training at its last checkpoint, an evaluation after its last episode.
 """
 
 import json
@@ -13,11 +13,12 @@ from pathlib import Path
 
 from s2robot.evaluation.episodes_file import read_episodes
 from s2robot.evaluation.success_rate import wilson_interval
+from s2robot.files import write_text
 from s2robot.rollouts.results import EpisodeResult
 from s2robot.runs import folder as run_folder
 
 ROOT = Path(__file__).resolve().parents[1]
-DONE = "benchmark.json"  # in a run folder: the options of its finished training
+STATE = "benchmark.json"  # in a run folder: the options of its training, and whether it is finished
 
 
 def say(text: str) -> None:
@@ -32,12 +33,19 @@ def demonstrations(path: Path, env_id: str, *options: str, episodes: int = 120) 
 
 
 def trained(run_dir: Path, *options: str) -> float:
-    """Train into `run_dir` unless it was with the same options; the seconds that its steps took."""
-    done = run_dir / DONE
-    if not done.exists() or json.loads(done.read_text()) != list(options):
-        done.unlink(missing_ok=True)
-        _run("s2robot", "train", *options, f"run_dir={run_dir}", "overwrite=true")
-        done.write_text(json.dumps(options))
+    """Train into `run_dir` unless it was with the same options; the seconds that its steps took.
+
+    Of a training that was stopped and went on, they are those of its last part.
+    """
+    state = run_dir / STATE
+    found = json.loads(state.read_text()) if state.exists() else None
+    begun, finished = ({"options": list(options), "finished": done} for done in (False, True))
+    if found != finished:
+        goes_on = found == begun and run_folder.has_checkpoint(run_dir)
+        run_dir.mkdir(parents=True, exist_ok=True)
+        write_text(state, json.dumps(begun))
+        _run("s2robot", "train", *options, f"run_dir={run_dir}", "resume=true" if goes_on else "overwrite=true")
+        write_text(state, json.dumps(finished))
     return run_folder.read_stages(run_dir)["train"]["seconds"]
 
 
