@@ -1,14 +1,25 @@
-# make demo: from a clone to videos. make test: everything that is checked.
+# make demo: from a clone to videos. make test: everything that is checked. make paper: docs/paper.md's experiment.
 PYTHON ?= python3.11
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PACKAGES := $(filter-out tests/with_robosuite tests/cuda,$(patsubst %/,%,$(wildcard tests/[!_]*/)))
 JOBS ?= 2
 
-.PHONY: demo docs test lint types test-robosuite test-cuda install clean $(PACKAGES)
+.PHONY: demo paper paper-small tables docs test lint types test-robosuite test-cuda install clean $(PACKAGES)
 
 demo: install
 	@$(BIN)/s2robot demo $(DEMO)
+
+# The S2 paper's experiment: hours, --small less than one. Cells of docs/results are not run again, so both go on.
+paper: install
+	$(BIN)/python benchmarks/paper.py $(PAPER)
+
+paper-small: install
+	$(BIN)/python benchmarks/paper.py --small $(PAPER)
+
+# The tables of README and docs, rebuilt from docs/results.
+tables: install
+	$(BIN)/python benchmarks/tables.py
 
 # Each package's tests run in a process of their own: together they would load every library that brings its own
 # LLVM, OpenMP and OpenGL into one process, which no user's command does. JOBS of them at once, each on one thread.

@@ -44,7 +44,9 @@ def trained(run_dir: Path, *options: str) -> float:
         goes_on = found == begun and run_folder.has_checkpoint(run_dir)
         run_dir.mkdir(parents=True, exist_ok=True)
         write_text(state, json.dumps(begun))
-        _run("s2robot", "train", *options, f"run_dir={run_dir}", "resume=true" if goes_on else "overwrite=true")
+        _run(
+            "s2robot", "train", *options, f"run_dir={run_dir}", "resume=true" if goes_on else "overwrite=true"
+        )
         write_text(state, json.dumps(finished))
     return run_folder.read_stages(run_dir)["train"]["seconds"]
 

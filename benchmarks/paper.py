@@ -106,7 +106,9 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS)
     parser.add_argument("--encoders", nargs="+", choices=ALL, help="default: all of Lite, and the ablations")
     parser.add_argument("--seeds", nargs="+", type=int, default=TRAINING_SEEDS, help="of training")
-    parser.add_argument("--weights", nargs="+", default=[], metavar="ENCODER=FILE", help="e.g. mvp_b=mvp_b.pth")
+    parser.add_argument(
+        "--weights", nargs="+", default=[], metavar="ENCODER=FILE", help="e.g. mvp_b=mvp_b.pth"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/paper_cube"), help="demonstrations and runs")
     parser.add_argument("--results", type=Path, default=results.RESULTS)
     arguments = parser.parse_args()

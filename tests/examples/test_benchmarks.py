@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-SHARED = ("common", "inputs", "gpu_commands", "gpu_encoding", "gpu_training")  # modules of the scripts
+SHARED = (  # modules of the scripts
+    *("common", "inputs", "results", "paper_tables"),
+    *("gpu_commands", "gpu_encoding", "gpu_training"),
+)
 SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in SHARED)
 
 
