@@ -5,8 +5,8 @@
     python benchmarks/paper.py --tasks pick_small --encoders mvp_b_224 mvp_b_224_448 mvp_l_256 \
         --weights mvp_b=mvp_b.pth mvp_l=mvp_l.pth
 
-A cell whose results are in docs/results/paper_cube is not run again, and what was stopped goes on. The training
-is `experiment=paper_cube`; the tables are those of docs/paper.md, which `make tables` rebuilds.
+A cell whose results are in docs/results/paper_cube is not run again, and what was stopped goes on. The
+training is `experiment=paper_cube`; the tables are those of docs/paper.md, which `make tables` rebuilds.
 """
 
 import argparse
