@@ -3,7 +3,7 @@
     python benchmarks/diagnose.py ThreadNut                        # expert and imitation; without images
     python benchmarks/diagnose.py ThreadNut --demonstrations 200 500 1000 --action-steps 4 1 --json
     python benchmarks/diagnose.py ThreadNut --data runs/nut/demos.hdf5 \\
-        --probe "sizes=[224]" --probe "sizes=[224,448] output_grid=[28,28] head=conv"
+        --probe "encoder.sizes=[224]" "encoder.sizes=[224,448] encoder.output_grid=[28,28] policy.head=conv"
     python benchmarks/diagnose.py ThreadNut --run runs/nut         # a trained policy, by phase
 
 `imitation` is a network that imitates the expert from the privileged state: the ceiling of a policy. Rows
@@ -20,7 +20,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
 from diagnosis.demonstrations import demonstrations, make
 from diagnosis.imitation import Imitation, imitate
 from diagnosis.rollouts import FromState, roll_out, summary
@@ -29,6 +28,8 @@ from diagnosis.state import OBJECT, Description
 import envs
 from s2robot.errors import unknown_name
 from s2robot.evaluation.seeds import evaluation_seeds
+
+PROBES = ["encoder.sizes=[224]", "encoder.sizes=[224,448]"]
 
 
 def main() -> None:
@@ -85,8 +86,8 @@ def _perception(
     from diagnosis.probes import FromCameras, probed  # PyTorch's encoders, for those who look at images
 
     for words in arguments.probe:
-        options = yaml.safe_load("{" + ", ".join(words.split()).replace("=", ": ") + "}")
-        probe = probed(arguments.data, description, options, arguments.steps)
+        options = [f"data.path={arguments.data}", "run_dir=none", *words.split()]
+        probe = probed(description, options, arguments.steps)
         row: dict[str, Any] = {"probe": words, "errors": probe.errors}
         if arguments.closed_loop:
             decide = partial(FromCameras, model, description, probe)
@@ -129,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--action-steps", type=int, nargs="+", default=[4], help="executed of each predicted chunk of 8")
     add("--error-mm", type=float, nargs="*", default=[], help="of the perceived positions, e.g. 0.5 1 2")
     add("--data", type=Path, help="demonstrations with images, for the probes")
-    add("--probe", nargs="*", default=["sizes=[224]", "sizes=[224,448]"], help="encoder options, head")
+    add("--probe", nargs="*", default=PROBES, help="options of `s2robot train` for each")
     add("--closed-loop", action="store_true", help="the imitating network acts on what each probe reads")
     add("--run", type=Path, help="a trained policy's run folder, for its success by phase")
     add("--workers", type=int, default=2, help="processes that simulate")

@@ -1,8 +1,7 @@
 """How well the state can be read off the stored features, by a head and a small network behind it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,11 +10,13 @@ from diagnosis.imitation import Imitation
 from diagnosis.state import OBJECT, PROPRIO, Description
 from torch import Tensor, nn
 
+from s2robot.commands.cli.composition import Configurations
+from s2robot.commands.cli.entry import typed
 from s2robot.datasets import open_dataset
 from s2robot.datasets.dataset import Dataset
 from s2robot.encoders.cameras import CameraEncoders
-from s2robot.encoders.options import EncoderConfig
-from s2robot.features import FeaturesConfig, FeatureTable, build, place
+from s2robot.features import FeatureTable, build, place
+from s2robot.policies import PolicyConfig
 from s2robot.policies.normalizer import Normalizer
 from s2robot.policies.observation import ObservationEncoder
 from s2robot.training.statistics import statistics_of
@@ -30,9 +31,9 @@ DEVICE = torch.device("cpu")
 class Probe(nn.Module):
     """Observations of one step to what `Description.seen` gives, "b d"."""
 
-    def __init__(self, spec: Spec, head: str, seen: Tensor) -> None:
+    def __init__(self, spec: Spec, config: PolicyConfig, seen: Tensor) -> None:
         super().__init__()
-        self.observe = ObservationEncoder(spec, head, {})
+        self.observe = ObservationEncoder(spec, config.head, config.head_args)
         self.seen = Normalizer(seen.shape[1]).fit(seen, "gaussian")
         self.net = nn.Sequential(
             nn.Linear(self.observe.dim, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, seen.shape[1])
@@ -56,21 +57,21 @@ class Probed:
     errors: dict[str, float]
 
 
-def probed(path: Path, description: Description, options: Mapping[str, Any], steps: int) -> Probed:
-    """Train a probe on a dataset's training episodes; `options` are `head` and options of the encoder."""
+def probed(description: Description, words: Sequence[str], steps: int) -> Probed:
+    """Train a probe on a dataset's training episodes; `words` are options as `s2robot train` takes them."""
     torch.manual_seed(0)
-    encoder = {name: value for name, value in options.items() if name != "head"}
-    dataset = open_dataset(path)
-    train, valid = dataset.splits("train", "valid")
-    encoders = CameraEncoders.from_config(EncoderConfig.of(**encoder), DEVICE)
+    config = typed(Configurations("train").compose(list(words)))
+    dataset = open_dataset(config.data)
+    train, valid = dataset.splits(config.data.train, config.data.valid)
+    encoders = CameraEncoders.from_config(config.encoder, DEVICE)
     used = [*train, *valid]
-    stored = {c: build(dataset, c, encoders, FeaturesConfig(), False, used) for c in dataset.cameras}
+    stored = {c: build(dataset, c, encoders, config.features, False, used) for c in dataset.cameras}
     features = place(stored, DEVICE)
     seen = torch.as_tensor(description.seen(dataset.low_dim(OBJECT)), dtype=torch.float32)
 
     frames = torch.as_tensor(dataset.frames_of(train))
     spec = Spec.read(dataset, encoders, list(dataset.cameras))
-    probe = Probe(spec, str(options.get("head", "spatial_softmax")), seen[frames])
+    probe = Probe(spec, config.policy, seen[frames])
     probe.observe.fit(statistics_of(dataset, features, train))
     optimiser = torch.optim.AdamW(probe.parameters(), LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
@@ -84,8 +85,9 @@ def probed(path: Path, description: Description, options: Mapping[str, Any], ste
         schedule.step()
     probe.eval()
     rows = torch.as_tensor(dataset.frames_of(valid))
-    parts = [probe.estimate(_observation(dataset, features, part)) for part in rows.split(BATCH)]
-    return Probed(probe, encoders, description.errors(np.concatenate(parts), seen[rows].numpy()))
+    estimated = [probe.estimate(_observation(dataset, features, part)) for part in rows.split(BATCH)]
+    grip = dataset.proprioception()[PROPRIO[0]][rows.numpy()]
+    return Probed(probe, encoders, description.errors(np.concatenate(estimated), seen[rows].numpy(), grip))
 
 
 @dataclass(frozen=True)

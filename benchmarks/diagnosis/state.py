@@ -14,6 +14,7 @@ from envs.placing import PlaceTask
 PROPRIO = ("robot0_eef_pos", "robot0_eef_quat", "robot0_gripper_qpos")
 OBJECT = "object"
 STATE = (*PROPRIO, OBJECT)
+NEAR_M = 0.05
 OFF_GOAL_M = 0.03  # an estimate of the goal that is further off means another goal, e.g. of another colour
 
 
@@ -44,24 +45,30 @@ class Description:
         between = [part - obs[PROPRIO[0]], *([goal - part] if self.goal_sides is not None else [])]
         return np.concatenate([*(obs[key] for key in PROPRIO), seen, *between], axis=-1)
 
-    def errors(self, estimated: np.ndarray, seen: np.ndarray) -> dict[str, float]:
-        """Median errors of estimates (n, d): millimetres in the plane, degrees, per cent of right goals."""
-        found = self._of_object("part", estimated, seen, self.part_sides)
+    def errors(self, estimated: np.ndarray, seen: np.ndarray, grip_m: np.ndarray) -> dict[str, float]:
+        """Median errors of estimates (n, d): millimetres in the plane, degrees, per cent of right goals.
+
+        Those called `near` are of the frames in which the grip point (n, 3) is within `NEAR_M` of the object.
+        """
+        found = self._of_object("part", estimated, seen, grip_m, self.part_sides)
         if self.goal_sides is not None:
-            found |= self._of_object("goal", estimated[:, 5:], seen[:, 5:], self.goal_sides)
+            found |= self._of_object("goal", estimated[:, 5:], seen[:, 5:], grip_m, self.goal_sides)
             off = np.linalg.norm((estimated - seen)[:, 5:7], axis=1)
             found["right_goal_percent"] = float(100 * (off < OFF_GOAL_M).mean())
         return {name: round(value, 2) for name, value in found.items()}
 
     @staticmethod
-    def _of_object(name: str, estimated: np.ndarray, seen: np.ndarray, sides: int) -> dict[str, float]:
+    def _of_object(
+        name: str, estimated: np.ndarray, seen: np.ndarray, grip_m: np.ndarray, sides: int
+    ) -> dict[str, float]:
         off_mm = 1e3 * np.linalg.norm((estimated - seen)[:, :2], axis=1)
         angles = [np.arctan2(values[:, 4], values[:, 3]) for values in (estimated, seen)]
         off_rad = np.abs((angles[0] - angles[1] + np.pi) % (2 * np.pi) - np.pi) / sides
-        return {
-            f"{name}_mm": float(np.median(off_mm)),
-            f"{name}_degrees": float(np.median(np.degrees(off_rad))),
-        }
+        found = {f"{name}_mm": off_mm, f"{name}_degrees": np.degrees(off_rad)}
+        near = np.linalg.norm((grip_m - seen[:, :3])[:, :2], axis=1) < NEAR_M
+        if near.any():
+            found |= {f"near_{key}": values[near] for key, values in found.items()}
+        return {key: float(np.median(values)) for key, values in found.items()}
 
 
 def _turn(quat_xyzw: np.ndarray, sides: int) -> list[np.ndarray]:

@@ -26,10 +26,16 @@ def diagnosis(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
 
 
 def test_it_prints_one_json_object(
-    diagnosis: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    diagnosis: Any,
+    demos_path: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
-    words = ["diagnose.py", "PickCube", "--tiny", "--workers", "1", "--error-mm", "2", "--json"]
-    monkeypatch.setattr(sys, "argv", words)
+    probe = f"encoder.sizes=[32] data.cameras=[agentview] features.root={tmp_path}"
+    words = ["PickCube", "--tiny", "--workers", "1", "--error-mm", "2", "--json"]
+    words += ["--data", str(demos_path), "--probe", probe, "--closed-loop"]
+    monkeypatch.setattr(sys, "argv", ["diagnose.py", *words])
     diagnosis.main()
     found = json.loads(capsys.readouterr().out)
     assert found["task"] == "s2robot/PickCube-v0"
@@ -37,6 +43,9 @@ def test_it_prints_one_json_object(
     assert [row["error_mm"] for row in found["imitation"]] == [0.0, 2.0]
     for row in found["imitation"]:
         assert row["solved"] + sum(row["failed_in"].values()) == row["episodes"] == 1
+    (row,) = found["probes"]
+    assert 0 < row["errors"]["part_mm"] < 500
+    assert row["closed_loop"]["episodes"] == 1
 
 
 def test_the_expert_completes_all_phases_in_order(diagnosis: Any) -> None:
@@ -71,11 +80,15 @@ def test_errors_are_of_positions_yaws_and_goals(diagnosis: Any) -> None:
     angle = np.arctan2(seen[0, 4], seen[0, 3]) + 4 * np.radians(5.0)  # a square peg, turned by 5 degrees
     estimated[0, 3:5] = np.cos(angle), np.sin(angle)
     estimated[0, 5] += 0.06  # another slot
-    assert description.errors(estimated, seen) == {
+    far = np.ones((1, 3))
+    assert description.errors(estimated, seen, far) == {
         "part_mm": 5.0,
         "part_degrees": 5.0,
         "goal_mm": 60.0,
         "goal_degrees": 0.0,
         "right_goal_percent": 0.0,
     }
+    near = description.errors(estimated, seen, seen[:, :3])
+    assert near["near_part_mm"] == 5.0
+    assert "near_goal_mm" not in near
     env.close()
