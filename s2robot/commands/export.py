@@ -27,5 +27,5 @@ def cli(words: Sequence[str]) -> None:
 
     description = export(arguments.path, arguments.out, dict(arguments.set), arguments.weights)
     inputs = ", ".join(f"{one['name']} {one['dtype']} {one['shape']}" for one in description["inputs"])
-    (actions,) = description["outputs"]
-    print(f"wrote {arguments.out}: {inputs} -> actions {actions['shape']}; see {arguments.out.stem}.json")
+    outputs = ", ".join(f"{one['name']} {one['shape']}" for one in description["outputs"])
+    print(f"wrote {arguments.out}: {inputs} -> {outputs}; see {arguments.out.stem}.json")

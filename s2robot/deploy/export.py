@@ -5,7 +5,8 @@ policy.json    inputs and outputs in their order, how often to call it, what it 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,20 +15,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from s2robot import __version__
-from s2robot.deploy.program import NOISE, Program
+from s2robot.deploy.description import describe
+from s2robot.deploy.program import Program
 from s2robot.errors import UserError
 from s2robot.files import replacing, write_text
-from s2robot.policies.acting import acting_options
 from s2robot.rollouts.agent import Agent
 from s2robot.rollouts.trained import set_acting, verified_encoders
 from s2robot.runs import checkpoint
-from s2robot.runs.checkpoint import Checkpoint
 
-FORMAT = 1  # of the description
 SUFFIXES = (".pt2", ".onnx")
 TOLERANCE = 1e-4  # of the largest action, or of 1
+CHECKED = 3  # decisions of one episode
 CPU = torch.device("cpu")
+Tensors = dict[str, Tensor]
 ONNX = ("onnx", "onnxscript", "onnxruntime")  # packages that make and run such files
 
 
@@ -44,17 +44,16 @@ def export(
     set_acting(loaded.policy, acting or {})
     encoders = verified_encoders(loaded, CPU, "torch", weights)
     program = Program(loaded.policy, encoders).eval()
-    inputs = example(program)
+    inputs, agent = example(program), Agent(loaded.policy, encoders, CPU)
     with torch.no_grad():
         exported = torch.export.export(program, tuple(inputs.values()))
-        expected = _acted(Agent(loaded.policy, encoders, CPU), inputs)
-        check_same(exported.module()(*inputs.values()), expected)
+        check_same(program, agent, lambda given: _tuple(exported.module()(*given.values())))
     description = describe(program, loaded)
     try:
         with replacing(out) as scratch:
             if out.suffix == ".onnx":
-                _write_onnx(exported, inputs, scratch)
-                check_same(run_onnx(scratch, inputs), expected)
+                _write_onnx(exported, program, scratch)
+                check_same(program, agent, partial(run_onnx, scratch))
             else:
                 with scratch.open("wb") as file:  # by its name it would want another suffix
                     torch.export.save(exported, file)
@@ -79,102 +78,64 @@ def check_out(out: Path) -> Path:
     return described
 
 
-def example(program: Program, seed: int = 0) -> dict[str, Tensor]:
-    """Random inputs of a program, by name."""
+def example(program: Program, seed: int = 0) -> Tensors:
+    """Random inputs of a program, by name; those of the state begin an episode."""
     generator = torch.Generator().manual_seed(seed)
-    return {
+    inputs = {
         name: torch.randint(0, 256, shape, generator=generator, dtype=dtype)
         if dtype == torch.uint8
         else torch.randn(shape, generator=torch.Generator().manual_seed(seed))
         for name, (shape, dtype) in program.inputs.items()
     }
+    return inputs | program.start
 
 
-def check_same(found: Tensor, expected: Tensor) -> None:
-    """Raise `UserError` if a program's actions are not those of the policy."""
-    difference = float((found - expected).abs().max())
-    if not difference <= TOLERANCE * max(1.0, float(expected.abs().max())):  # also for NaN
-        raise UserError(
-            f"the exported program gives other actions than the policy: they differ by {difference:.2g}; "
-            "nothing was written"
-        )
-
-
-def describe(program: Program, loaded: Checkpoint) -> dict[str, Any]:
-    """What is to be known about a program, as plain data."""
-    config, spec = loaded.policy.config, program.spec
-    cameras = {camera.key for camera in spec.cameras.values()}
-
-    def one(name: str) -> dict[str, Any]:
-        shape, dtype = program.inputs[name]
-        axes, meaning = "to d", "proprioception in the dataset's units"
-        if name in cameras:
-            axes, meaning = "to h w 3", "RGB frames in 0..255, in the orientation that the dataset stored"
-        elif name == NOISE:
-            axes, meaning = (
-                "ta d",
-                "standard normal numbers, new ones for each call; they decide what is drawn",
+def check_same(program: Program, agent: Agent, run: Callable[[Tensors], tuple[Tensor, ...]]) -> None:
+    """Raise `UserError` if `run` gives other outputs than a rollout's agent in the first decisions."""
+    state, carried = None, program.start
+    for seed in range(CHECKED if carried else 1):
+        inputs = example(program, seed) | carried
+        found, *after = run(inputs)
+        expected, state = _acted(agent, inputs, state, seed)
+        difference = float((found - expected).abs().max())
+        if not difference <= TOLERANCE * max(1.0, float(expected.abs().max())):  # also for NaN
+            raise UserError(
+                f"the exported program gives other actions than the policy: they differ by {difference:.2g}; "
+                "nothing was written"
             )
-        return {
-            "name": name,
-            "shape": list(shape),
-            "dtype": str(dtype).removeprefix("torch."),
-            "axes": axes,
-            "meaning": meaning,
-        }
-
-    return {
-        "format": FORMAT,
-        "inputs": [one(name) for name in program.inputs],
-        "outputs": [
-            {
-                "name": "actions",
-                "shape": [config.horizon, spec.action_dim],
-                "dtype": "float32",
-                "axes": "ta da",
-                "meaning": "actions from now on, in the dataset's units, as env.step takes them",
-            }
-        ],
-        "obs_steps": config.read_steps,
-        "history": "axis to: the last observations, one an environment step, the oldest first; the first "
-        "observation of an episode is repeated to fill it",
-        "action_steps": config.action_steps,
-        "execution": "execute the first action_steps actions, then call it again",
-        "device": "cpu",
-        "policy": config.name,
-        "acting": acting_options(loaded.policy),
-        "encoder": loaded.encoders,
-        "checkpoint": {"step": loaded.step, "sha256": loaded.sha256},
-        "versions": {"s2robot": __version__, "torch": torch.__version__},
-    }
+        carried = dict(zip(carried, after, strict=True))
 
 
-def _write_onnx(exported: torch.export.ExportedProgram, inputs: Mapping[str, Tensor], file: Path) -> None:
+def _write_onnx(exported: torch.export.ExportedProgram, program: Program, file: Path) -> None:
     """Raises `UserError` where ONNX lacks an operator."""
-    options: dict[str, Any] = {"dynamo": True, "verbose": False, "output_names": ["actions"]}
+    names: dict[str, Any] = {"input_names": list(program.inputs), "output_names": list(program.outputs)}
     try:
-        program = torch.onnx.export(exported, (), input_names=list(inputs), **options)
+        written = torch.onnx.export(exported, (), dynamo=True, verbose=False, **names)
     except torch.onnx.OnnxExporterError as error:
         raise UserError(f"this policy cannot be an ONNX file, export a .pt2: {error}") from error
-    assert program is not None
-    program.save(file)
+    assert written is not None
+    written.save(file)
 
 
-def run_onnx(file: Path, inputs: Mapping[str, Tensor]) -> Tensor:
-    """The actions that ONNX Runtime computes."""
+def run_onnx(file: Path, inputs: Tensors) -> tuple[Tensor, ...]:
+    """The outputs that ONNX Runtime computes."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    (actions,) = session.run(None, {name: values.numpy() for name, values in inputs.items()})
-    return torch.from_numpy(actions)
+    outputs = session.run(None, {name: values.numpy() for name, values in inputs.items()})
+    return tuple(torch.from_numpy(values) for values in outputs)
 
 
-def _acted(agent: Agent, inputs: Mapping[str, Tensor]) -> Tensor:
-    """The policy's own actions for these inputs, as a rollout has them."""
+def _acted(agent: Agent, inputs: Tensors, state: Any, seed: int) -> tuple[Tensor, Any]:
+    """A rollout's actions for these inputs, and its state when they are executed."""
     flips = {camera.key: camera.flips for camera in agent.policy.spec.cameras.values()}
     obs = {}
     for key in agent.obs_keys:
         axes = tuple(axis + 1 for axis in flips.get(key, ()))
         obs[key] = np.flip(inputs[key].numpy(), axes)[None].copy()
-    chunks, _ = agent.act(obs, [None], [torch.Generator().manual_seed(0)])
-    return torch.from_numpy(chunks[0])
+    (chunk,), (after,) = agent.act(obs, [state], [torch.Generator().manual_seed(seed)])
+    return torch.from_numpy(chunk), agent.executed(after, chunk[: agent.action_steps])
+
+
+def _tuple(outputs: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return outputs if isinstance(outputs, tuple) else (outputs,)

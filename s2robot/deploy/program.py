@@ -1,8 +1,9 @@
 """A policy as one program, from pixels to actions: encoder, S2, heads, network and normalisation.
 
 It is what `s2robot.deploy.export` writes. Its inputs are tensors in the order of `inputs`, without a batch
-axis: frames uint8 "to h w 3" as the dataset stored them, proprioception "to d", and for policies that draw
-their chunk the noise "ta d" to draw it from. The output are actions "ta da" in the dataset's units.
+axis: frames uint8 "to h w 3" as the dataset stored them, proprioception "to d", for policies that draw their
+chunk the noise "ta d" to draw it from, and for policies that remember the state of an episode. The outputs
+are actions "ta da" in the dataset's units and the state to give back next time.
 """
 
 from collections.abc import Iterable
@@ -19,9 +20,13 @@ from s2robot.encoders.s2 import S2
 from s2robot.errors import UserError
 from s2robot.policies import Policy
 from s2robot.policies.generative import GenerativePolicy
+from s2robot.policies.remembering import RememberingPolicy
 from s2robot.types import Features, Observation
 
 NOISE = "noise"  # name of that input
+STATE = "state_"  # what is carried is the input state_NAME and the output next_state_NAME
+NEXT = "next_"
+ACTIONS = "actions"
 MANY = 2**20  # tiles of one batch: all
 
 
@@ -31,10 +36,10 @@ class Program(nn.Module):
     def __init__(self, policy: Policy, encoders: CameraEncoders) -> None:
         super().__init__()
         config, base = policy.config, encoders.base
-        if config.remembers:
+        if config.remembers and not isinstance(policy, RememberingPolicy):
             raise UserError(
-                f"{config.name} cannot be exported: it carries a state from one decision to the next; "
-                "`s2robot serve` and `s2robot.load_policy` keep it"
+                f"{config.name} cannot be exported: it remembers and is no RememberingPolicy, so its "
+                "state has no fixed shapes; `s2robot serve` and `s2robot.load_policy` keep it"
             )
         if getattr(config, "sampler", "") == "ddpm":
             raise UserError(
@@ -59,8 +64,19 @@ class Program(nn.Module):
             self.inputs[NOISE] = ((config.horizon, policy.actions.dim), torch.float32)
             # The process is kept by its options: made while operations are recorded it would hold no numbers.
             self.times = policy.process().times
+        self.start: dict[str, Tensor] = {}  # the state that an episode begins with, by the inputs' names
+        if isinstance(policy, RememberingPolicy):
+            self.start = {STATE + name: one.start for name, one in policy.carries().items()}
+        for name, values in self.start.items():
+            if name in self.inputs:
+                raise UserError(
+                    f"{config.name} cannot be exported: an observation has its state's name {name}"
+                )
+            self.inputs[name] = (tuple(values.shape), values.dtype)
+        self.outputs = (ACTIONS, *(NEXT + name for name in self.start))
 
-    def forward(self, *inputs: Tensor) -> Float[Tensor, "ta da"]:
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Actions, and the state of an episode behind them if there is one: in the order of `start`."""
         given = dict(zip(self.inputs, inputs, strict=True))
         features = {}
         for name, camera in self.spec.cameras.items():
@@ -71,6 +87,10 @@ class Program(nn.Module):
         obs = Observation(features, {key: given[key][None] for key in self.spec.proprio})
         if isinstance(self.policy, GenerativePolicy):
             return self.policy.denoise(obs, given[NOISE][None], self.times)[0]
+        if isinstance(self.policy, RememberingPolicy):
+            carried = {name.removeprefix(STATE): given[name][None] for name in self.start}
+            actions, after = self.policy.decide(obs, carried)
+            return (actions[0], *(after[name][0] for name in carried))
         return self.policy.predict(obs)[0][0]
 
 

@@ -11,20 +11,29 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from s2robot.policies.base import Policy, masked_mean
+from s2robot.policies.base import masked_mean
 from s2robot.policies.options.base import LOSSES
 from s2robot.policies.options.bc_paper import BCPaperConfig
-from s2robot.policies.sequence import check_stride, chunks, read_once, remembered
+from s2robot.policies.remembering import (
+    DECISIONS,
+    Carried,
+    Carries,
+    RememberingPolicy,
+    no_decision,
+    where_first,
+    window,
+)
+from s2robot.policies.sequence import chunks, read_once
 from s2robot.types import Batch, Observation, Spec
 
 
-class BCPaper(Policy):
+class BCPaper(RememberingPolicy):
     """A causal transformer; each step's tokens are those of the observation encoder and one of actions.
 
     A step is a decision: with `action_steps=1` these are the paper's steps; with more, a step's last token is
     made of all actions since the decision before, the transformer looks back as many times further, and a
     rollout renders and encodes one frame a decision. Every step of a training window learns the chunk
-    that followed it. Earlier steps travel in the state as tokens, so that only the new frame is encoded.
+    that followed it. An episode carries earlier steps as tokens, so that only the new frame is encoded.
     Past actions are those that were executed: in training as the dataset recorded them (demonstrations that
     were disturbed keep the expert's actions as labels), in a rollout as it reports them to `executed`. Where
     nothing is reported they are those that were predicted.
@@ -40,7 +49,6 @@ class BCPaper(Policy):
 
     def __init__(self, spec: Spec, config: BCPaperConfig) -> None:
         super().__init__(spec, config, config.width)
-        self.stride = config.obs_stride
         self.done = nn.Linear(self.stride * self.actions.dim, config.width)
         self.tokens_a_step = self.observe.tokens_a_step + 1
         self.time = nn.Parameter(0.02 * torch.randn(config.obs_steps, 1, config.width))
@@ -65,28 +73,28 @@ class BCPaper(Policy):
         loss = masked_mean(LOSSES[self.config.loss](predicted - self.actions(actions)), mask)
         return loss, {self.config.loss: loss.detach()}
 
-    @torch.no_grad()
-    def predict(
-        self,
-        obs: Observation,
-        state: Sequence[Any] | None = None,
-        generators: Sequence[torch.Generator] | None = None,
-    ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:
-        check_stride(self.stride, self.config.action_steps)
-        seen = self.observe.tokens(obs)  # b m-1 d
-        rows = state if state is not None else [None] * len(seen)
-        nothing = seen.new_zeros(self.stride, self.actions.dim)
-        done = torch.stack([nothing if row is None else row[1] for row in rows])  # b k da
-        now = torch.cat([seen, self.done(done.flatten(1))[:, None]], dim=1)  # b m d
-        before = [None if row is None else row[0] for row in rows]
-        tokens, after = remembered(before, now, self.config.obs_steps)
-        chunk = self._chunks(tokens)[:, -1]
-        return self.actions.denormalize(chunk), list(zip(after, chunk[:, : self.stride], strict=True))
+    def carries(self) -> dict[str, Carries]:
+        steps = torch.zeros(self.config.obs_steps, self.tokens_a_step, self.config.width)
+        executed = torch.zeros(self.stride, self.spec.action_dim)
+        did = "actions since the last decision; give what the robot did where that was not what was predicted"
+        return {
+            DECISIONS: Carries(no_decision(), "", "decisions of the episode up to now"),
+            "steps": Carries(steps, "to m d", "tokens of the last decisions, the newest last"),
+            "executed": Carries(executed, "k da", did),
+        }
 
-    @torch.no_grad()
+    def decide(
+        self, obs: Observation, carried: Carried
+    ) -> tuple[Float[Tensor, "b ta da"], dict[str, Tensor]]:
+        decisions, executed = carried[DECISIONS], self.actions(carried["executed"])  # b, b k da
+        done = where_first(decisions, torch.zeros_like(executed), executed)
+        now = torch.cat([self.observe.tokens(obs), self.done(done.flatten(1))[:, None]], dim=1)  # b m d
+        steps = window(decisions, carried["steps"], now)
+        chunk = self.actions.denormalize(self._chunks(steps)[:, -1])
+        return chunk, {DECISIONS: decisions + 1, "steps": steps, "executed": chunk[:, : self.stride]}
+
     def executed(self, state: Any, actions: Float[Tensor, "k da"]) -> Any:
-        tokens, _ = state
-        return tokens, self.actions(actions)
+        return {**state, "executed": actions}
 
     @torch.no_grad()
     def predict_windows(
@@ -116,7 +124,10 @@ class BCPaper(Policy):
     ) -> Float[Tensor, "b to ta da"]:
         """Normalised actions from each step on, read off its last token, which sees all of its step."""
         x = (tokens + self.time).flatten(1, 2)
-        x = self.transformer(x, self._mask(hidden, x.device))[:, self.tokens_a_step - 1 :: self.tokens_a_step]
+        x = self.transformer(
+            x, self._mask(hidden, x.device), is_causal=False
+        )  # None: it compares, on a GPU waiting
+        x = x[:, self.tokens_a_step - 1 :: self.tokens_a_step]
         return self.out(x).unflatten(-1, (self.config.horizon, self.actions.dim))
 
     def _mask(

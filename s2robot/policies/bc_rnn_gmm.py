@@ -1,7 +1,6 @@
 """Behaviour cloning with robomimic's recurrent network and Gaussian mixture, arXiv 2108.03298."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -9,23 +8,23 @@ from torch import Tensor
 
 from s2robot.policies.mixture import MixturePolicy, mixture_nll
 from s2robot.policies.options.bc import BCRNNGMMConfig
+from s2robot.policies.remembering import DECISIONS, Carried, Carries, RememberingPolicy, no_decision
 from s2robot.policies.robomimic_nets import build, raw_outputs
-from s2robot.policies.sequence import check_stride, chunks, read_once, without_repeats
+from s2robot.policies.sequence import chunks, read_once, without_repeats
 from s2robot.types import Batch, Observation, Spec
 
 
-class BCRNNGMM(MixturePolicy):
+class BCRNNGMM(RememberingPolicy, MixturePolicy):
     """It is trained on sequences of `obs_steps` decisions and starts at the first that is no repeat.
 
-    While acting, the hidden state travels in the policy's state and starts anew every `obs_steps` decisions,
-    as robomimic's does.
+    While acting, an episode carries the hidden state, which starts anew every `obs_steps` decisions, as
+    robomimic's does.
     """
 
     config: BCRNNGMMConfig
 
     def __init__(self, spec: Spec, config: BCRNNGMMConfig) -> None:
         super().__init__(spec, config)
-        self.stride = config.obs_stride
         self.net = build(
             "RNNGMMActorNetwork",
             self.observe.dim,
@@ -46,24 +45,23 @@ class BCRNNGMM(MixturePolicy):
         loss = mixture_nll(mixture, target, mask)
         return loss, {"nll": loss.detach()}
 
-    @torch.no_grad()
-    def predict(
-        self,
-        obs: Observation,
-        state: Sequence[Any] | None = None,
-        generators: Sequence[torch.Generator] | None = None,
-    ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:
-        """A row's state: hidden and cell "2 layers d", and decisions since the last start."""
-        check_stride(self.stride, self.config.action_steps)
-        seen = self.observe(obs)  # b 1 d
-        fresh = seen.new_zeros(2, self.config.rnn_layers, self.config.rnn_dim), 0
-        rows = [row or fresh for row in state or [None] * len(seen)]
-        rows = [fresh if made == self.config.obs_steps else (hidden, made) for hidden, made in rows]
-        hidden, cell = torch.stack([hidden for hidden, _ in rows], dim=2)  # layers b d
-        raw, (hidden, cell) = raw_outputs(self.net, seen, rnn_init_state=(hidden, cell), return_state=True)
-        after = torch.stack([hidden, cell]).unbind(2)
-        carried = [(row, made + 1) for row, (_, made) in zip(after, rows, strict=True)]
-        return self.chunk(self.mixture(raw))[:, -1], carried
+    def carries(self) -> dict[str, Carries]:
+        hidden = torch.zeros(2, self.config.rnn_layers, self.config.rnn_dim)
+        return {
+            DECISIONS: Carries(no_decision(), "", "decisions since the network started"),
+            "hidden": Carries(hidden, "2 layers d", "hidden and cell state of the LSTM"),
+        }
+
+    def decide(
+        self, obs: Observation, carried: Carried
+    ) -> tuple[Float[Tensor, "b ta da"], dict[str, Tensor]]:
+        anew = carried[DECISIONS] == self.config.obs_steps  # b
+        decisions = carried[DECISIONS].masked_fill(anew, 0)
+        hidden = carried["hidden"].masked_fill(anew[:, None, None, None], 0)  # b 2 layers d
+        state = tuple(one.transpose(0, 1).contiguous() for one in hidden.unbind(1))  # each layers b d
+        raw, state = raw_outputs(self.net, self.observe(obs), rnn_init_state=state, return_state=True)
+        chunk = self.chunk(self.mixture(raw))[:, -1]
+        return chunk, {DECISIONS: decisions + 1, "hidden": torch.stack(state).permute(2, 0, 1, 3)}
 
     @torch.no_grad()
     def predict_windows(

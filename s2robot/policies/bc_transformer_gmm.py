@@ -1,7 +1,6 @@
 """Behaviour cloning with robomimic's transformer and Gaussian mixture, arXiv 2108.03298."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -9,22 +8,22 @@ from torch import Tensor
 
 from s2robot.policies.mixture import Mixture, MixturePolicy, mixture_nll
 from s2robot.policies.options.bc import BCTransformerGMMConfig
+from s2robot.policies.remembering import DECISIONS, Carried, Carries, RememberingPolicy, no_decision, window
 from s2robot.policies.robomimic_nets import build, raw_outputs
-from s2robot.policies.sequence import check_stride, chunks, read_once, remembered
+from s2robot.policies.sequence import chunks, read_once
 from s2robot.types import Batch, Observation, Spec
 
 
-class BCTransformerGMM(MixturePolicy):
+class BCTransformerGMM(RememberingPolicy, MixturePolicy):
     """A transformer over the vectors of the last `obs_steps` decisions, which learns at each of them.
 
-    While acting they travel in the state; the first one is repeated to fill the context, as in training.
+    While acting an episode carries them; the first one is repeated to fill the context, as in training.
     """
 
     config: BCTransformerGMMConfig
 
     def __init__(self, spec: Spec, config: BCTransformerGMMConfig) -> None:
         super().__init__(spec, config)
-        self.stride = config.obs_stride
         self.net = build(
             "TransformerGMMActorNetwork",
             self.observe.dim,
@@ -44,16 +43,20 @@ class BCTransformerGMM(MixturePolicy):
         loss = mixture_nll(self._window_mixture(batch), self.actions(actions), mask)
         return loss, {"nll": loss.detach()}
 
-    @torch.no_grad()
-    def predict(
-        self,
-        obs: Observation,
-        state: Sequence[Any] | None = None,
-        generators: Sequence[torch.Generator] | None = None,
-    ) -> tuple[Float[Tensor, "b ta da"], Sequence[Any] | None]:
-        check_stride(self.stride, self.config.action_steps)
-        seen, state = remembered(state, self.observe(obs)[:, -1], self.config.obs_steps)
-        return self.chunk(self.mixture(raw_outputs(self.net, seen)))[:, -1], state
+    def carries(self) -> dict[str, Carries]:
+        steps = torch.zeros(self.config.obs_steps, self.observe.dim)
+        return {
+            DECISIONS: Carries(no_decision(), "", "decisions of the episode up to now"),
+            "steps": Carries(steps, "to d", "what the last decisions observed, the newest last"),
+        }
+
+    def decide(
+        self, obs: Observation, carried: Carried
+    ) -> tuple[Float[Tensor, "b ta da"], dict[str, Tensor]]:
+        decisions = carried[DECISIONS]
+        steps = window(decisions, carried["steps"], self.observe(obs)[:, -1])  # b to d
+        chunk = self.chunk(self.mixture(raw_outputs(self.net, steps)))[:, -1]
+        return chunk, {DECISIONS: decisions + 1, "steps": steps}
 
     @torch.no_grad()
     def predict_windows(

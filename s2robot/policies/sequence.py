@@ -4,13 +4,12 @@ A window of `to` observations, `stride` environment steps apart, holds the actio
 chunk that followed each of them is known, not only that of the last, and one window teaches `to` chunks.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from s2robot.errors import UserError
 from s2robot.types import Batch, Observation
 
 READ_ONCE = ("cpu",)  # devices on which nothing waits to learn how many rows there are
@@ -62,27 +61,3 @@ def _real(batch: Batch, stride: int) -> Bool[Tensor, "b to"]:
     """False where an observation repeats the first one of its episode, before which it would be."""
     before = batch.past_mask[:, stride::stride]  # b to-1
     return torch.cat([before, before.new_ones(len(before), 1)], dim=1)
-
-
-def remembered(
-    state: Sequence[Tensor | None] | None, now: Float[Tensor, "b d ..."], steps: int
-) -> tuple[Float[Tensor, "b to d ..."], list[Tensor]]:
-    """The last `steps` steps of each row with the one now behind them, and the state to carry on.
-
-    A row's state is its steps up to now, "k d ..." with k < steps; the first step is repeated to fill.
-    """
-    rows, after = [], []
-    for i, step in enumerate(now):
-        before = state[i] if state is not None else None
-        row = step[None] if before is None else torch.cat([before, step[None]])  # k d ...
-        after.append(row[max(0, len(row) - steps + 1) :])
-        rows.append(torch.cat([row[:1].expand(steps - len(row), *step.shape), row]))
-    return torch.stack(rows), after
-
-
-def check_stride(trained: int, action_steps: int) -> None:
-    """Raise `UserError` when a policy that remembers is to act at other intervals than it learned."""
-    if trained != action_steps:
-        raise UserError(
-            f"this policy remembers one observation every {trained} actions: action_steps must be that"
-        )

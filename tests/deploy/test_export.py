@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "diffusion_unet": {"channels": [8, 16], "inference_steps": 2},
     "flow": {"channels": [8, 16], "inference_steps": 2},
 }
-REMEMBERING = ("bc_paper", "bc_rnn_gmm", "bc_transformer_gmm")
+REMEMBERING = [name for name, entry in POLICIES.items() if entry.options().remembers]
 CASES = {name: (name, "mean") for name in POLICIES if name not in REMEMBERING}
 CASES |= {
     f"head {head}": ("act" if HEADS[head].gives_tokens else "bc", head) for head in HEADS if head != "mean"
@@ -77,9 +79,37 @@ def test_the_program_gives_the_actions_of_a_rollout(case: str, encoders: CameraE
 
 
 @pytest.mark.parametrize("name", REMEMBERING)
-def test_a_policy_that_remembers_is_refused(name: str, encoders: CameraEncoders) -> None:
-    with pytest.raises(UserError, match=f"{name} cannot be exported: it carries a state"):
-        Program(make(encoders, name), encoders)
+def test_the_state_of_an_episode_goes_in_and_out(name: str, encoders: CameraEncoders) -> None:
+    """Until an RNN has started anew, in two episodes; the robot does not execute what was predicted."""
+    policy = make(encoders, name, head="mean", horizon=4, action_steps=2)
+    program, agent = Program(policy, encoders).eval(), Agent(policy, encoders, CPU)
+    with torch.no_grad():
+        exported = torch.export.export(program, tuple(example(program).values())).module()
+    assert all(not values.any() for values in program.start.values())
+    for _ in range(2):
+        carried, state = program.start, None
+        for seed in range(policy.config.obs_steps + 2):
+            inputs = example(program, seed) | carried
+            actions, *after = exported(*inputs.values())
+            obs = {
+                "wrist_image": inputs["wrist_image"].flip(1).numpy()[None],
+                "pos": inputs["pos"].numpy()[None],
+            }
+            (chunk,), (state,) = agent.act(obs, [state], [torch.Generator()])
+            np.testing.assert_allclose(actions.numpy(), chunk, atol=1e-5)
+            did = chunk[:2].clip(-0.1, 0.1)
+            state, carried = agent.executed(state, did), dict(zip(carried, after, strict=True))
+            if name == "bc_paper":
+                carried["state_executed"] = torch.from_numpy(did)
+
+
+def test_a_state_without_fixed_shapes_is_refused(
+    encoders: CameraEncoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = make(encoders, "bc")
+    monkeypatch.setattr(type(policy.config), "remembers", True)
+    with pytest.raises(UserError, match="bc cannot be exported: it remembers and is no RememberingPolicy"):
+        Program(policy, encoders)
 
 
 def test_noise_in_every_step_is_refused(encoders: CameraEncoders) -> None:
@@ -87,11 +117,20 @@ def test_noise_in_every_step_is_refused(encoders: CameraEncoders) -> None:
         Program(make(encoders, "diffusion_unet", sampler="ddpm"), encoders)
 
 
-def test_other_actions_are_noticed() -> None:
-    check_same(torch.ones(2), torch.ones(2) + 5e-5)
-    for other in (torch.tensor([1.0, 1.001]), torch.tensor([1.0, torch.nan])):
+def test_other_actions_are_noticed(encoders: CameraEncoders) -> None:
+    """Also those that only a state makes others."""
+    policy = make(encoders, "bc_paper")
+    program, agent = Program(policy, encoders).eval(), Agent(policy, encoders, CPU)
+
+    def run(add: float, keep: bool, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        with torch.no_grad():
+            actions, *state = program(*(inputs if keep else inputs | program.start).values())
+        return actions + add, *state
+
+    check_same(program, agent, partial(run, 5e-5, True))
+    for add, keep in ((1e-2, True), (torch.nan, True), (0.0, False)):
         with pytest.raises(UserError, match="other actions than the policy"):
-            check_same(other, torch.ones(2))
+            check_same(program, agent, partial(run, add, keep))
 
 
 WITHOUT_S2ROBOT = """
@@ -106,11 +145,31 @@ sys.meta_path.insert(0, Blocked())
 import json, torch
 
 file, description, given = sys.argv[1:]
-inputs = torch.load(given)
-names = [one["name"] for one in json.load(open(description))["inputs"]]
-actions = torch.export.load(file).module()(*[inputs[name] for name in names])
-print(json.dumps(actions.tolist()))
+described, decisions = json.load(open(description)), torch.load(given)
+program, chunks = torch.export.load(file).module(), []
+inputs = {one["name"]: one for one in described["inputs"]}
+state = {name: inputs[name] for name in described.get("state", {})}
+state = {name: torch.zeros(one["shape"], dtype=getattr(torch, one["dtype"])) for name, one in state.items()}
+for observed in decisions:
+    outputs = program(*[(observed | state)[name] for name in inputs])
+    if state:
+        named = dict(zip([one["name"] for one in described["outputs"]], outputs, strict=True))
+        state = {name: named[described["state"][name]] for name in state}
+        outputs = named["actions"]
+    chunks.append(outputs.tolist())
+print(json.dumps(chunks))
 """
+
+
+def run_without_s2robot(out: Path, decisions: list[dict[str, torch.Tensor]]) -> list[Any]:
+    """The chunks of actions of an exported program and what is written beside it, in another process."""
+    given = out.with_name("inputs.pt")
+    torch.save(decisions, given)
+    words = [sys.executable, "-c", WITHOUT_S2ROBOT, str(out), str(out.with_suffix(".json")), str(given)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=out.parent)
+    assert done.returncode == 0, done.stderr
+    chunks: list[Any] = json.loads(done.stdout)
+    return chunks
 
 
 def test_the_command_writes_a_file_that_runs_with_pytorch_alone(
@@ -136,17 +195,31 @@ def test_the_command_writes_a_file_that_runs_with_pytorch_alone(
         policy.observe(one)
     expected = policy.chunk(obs[-1])
     inputs = {key: torch.from_numpy(np.stack([one[key] for one in obs])) for key in obs[0]}
-    torch.save(inputs, tmp_path / "inputs.pt")
-    words = [str(tmp_path / name) for name in ("policy.pt2", "policy.json", "inputs.pt")]
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_S2ROBOT, *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr
-    np.testing.assert_allclose(json.loads(done.stdout), expected, atol=1e-5)
+    (found,) = run_without_s2robot(out, [inputs])
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_policy_that_remembers_runs_with_pytorch_alone(
+    trained: Path, encoders: CameraEncoders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The description says how to begin an episode and what to give back."""
+    policy = make(encoders, "bc_paper", head="mean", horizon=4, action_steps=2)
+    loaded = replace(checkpoint.load(trained), policy=policy, encoders=encoders.spec_dict())
+    monkeypatch.setattr(checkpoint, "load", lambda path: loaded)
+    monkeypatch.setattr("s2robot.deploy.export.verified_encoders", lambda *_: encoders)
+    out = tmp_path / "policy.pt2"
+    description = export(trained, out)
+    assert description["state"].keys() == {"state_decisions", "state_steps", "state_executed"}
+    observed = [example(Program(policy, encoders), seed) for seed in range(4)]
+    observed = [{key: one[key] for key in ("wrist_image", "pos")} for one in observed]
+
+    agent, state, expected = Agent(policy, encoders, CPU), None, []
+    for one in observed:
+        obs = {"wrist_image": one["wrist_image"].flip(1).numpy()[None], "pos": one["pos"].numpy()[None]}
+        (chunk,), (state,) = agent.act(obs, [state], [torch.Generator()])
+        state = agent.executed(state, chunk[:2])
+        expected.append(chunk)
+    np.testing.assert_allclose(run_without_s2robot(out, observed), expected, atol=1e-5)
 
 
 def test_onnx_runtime_computes_the_same(trained: Path, tmp_path: Path) -> None:
@@ -156,7 +229,7 @@ def test_onnx_runtime_computes_the_same(trained: Path, tmp_path: Path) -> None:
     encoders = CameraEncoders.from_dict(loaded.encoders, CPU, "torch")
     program = Program(loaded.policy, encoders).eval()
     inputs = example(program, seed=1)
-    found = run_onnx(out, inputs)
+    (found,) = run_onnx(out, inputs)
     with torch.no_grad():
         np.testing.assert_allclose(found, program(*inputs.values()), atol=1e-4)
     assert {path.name for path in tmp_path.iterdir()} == {"policy.onnx", "policy.json"}
