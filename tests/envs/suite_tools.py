@@ -10,6 +10,10 @@ import envs
 
 SIZE = 64
 ALL = pytest.mark.parametrize("env_id", sorted(envs.TASKS))
+# Tasks whose object is taken into the hand. One that pushes its object has no `is_gripped`.
+HOLDING = pytest.mark.parametrize(
+    "env_id", sorted(name for name, task in envs.TASKS.items() if hasattr(task.env, "is_gripped"))
+)
 
 
 def make(env_id: str, **kwargs: Any) -> Any:

@@ -2,20 +2,15 @@
 
 import os
 import shutil
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from s2robot.runs.replacement import Replacement
+from tests.killing import killed_at
 
 NAMES = ("checkpoints", "metrics.jsonl", "validation.json")
-
-
-class Killed(BaseException):
-    pass
 
 
 def replacement(folder: Path) -> Replacement:
@@ -47,30 +42,7 @@ def write(folder: Path, files: dict[str, str]) -> None:
         (folder / name).write_text(text)
 
 
-def killed_at(moment: int, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> bool:
-    """Run `act`; the process is killed before its call number `moment` that changes the disk."""
-    calls = 0
-
-    def dying(function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            nonlocal calls
-            calls += 1
-            if calls == moment:
-                raise Killed
-            return function(*args, **kwargs)
-
-        return call
-
-    with monkeypatch.context() as patch:
-        for name in ("unlink", "rmdir"):  # what rmtree is made of
-            patch.setattr(os, name, dying(getattr(os, name)))
-        for name in ("mkdir", "rename", "write_text", "rmdir"):
-            patch.setattr(Path, name, dying(getattr(Path, name)))
-        try:
-            act()
-        except Killed:
-            return True
-    return False
+CHANGES = {os: ("unlink", "rmdir"), Path: ("mkdir", "rename", "write_text", "rmdir")}  # rmtree is made of os's
 
 
 def test_nothing_is_lost_or_mixed_by_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,10 +52,10 @@ def test_nothing_is_lost_or_mixed_by_a_kill(tmp_path: Path, monkeypatch: pytest.
         moment += 1
         folder = tmp_path / str(moment)
         write(folder, OLD)
-        killed = killed_at(moment, monkeypatch, partial(replace, folder))
+        killed = killed_at(moment, partial(replace, folder), monkeypatch, CHANGES)
         for second in (3, 2, 1):  # bringing it into order is killed as well
             shutil.copytree(folder, copy := tmp_path / f"{moment}-{second}")
-            killed_at(second, monkeypatch, replacement(copy).settle)
+            killed_at(second, replacement(copy).settle, monkeypatch, CHANGES)
             replacement(copy).settle()
             assert not replacement(copy).pending
             assert content(copy) in (OLD, NEW)

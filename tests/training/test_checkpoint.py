@@ -7,6 +7,7 @@ import resource
 import shutil
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,8 @@ from s2robot.policies import POLICIES, Policy
 from s2robot.rollouts.environment import check_environment
 from s2robot.runs import checkpoint
 from s2robot.types import Spec
+from tests.killing import killed_at
 from tests.policies.policy_cases import SPEC, fitted, make_batch, observed
-
-
-class Killed(BaseException):
-    pass
-
 
 SAMPLES = {"frames.agentview": torch.zeros(1, 4, 4, 3), "features.agentview": torch.ones(1, 2, 1, 1)}
 
@@ -92,35 +89,20 @@ def test_killed_at_any_moment_of_saving_a_checkpoint_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every call that changes the disk is made to be the last one, before it and after it."""
+    changes = {
+        checkpoint: ("save_file",),
+        shutil: ("rmtree",),
+        os: ("replace",),
+        Path: ("mkdir", "write_text", "rename", "unlink", "symlink_to"),
+    }
 
     def interrupted(moment: int) -> bool:
         folder = tmp_path / str(moment)
         save(folder, 1)
-        calls = 0
-
-        def dying(function: Callable[..., Any]) -> Callable[..., Any]:
-            def call(*args: Any, **kwargs: Any) -> Any:
-                nonlocal calls
-                calls += 1
-                if calls == moment:
-                    raise Killed
-                return function(*args, **kwargs)
-
-            return call
-
-        with monkeypatch.context() as patch:
-            patch.setattr(checkpoint, "save_file", dying(checkpoint.save_file))
-            patch.setattr(shutil, "rmtree", dying(shutil.rmtree))
-            patch.setattr(os, "replace", dying(os.replace))
-            for name in ("mkdir", "write_text", "rename", "unlink", "symlink_to"):
-                patch.setattr(Path, name, dying(getattr(Path, name)))
-            try:
-                save(folder, 2, links=("best", "last"))
-                killed = False
-            except Killed:
-                killed = True
+        again = partial(save, folder, 2, links=("best", "last"))
+        killed = killed_at(moment, again, monkeypatch, changes)
         assert checkpoint.load(folder / "last").step in (1, 2)
-        save(folder, 2, links=("best", "last"))
+        again()
         assert {path.name for path in folder.iterdir()} == {"step_00000002", "best", "last"}
         assert checkpoint.load(folder / "best").step == 2
         return killed

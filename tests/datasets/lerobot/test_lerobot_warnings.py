@@ -1,0 +1,79 @@
+"""What is odd in a LeRobot folder and harmless is said, and read by what its rows hold."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from tests.datasets.lerobot import layouts
+from tests.datasets.lerobot.layouts import FRONT, WRIST, Recording, opened
+from tests.datasets.lerobot.spoiling import V3_TABLE, column, retable
+
+
+def test_what_many_episodes_have_in_common_is_said_once(tmp_path: Path) -> None:
+    root = Recording(version="v2.1", images="png").write(tmp_path / "set")
+    layouts.write_lines(root / "meta/tasks.jsonl", [])
+    layouts.change_info(root, total_tasks=0)
+    assert [warning.problem for warning in opened(root).warnings] == [
+        "task_index 0 has no text among the tasks (and 2 more episodes)"
+    ]
+
+
+@pytest.mark.parametrize("version", ["v2.1", "v3.0"])
+def test_metadata_that_lie_are_counted_and_said(tmp_path: Path, version: str) -> None:
+    root = Recording(version=version, images="png").write(tmp_path / "set")
+    layouts.change_info(
+        root, total_frames=1000, total_episodes=5, splits={"train": "0:5", "odd": "all"}, total_tasks=2
+    )
+    if version == "v3.0":
+        retable(root / V3_TABLE, column("length", 1, 99))
+    else:
+        lines = [{"episode_index": i, "tasks": [], "length": n} for i, n in enumerate((7, 99, 9))]
+        layouts.write_lines(root / "meta/episodes.jsonl", lines)
+    source = opened(root)
+    said = " | ".join(str(warning) for warning in source.warnings)
+    for words in (
+        "total_frames is 1000; counted 28",
+        "total_episodes is 5; counted 3",
+        "episode_000001: length is 99; counted 12 rows",
+        "split 'train' is '0:5', of which 3 episodes are there",
+        "split 'odd' is 'all'",
+    ):
+        assert words in said
+    assert len(source.warnings) == 5
+    assert source.masks == {}
+    assert source.episodes[1].arrays["action"].rows == len(source.read(1, "action")) == 12
+
+
+def test_episodes_beside_the_metadata_and_gaps_are_said(tmp_path: Path) -> None:
+    root = Recording(images="png").write(tmp_path / "set")
+    table = pq.read_table(root / V3_TABLE)
+    pq.write_table(table.take([0, 2]), root / V3_TABLE)
+    source = opened(root)
+    said = " | ".join(str(warning) for warning in source.warnings)
+    assert "rows of episode 1 are left out" in said
+    assert "episodes are not numbered 0 to 1" in said
+    np.testing.assert_array_equal(source.read(1, "action"), Recording().action(2))
+
+
+def test_depth_is_listed_and_left_alone(tmp_path: Path) -> None:
+    root = Recording(lengths=(3,)).write(tmp_path / "set")
+    info = layouts.read_info(root)
+    info["features"][WRIST]["info"] = {"video.is_depth_map": True}
+    layouts.change_info(root, **info)
+    array = opened(root).episodes[0].arrays[WRIST]
+    assert array.kind == "other" and "depth" in array.note
+    grey = Recording(
+        lengths=(3,),
+        codec={"codec": "libx265", "pix_fmt": "gray12le", "options": {"x265-params": "log-level=none"}},
+    ).write(tmp_path / "grey")
+    assert {opened(grey).episodes[0].arrays[key].kind for key in (FRONT, WRIST)} == {"other"}
+
+
+@pytest.mark.parametrize("tasks", [3.5, "push the block", None])
+def test_tasks_that_are_no_list(tasks: Any, tmp_path: Path) -> None:
+    root = Recording(images="png").write(tmp_path / "set")
+    retable(root / V3_TABLE, lambda columns: columns.update(tasks=[tasks] * 3))
+    assert opened(root).episodes[0].tasks == ("push the block",)  # by the index in its rows
