@@ -236,8 +236,8 @@ class Actor(Protocol):
     `act` is given the last `obs_steps` raw observations of each episode and returns a chunk of which
     the first `action_steps` are executed before the next decision (receding horizon). An actor that has a
     method `executed(state, actions)` is given these as they were executed, "k da" within the action space,
-    and returns the episode's state to carry on. One that has a method `look(obs)` can say what it looks at:
-    for each row a `s2robot.rollouts.looking.Look` by the observation key of the camera.
+    and returns the episode's state to carry on. One that has a method `look(row)` can say what it looked at
+    in a row of the last `act`: a `s2robot.rollouts.looking.Look` by the observation key of the camera.
     """
 
     obs_keys: tuple[str, ...]

@@ -32,6 +32,7 @@ class Agent:
         self.obs_keys = tuple(policy.spec.observed)
         self.obs_steps = policy.config.read_steps
         self.action_steps = policy.config.action_steps
+        self._seen: Observation | None = None  # of the last `act`
         if device.type == "cuda" and batch is not None:
             self._predict = in_fixed_rows(self.policy, batch)
         else:
@@ -45,7 +46,7 @@ class Agent:
         generators: Sequence[torch.Generator],
     ) -> tuple[Float[np.ndarray, "b ta da"], list[Any]]:
         """A chunk of actions for each episode; see `Actor`."""
-        seen = self._see(obs)
+        self._seen = seen = self._see(obs)
         # On a CPU one thread: the simulators have the other cores, and a policy's many small operations would
         # wait for a second thread that is not scheduled. It also makes the numbers independent of the cores.
         with torch_threads(1) if self.device.type == "cpu" else nullcontext():
@@ -53,15 +54,15 @@ class Agent:
         return actions.cpu().numpy(), list(after if after is not None else states)
 
     @torch.inference_mode()
-    def look(self, obs: Mapping[str, np.ndarray]) -> list[dict[str, Look]]:
-        """What the heads look at in the newest frame of each row, by observation key; see `Actor`."""
+    def look(self, row: int) -> dict[str, Look]:
+        """What the heads looked at in the newest frame of a row of the last `act`; see `Actor`."""
+        assert self._seen is not None
         cameras, observe = self.policy.spec.cameras, self.policy.observe
-        weights = {name: found.float().cpu().numpy() for name, found in observe.look(self._see(obs)).items()}
-        rows = len(next(iter(obs.values())))
-        return [
-            {cameras[name].key: look(of[i], observe.gives_keypoints(name)) for name, of in weights.items()}
-            for i in range(rows)
-        ]
+        weights = observe.look(self._seen.map(lambda values: values[[row]]))
+        return {
+            cameras[name].key: look(found[0].float().cpu().numpy(), observe.gives_keypoints(name))
+            for name, found in weights.items()
+        }
 
     def _see(self, obs: Mapping[str, np.ndarray]) -> Observation:
         """Raw observations "b to ..." as the policy reads them."""

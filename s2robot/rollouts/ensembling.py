@@ -62,9 +62,9 @@ class TemporalEnsemble:
         inner, left = state
         return after_executing(self.actor, inner, actions), left
 
-    def look(self, obs: Mapping[str, np.ndarray]) -> Any:
-        """What the actor looks at, see `Actor`; it must be one that says so."""
-        return self.actor.look(obs)  # type: ignore[attr-defined]
+    def look(self, row: int) -> Any:
+        """What the actor looked at, see `Actor`; it must be one that says so."""
+        return self.actor.look(row)  # type: ignore[attr-defined]
 
     def _average(self, predicted: Sequence[Float[np.ndarray, "_ da"]]) -> Float[np.ndarray, "da"]:
         weights = np.exp(-self.m * np.arange(len(predicted)))

@@ -188,14 +188,14 @@ class Schedule:
         for i, (worker, episode, state) in enumerate(zip(workers, episodes, states, strict=False)):
             episode.state, chunk = state, chunks[i]
             if episode.notes is not None:
-                episode.notes.decide(chunk, self._looks({key: rows[i : i + 1] for key, rows in obs.items()}))
+                episode.notes.decide(chunk, self._looks(i))
             worker.send(np.array(chunk[: self.actor.action_steps]), self.step_timeout_s)
 
-    def _looks(self, obs: Mapping[str, np.ndarray]) -> dict[str, Look]:
-        """What the actor looks at in one episode's observations, by the name of the view."""
+    def _looks(self, row: int) -> dict[str, Look]:
+        """What the actor looked at in a row of its last decision, by the name of the view."""
         if not self.look:
             return {}
-        looks = cast(Any, self.actor).look(obs)[0]  # `Actor` need not have it
+        looks = cast(Any, self.actor).look(row)  # `Actor` need not have it
         return {view_name(self.setup.mapping.key(key)): one for key, one in looks.items()}
 
     def _check(self, chunks: np.ndarray, worker: Worker) -> None:

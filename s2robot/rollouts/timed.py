@@ -34,9 +34,9 @@ class TimedActor:
         """The actor's state of an episode; see `Actor`."""
         return after_executing(self.actor, state, actions)
 
-    def look(self, obs: Mapping[str, np.ndarray]) -> Any:
-        """What the actor looks at, see `Actor`; it must be one that says so."""
-        return self.actor.look(obs)  # type: ignore[attr-defined]
+    def look(self, row: int) -> Any:
+        """What the actor looked at, see `Actor`; it must be one that says so."""
+        return self.actor.look(row)  # type: ignore[attr-defined]
 
     @property
     def decision_ms(self) -> float | None:

@@ -1,6 +1,5 @@
 """What a policy looks at: where a keypoint is, what attention weighs, and that a rollout notes it."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +7,19 @@ import numpy as np
 import pytest
 import torch
 
+from s2robot.encoders.cameras import CameraEncoders
+from s2robot.policies import make_policy
 from s2robot.policies.heads import HEADS, CameraShape
+from s2robot.policies.options.bc import BCConfig
+from s2robot.rollouts.agent import Agent
 from s2robot.rollouts.decisions import read_decisions
 from s2robot.rollouts.episodes import run_episodes
 from s2robot.rollouts.looking import LEVELS, Look, look
 from s2robot.rollouts.video import BORDER, corners, frame_shape
+from s2robot.types import CameraSpec, Spec
 from tests.rollouts.tiny_actor import TinyActor
 from tests.rollouts.tiny_env import SIZES, TINY
+from tests.tiny_vit import NAME, random_vit
 
 
 def test_a_keypoint_is_the_centre_of_the_cell_that_has_all_the_weight() -> None:
@@ -59,9 +64,8 @@ def test_keypoints_are_what_the_head_gives_the_policy() -> None:
 class LookingActor(TinyActor):
     """Looks at where the dot is, in the camera that it reads."""
 
-    def look(self, obs: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-        assert len(obs["pos"]) == 1  # only the episode that is filmed
-        return [{"agentview_image": Look([[0, 99]], [[float(obs["pos"][0, -1, 0]), 0.5, 1.0]])}]
+    def look(self, row: int) -> dict[str, Any]:
+        return {"agentview_image": Look([[0, 99]], [[float(self.seen[-1]["pos"][row, -1, 0]), 0.5, 1.0]])}
 
 
 def test_a_rollout_notes_it_for_each_decision_of_a_filmed_episode(tmp_path: Path) -> None:
@@ -79,3 +83,29 @@ def test_a_rollout_notes_it_for_each_decision_of_a_filmed_episode(tmp_path: Path
     assert list(found.layout.size) == [width, height] and left == BORDER
     assert list(found.layout.views["agentview"]) == [left, top, first[1], first[0]]
     assert read_decisions(tmp_path / "seed_1.mp4") is None
+
+
+def test_what_was_encoded_for_the_decision_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames of two episodes; looking at the second encodes nothing, and the first has no say."""
+    file = random_vit(tmp_path / "vit.safetensors")
+    encoders = CameraEncoders(NAME, [16], weights=file, device="cpu", backend="torch")
+    camera = CameraSpec("agentview_image", (16, 16), encoders.feature_shape("agentview", (16, 16)))
+    policy = make_policy(Spec("", {}, 2, {}, {"agentview": camera}), BCConfig(head="spatial_softmax"))
+    agent = Agent(policy, encoders, torch.device("cpu"))
+    frames = np.random.default_rng(0).integers(0, 256, (2, 1, 16, 16, 3), dtype=np.uint8)
+    encoded = []
+
+    def encode(self: CameraEncoders, name: str, images: np.ndarray) -> Any:
+        encoded.append(len(images))
+        return plain(self, name, images)
+
+    plain = CameraEncoders.encode
+    monkeypatch.setattr(CameraEncoders, "encode", encode)
+    generators = [torch.Generator() for _ in range(2)]
+    agent.act({"agentview_image": frames}, [None, None], generators)
+    second = agent.look(1)
+    assert encoded == [2]
+    agent.act({"agentview_image": frames[1:]}, [None], generators[:1])
+    assert agent.look(0) == second
