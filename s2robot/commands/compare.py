@@ -6,7 +6,7 @@ s2robot compare runs/bc_0,runs/bc_1 runs/act_0,runs/act_1   # policies that were
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -36,19 +36,33 @@ def trainings(text: str) -> list[Path]:
 
 
 def _two(a: Path, b: Path, as_json: bool) -> None:
-    from s2robot.evaluation.comparison import compare_folders, table, weights_of
+    from s2robot.evaluation.comparison import compare_folders, table
 
     comparison = compare_folders(a, b)
-    acted = {str(path): weights for path in (a, b) if (weights := weights_of(path))}
+    acted = _acted([a, b])
     if as_json:
         print(json.dumps({"a": str(a), "b": str(b), "weights": acted, **asdict(comparison)}))
     else:
-        told = [f"{path}: {weights}" for path, weights in acted.items()]
-        print(*told, *table(comparison, str(a), str(b)), sep="\n")
+        print(*_told(acted), *table(comparison, str(a), str(b)), sep="\n")
 
 
 def _several(groups: Sequence[Sequence[Path]], as_json: bool) -> None:
     from s2robot.evaluation.several import compare_several, table
 
     several = compare_several(groups)
-    print(json.dumps(asdict(several)) if as_json else "\n".join(table(several)))
+    acted = _acted([path for group in groups for path in group])
+    if as_json:
+        print(json.dumps({"weights": acted, **asdict(several)}))
+    else:
+        print(*_told(acted), *table(several), sep="\n")
+
+
+def _acted(paths: Sequence[Path]) -> dict[str, str]:
+    """Which weights acted in each evaluation that says so."""
+    from s2robot.evaluation.comparison import weights_of
+
+    return {str(path): weights for path in paths if (weights := weights_of(path))}
+
+
+def _told(acted: Mapping[str, str]) -> list[str]:
+    return [f"{path}: {weights}" for path, weights in acted.items()]

@@ -71,9 +71,9 @@ def _stream(found: h5py.Dataset) -> Recorded | None:
         if deep:
             return Recorded("other", rows, (height, width), STREAM, images.DEPTH)
         return Recorded("frames", rows, (height, width, 3), "uint8", STREAM)
-    webp = images.is_webp(first)
-    if webp or h5py.check_vlen_dtype(found.dtype) == np.uint8 or found.dtype.kind == "V":
-        return Recorded("other", rows, (), STREAM, images.no_stream(first), broken=webp)
+    undecoded = bool(images.undecoded(first))
+    if undecoded or h5py.check_vlen_dtype(found.dtype) == np.uint8 or found.dtype.kind == "V":
+        return Recorded("other", rows, (), STREAM, images.no_stream(first), broken=undecoded)
     return None
 
 

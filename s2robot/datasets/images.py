@@ -17,6 +17,7 @@ Frames = UInt8[np.ndarray, "t h w 3"]
 
 # Axes of (h, w, 3) along which stored frames are flipped to have the top row first, by the name of that
 TRANSFORMS: dict[str, tuple[int, ...]] = {"": (), "flip_rows": (0,), "rotate_180": (0, 1)}
+BASE64 = (b"/9j/", b"iVBORw0KGgo", b"UklGR", b"data:image/")  # how JPEG, PNG, WebP and a link of one begin
 TRANSFORM_OF = {"upright": "", "flipped_rows": "flip_rows", "rotated_180": "rotate_180"}  # by orientation
 
 
@@ -31,16 +32,18 @@ def is_stream(row: object) -> bool:
     return _bytes(row)[:8].startswith((JPEG, PNG))
 
 
-def is_webp(row: object) -> bool:
-    """Whether one row of an array is a WebP file, which is not decoded."""
+def undecoded(row: object) -> str:
+    """What kind of image one row of an array is that is not decoded; "" for anything else."""
     start = _bytes(row)[:12]
-    return start.startswith(b"RIFF") and start.endswith(b"WEBP")
+    if start.startswith(b"RIFF") and start.endswith(b"WEBP"):
+        return "a WebP image"
+    return "an image as base64 text" if start.startswith(BASE64) else ""
 
 
 def no_stream(row: object) -> str:
     """What the first row of an array holds that is no JPEG or PNG file."""
-    if is_webp(row):
-        return "its first row holds a WebP image: only JPEG and PNG are decoded"
+    if kind := undecoded(row):
+        return f"its first row holds {kind}: only JPEG and PNG are decoded, stored as bytes"
     zeros = ", all of them zero" if not _bytes(row).strip(b"\0") else ""
     return f"its first row holds bytes that are no JPEG or PNG{zeros}"
 

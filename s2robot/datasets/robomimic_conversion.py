@@ -52,7 +52,7 @@ def plan_of(dataset: Dataset) -> Plan:
         arrays[EXECUTED] = dataset.source.executed_actions
     taken = {*arrays.values(), *dataset.action_keys.values()}
     for key, found in dataset.keys.arrays.items():
-        if found.kind == "numbers" and key not in taken:
+        if found.kind == "numbers" and key not in taken and not found.part_of:
             name = _name(dataset, key)
             arrays[name if name not in arrays else key] = key
     cameras = {f"{OBS}{name.replace('/', '.')}_image": name for name in dataset.cameras}
@@ -107,7 +107,7 @@ def _losses(dataset: Dataset, plan: Plan) -> list[str]:
             lost.append(f"frames of {name} are stored upright (transform {camera.transform})")
     used = {camera.key for camera in dataset.cameras.values()}
     used |= {*plan.arrays.values(), *dataset.action_keys.values()}
-    if left := sorted(set(dataset.keys.arrays) - used):
+    if left := sorted(key for key, one in dataset.keys.arrays.items() if key not in used and not one.part_of):
         lost.append(f"left out, no numbers and no cameras in use: {', '.join(left)}")
     absent = [name for name in ("rewards", "dones") if name not in plan.arrays]
     if absent:

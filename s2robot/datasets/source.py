@@ -34,6 +34,7 @@ class Recorded:
     note: str = ""  # what is unusual: "jpeg", "h264", or why it is "other" and how to mend that
     names: tuple[str, ...] = ()  # of the numbers of one row, where the format has them
     broken: bool = False  # whether these are frames that cannot be read, as `note` says
+    part_of: str = ""  # key of the array whose numbers these are, too: named columns of it
 
     def describe(self) -> str:
         """Type and shape, for messages."""

@@ -5,7 +5,8 @@ two success rates side by side: McNemar's test and Newcombe's interval, see `dif
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,13 +81,28 @@ def episodes_of(paths: Sequence[Path]) -> list[list[EpisodeResult]]:
     folders = [evaluation_folder(path) for path in paths]
     first, *others = [_plan(folder) for folder in folders]
     for folder, plan in zip(folders[1:], others, strict=True):
-        for key, name in (("env_id", "environment"), ("env_kwargs", "environment arguments")):
-            if first.get(key) != plan.get(key):
+        for key, name, same in SAME:
+            if not same(first.get(key), plan.get(key)):
                 raise UserError(
                     f"not the same {name}: {first.get(key)} in {folders[0]}, {plan.get(key)} in {folder}"
                 )
     plans = zip(folders, [first, *others], strict=True)
     return [planned(read_episodes(one / "episodes.jsonl"), plan.get("seeds")) for one, plan in plans]
+
+
+def _one_environment(a: Any, b: Any) -> bool:
+    """Whether two ids name one environment: `module:Name-v0` is `Name-v0` where its module was imported."""
+    if not (isinstance(a, str) and isinstance(b, str)):
+        return bool(a == b)
+    (module_a, _, name_a), (module_b, _, name_b) = a.rpartition(":"), b.rpartition(":")
+    return name_a == name_b and (module_a == module_b or not (module_a and module_b))
+
+
+# What evaluations that are compared have in common: of their plan the key, its name, and when it is the same.
+SAME: tuple[tuple[str, str, Callable[[Any, Any], bool]], ...] = (
+    ("env_id", "environment", _one_environment),
+    ("env_kwargs", "environment arguments", operator.eq),
+)
 
 
 def table(comparison: Comparison, a: str, b: str) -> list[str]:

@@ -1,5 +1,6 @@
 """Frames that are kept as JPEG or PNG streams, and files of one episode each."""
 
+import base64
 import io
 import struct
 import zlib
@@ -122,6 +123,10 @@ def webp() -> bytes:
 
 NO_STREAMS = {
     "webp": (webp(), "its first row holds a WebP image: only JPEG and PNG are decoded"),
+    "base64": (
+        base64.b64encode(webp()),
+        "its first row holds an image as base64 text: only JPEG and PNG are decoded, stored as bytes",
+    ),
     "zeros": (bytes(200), "its first row holds bytes that are no JPEG or PNG, all of them zero"),
     "garbage": (
         b"\xff\xd8\xff" + b"x" * 200,
@@ -173,3 +178,14 @@ def test_droids_episodes_have_their_actions_in_parts(tmp_path: Path) -> None:
     dataset = open_dataset(tmp_path / "trajectory.h5")
     assert dataset.actions().tolist() == [[1] * 6 + [0]] * 6
     assert list(dataset.cameras) == ["hand_camera_left"]
+
+
+@pytest.mark.parametrize("begins", ["", "data:image/png;base64,"])
+def test_text_of_images_is_refused_by_name(begins: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "d.hdf5", [without(demo(), "obs/agentview_image")])
+    texts = [begins + base64.b64encode(stream).decode() for stream in encoded("PNG")]
+    with h5py.File(path, "a") as file:
+        file["data/demo_0/obs"].create_dataset("top", data=texts, dtype=h5py.string_dtype())
+    with pytest.raises(UserError, match=r"top .*an image as base64 text") as raised:
+        open_dataset(path)
+    assert "\n" not in str(raised.value)

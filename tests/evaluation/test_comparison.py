@@ -102,6 +102,27 @@ def test_what_differs_is_named_in_one_line(tmp_path: Path, plan: Any, successes:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        ("mine:Push-v0", "Push-v0", True),
+        ("mine.tasks:Push-v0", "mine.tasks:Push-v0", True),
+        ("mine:Push-v0", "other:Push-v0", False),
+        ("mine:Push-v0", "Push-v1", False),
+        ("s2robot/Push-v0", "Push-v0", False),
+    ],
+)
+def test_a_module_before_the_name_makes_no_other_environment(
+    tmp_path: Path, a: str, b: str, same: bool
+) -> None:
+    folders = [evaluation(tmp_path / name, {0: True}, env_id=one) for name, one in (("a", a), ("b", b))]
+    if same:
+        assert compare_folders(*folders).episodes == 1
+    else:
+        with pytest.raises(UserError, match="not the same environment"):
+            compare_folders(*folders)
+
+
 def test_which_evaluation_is_meant_must_be_clear(tmp_path: Path) -> None:
     for name in ("x", "y"):
         evaluation(tmp_path / "run" / "eval" / name, {0: True})

@@ -70,6 +70,18 @@ def test_the_bootstrap_knows_trainings_from_starts() -> None:
     assert difference_interval(steady, moody) == (low, high)
 
 
+def test_the_command_says_which_weights_acted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    known = {"identity": {"weights": "0123456789abcdef", "step": 300}}
+    folders = [evaluation(tmp_path / name, {0: True}, **known) for name in "ab"]
+    folders.append(evaluation(tmp_path / "c", {0: True}))
+    command.cli([*map(str, folders)])
+    told = capsys.readouterr().out.splitlines()
+    assert told[:2] == [f"{folder}: step 300, weights 01234567" for folder in folders[:2]]
+    assert told[2].startswith(str(folders[0]))
+    command.cli([*map(str, folders), "--json"])
+    assert json.loads(capsys.readouterr().out)["weights"].keys() == {str(folder) for folder in folders[:2]}
+
+
 def test_the_command_takes_several_and_groups(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a, b = policy(tmp_path, "a", range(9), range(10))
     (c,) = policy(tmp_path, "c", range(15))

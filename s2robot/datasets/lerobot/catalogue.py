@@ -15,6 +15,7 @@ from s2robot.datasets.lerobot.extras import EXTRA, Extras
 from s2robot.datasets.lerobot.files import Folder, check_mp4
 from s2robot.datasets.lerobot.images import BUFFER_BYTES, is_image_column, open_image
 from s2robot.datasets.lerobot.info import INDEX_COLUMNS, INFO, Feature, Info
+from s2robot.datasets.lerobot.modality import Parts
 from s2robot.datasets.lerobot.rows import READERS, DataFile, Rows, scan
 from s2robot.datasets.lerobot.stated import Stated
 from s2robot.datasets.lerobot.tables import Table, width
@@ -34,7 +35,8 @@ class Catalogue:
 
     def __init__(self, folder: Folder, info: Info, extras: Extras) -> None:
         self._folder, self._info, self._extras = folder, info, extras
-        self.warnings: list[Problem] = []
+        self.parts = Parts(folder, info.features)
+        self.warnings: list[Problem] = list(self.parts.warnings)
         layout = v3 if info.version == "3.0" else v2
         listed = layout.read_episodes(folder, info)
         self.tasks = layout.read_tasks(folder)
@@ -96,6 +98,10 @@ class Catalogue:
                 for key, feature in self._info.features.items()
                 if key not in INDEX_COLUMNS
             }
+            for key, part in self.parts.by_key.items():
+                if (whole := arrays[part.of]).kind == "numbers":
+                    names = whole.names[part.start : part.end]
+                    arrays[key] = replace(whole, shape=(part.width,), names=names, part_of=part.of)
             for key, (shape, dtype) in extra.items():
                 arrays[EXTRA + key] = Recorded("numbers", shape[0] if shape else 0, shape[1:], dtype.name)
             self._known[alike] = arrays

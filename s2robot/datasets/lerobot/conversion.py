@@ -43,7 +43,7 @@ class Plan:
 def plan_of(dataset: Dataset, lossless: bool) -> Plan:
     """The features of a dataset: of arrays that every episode has with the same shape."""
     keys = dataset.keys
-    everywhere = {key for key in keys.arrays if _is_everywhere(dataset, key)}
+    everywhere = {key for key, one in keys.arrays.items() if _is_everywhere(dataset, key) and not one.part_of}
     columns: dict[str, list[str]] = {ACTION: list(dataset.action_keys.values())}
     if dataset.proprio_keys:
         columns[STATE] = list(dataset.proprio_keys.values())
@@ -63,7 +63,7 @@ def plan_of(dataset: Dataset, lossless: bool) -> Plan:
     extras = {
         EXECUTED if key == dataset.source.executed_actions else key.removeprefix(EXTRA): key
         for key, one in keys.arrays.items()
-        if one.kind == "numbers" and key not in used
+        if one.kind == "numbers" and key not in used and not one.part_of
     }
     return Plan(columns, cameras, features, extras)
 
@@ -108,7 +108,7 @@ def losses(dataset: Dataset, plan: Plan, lossless: bool) -> list[str]:
         lost.append(f"float64 becomes float32: {', '.join(sorted(doubles))}")
     used = {camera.key for camera in dataset.cameras.values()}
     used |= {key for parts in plan.columns.values() for key in parts} | set(plan.extras.values())
-    if left := sorted(set(arrays) - used):
+    if left := sorted(key for key, one in arrays.items() if key not in used and not one.part_of):
         lost.append(f"left out, no numbers and no cameras in use: {', '.join(left)}")
     if dataset.format != "lerobot":
         lost.append("next_obs, and attributes other than env_args, seeds, models and outcomes, are left out")

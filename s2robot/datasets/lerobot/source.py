@@ -77,6 +77,8 @@ class LeRobot:
         recorded = own.arrays[key]
         if recorded.kind == "other":
             raise UserError(str(Problem(recorded.note or recorded.dtype, str(own.file), own.name, key)))
+        if part := self.catalogue.parts.by_key.get(key):
+            return self.read(episode, part.of, start, stop)[:, part.start : part.end]
         start, stop, _ = slice(start, stop).indices(recorded.rows)
         stop = max(start, stop)
         with self._lock:
@@ -95,7 +97,8 @@ class LeRobot:
         stated, rows = self.catalogue.stated[episode], self.catalogue.rows[episode]
         if key.startswith(EXTRA):
             return f"{key} {_stamp(self.extras.arrays_file(stated.name))}"
-        place = f"{key} {_stamp(stated.data)} {rows.first} {rows.count}"
+        part = self.catalogue.parts.by_key.get(key, "")
+        place = f"{key} {part}{_stamp(stated.data)} {rows.first} {rows.count}"
         if key in stated.clips:
             clip = stated.clips[key]
             return f"{place} {_stamp(clip.file)} {clip.start_s!r} {self.fps!r}"
