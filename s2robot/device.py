@@ -24,6 +24,31 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+# How CUDA says that a GPU has gone: its driver, its bus or its memory failed, or it was taken away. Others of
+# its errors, such as a failed assertion, are defects of a program.
+GONE = (
+    "no CUDA-capable device is detected",
+    "busy or unavailable",
+    "unspecified launch failure",
+    "uncorrectable",  # ECC and NVLink
+    "unknown error",
+    "driver shutting down",
+    "device not ready",
+    "invalid device ordinal",
+)
+
+
+def lost_gpu(error: RuntimeError) -> UserError | None:
+    """What to say of PyTorch's error if it means that a GPU is gone; None of any other error."""
+    first = str(error).partition("\n")[0]
+    if "CUDA error" not in first or not any(words in first for words in GONE):
+        return None
+    return UserError(
+        f"the GPU does not answer any more ({first}): what was stored before is valid; see what nvidia-smi "
+        "and dmesg say, then start the command again, on another GPU if this one is lost"
+    )
+
+
 def wait_for(device: torch.device) -> None:
     """Wait until a GPU has done all that it was given; what is timed without it is only the launch."""
     if device.type == "cuda":

@@ -172,7 +172,7 @@ def run(prepared: Prepared, run_dir: Path) -> None:
     windows, valid = (
         Windows(demos, features, config.policy, episodes, at, weights) for episodes in prepared.episodes
     )
-    offline = OfflineValidation(policy, demos, features, valid_episodes, train_episodes, device)
+    offline = OfflineValidation(policy, demos, features, valid_episodes, train_episodes, device, at)
 
     def validate_offline() -> None:
         write_validation(run_dir, offline.run(trainer.step))

@@ -41,13 +41,17 @@ class OfflineValidation:
         valid: Sequence[int],
         train: Sequence[int],
         device: torch.device,
+        gathered_on: torch.device | None = None,
     ) -> None:
-        """`valid` are the episodes to replay; some of `train` are taken where there are none."""
+        """`valid` are the episodes to replay; some of `train` are taken where there are none.
+
+        `device` is the policy's, `gathered_on` where batches are put together, the same unless given.
+        """
         spread = np.linspace(0, len(train) - 1, min(TRAINING, len(train))).astype(int)
         self.episodes = list(valid) or [train[i] for i in spread]
         self.demonstrations = "validation" if valid else "training"
         self.policy, self.dataset, self.device = policy, dataset, device
-        self.windows = Windows(dataset, features, policy.config, self.episodes, device)
+        self.windows = Windows(dataset, features, policy.config, self.episodes, gathered_on or device)
         self.lengths = [dataset.lengths[i] for i in self.episodes]
         starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
         every = policy.config.action_steps

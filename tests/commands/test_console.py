@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from s2robot.commands.cli.console import BAD_INPUT, INTERRUPTED, UNREAD, one_line_errors
 from s2robot.errors import UserError
@@ -31,7 +32,19 @@ def test_a_folder_in_place_of_a_file_is_one_line(tmp_path: Path, capfd: pytest.C
     assert_one_line(capfd.readouterr().err, str(tmp_path))
 
 
-@pytest.mark.parametrize("error", [UserError("two\nlines"), OSError(errno.ENOSPC, "No space left on device")])
+GPU_GONE = """CUDA error: CUDA-capable device(s) is/are busy or unavailable
+CUDA kernel errors might be asynchronously reported at some other API call"""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UserError("two\nlines"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        torch.AcceleratorError(GPU_GONE),
+        RuntimeError("CUDA error: uncorrectable ECC error encountered"),
+    ],
+)
 def test_told_in_one_line(error: Exception, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_, one_line_errors():
         raise error
@@ -47,6 +60,8 @@ def test_told_in_one_line(error: Exception, capfd: pytest.CaptureFixture[str]) -
         ConnectionResetError(errno.ECONNRESET, "reset"),
         FileNotFoundError("raised by hand, of no file"),
         ValueError("not a UserError"),
+        RuntimeError("unknown error"),
+        torch.AcceleratorError("CUDA error: device-side assert triggered"),
     ],
 )
 def test_a_defect_keeps_its_traceback(error: Exception, capfd: pytest.CaptureFixture[str]) -> None:

@@ -45,11 +45,12 @@ class Frames:
 
 class CountingEncoders(CameraEncoders):
     frames_encoded = 0
-    fails_after: int | None = None  # frames, then as if the process were killed
+    fails_after: int | None = None  # frames
+    failure: BaseException = KeyboardInterrupt()  # as if the process were killed
 
     def encode(self, camera: str, images: np.ndarray | torch.Tensor) -> Features:
         if self.fails_after is not None and self.frames_encoded >= self.fails_after:
-            raise KeyboardInterrupt
+            raise self.failure
         self.frames_encoded += len(images)
         return super().encode(camera, images)
 

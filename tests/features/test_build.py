@@ -118,7 +118,12 @@ def test_backend_is_no_part_of_the_key(
     assert report.frames_encoded == 0
 
 
+GPU_GONE = torch.AcceleratorError("CUDA error: unspecified launch failure")
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), GPU_GONE])
 def test_interrupted_build_goes_on(
+    failure: BaseException,
     tmp_path: Path,
     episodes: dict[str, np.ndarray],
     encoders: CountingEncoders,
@@ -126,8 +131,8 @@ def test_interrupted_build_goes_on(
 ) -> None:
     monkeypatch.setattr(batches, "COMMIT_INTERVAL_S", 0)
     monkeypatch.setattr(batches, "BATCH_FRAMES", 7)
-    encoders.fails_after = 7  # the first of three batches
-    with pytest.raises(KeyboardInterrupt):
+    encoders.fails_after, encoders.failure = 7, failure  # the first of three batches
+    with pytest.raises(type(failure)):
         build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path))
     encoders.fails_after, encoders.frames_encoded = None, 0
 

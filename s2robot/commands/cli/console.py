@@ -32,6 +32,14 @@ def one_line_errors() -> Iterator[None]:
             if not is_users(error):
                 raise
             _refuse(error)
+        except RuntimeError as error:
+            if "torch" not in sys.modules:  # which nothing here imports
+                raise
+            from s2robot.device import lost_gpu
+
+            if (lost := lost_gpu(error)) is None:
+                raise
+            _refuse(lost)
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             sys.exit(INTERRUPTED)
