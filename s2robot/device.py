@@ -24,6 +24,11 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def gpus() -> list[str]:
+    """The names of the GPUs of this machine that PyTorch may use."""
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+
+
 # How CUDA says that a GPU has gone: its driver, its bus or its memory failed, or it was taken away. Others of
 # its errors, such as a failed assertion, are defects of a program.
 GONE = (

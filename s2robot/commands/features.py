@@ -21,6 +21,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from s2robot.commands.cli.composition import Configurations, reason
+from s2robot.commands.cli.devices import build_on_devices
 from s2robot.commands.cli.entry import typed
 from s2robot.commands.cli.options import TrainConfig
 from s2robot.commands.cli.overrides import check_overrides
@@ -99,6 +100,7 @@ def cli(words: Sequence[str]) -> None:
     from s2robot.features.tiers import choose_tier
 
     start = time.monotonic()
+    on_devices = build_on_devices(words, given) if given.devices else 0  # here all is found then
     job = _job(options, given.device, given.json)
     if given.shard is not None:
         shard = Shard.of(given.shard)
@@ -113,6 +115,8 @@ def cli(words: Sequence[str]) -> None:
         else:
             summary = _build(job)
         summary.seconds = time.monotonic() - start
+        summary.frames_encoded += on_devices
+        summary.frames_found -= on_devices
     tier = choose_tier(summary.bytes, job.device, job.config.tier)
     if given.json:
         plain = asdict(summary)
@@ -128,15 +132,13 @@ def _parser() -> Parser:
     parser = Parser(__name__, __doc__)
     add = parser.add_argument
     add("data", type=Path, nargs="?", help="data.path: a file, a folder or a glob in quotes")
-    add(
-        "words",
-        nargs="*",
-        metavar="NAME=VALUE",
-        help="e.g. encoder.tile=224 features.views=4",
-    )
+    add("words", nargs="*", metavar="NAME=VALUE", help="e.g. encoder.tile=224 features.views=4")
     for flag, (option, how) in SHORT_FORMS.items():
         add(f"--{flag}", help=f"{option}: {_meaning(option)}".replace("%", "%%"), **how)
     add("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
+    add(
+        "--devices", metavar="NAME,...", help="an encoding process on each, e.g. cuda:0,cuda:1; all: all GPUs"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--plan", action="store_true", help="say what it would take, build nothing")
     form.add_argument("--verify", action="store_true", help="read what is stored and compare checksums")
@@ -144,13 +146,8 @@ def _parser() -> Parser:
     store_options(form, add)
     add("--tolerance", type=float, help="of --check, relative (default: that of the precision)")
     add("--seed", type=int, default=0, help="of --check (default: 0)")
-    add(
-        "--shard",
-        nargs="?",
-        const="",
-        metavar="I/N",
-        help="only share I of N; alone: what SLURM or torchrun say",
-    )
+    share = "only share I of N; alone: what SLURM or torchrun say"
+    add("--shard", nargs="?", const="", metavar="I/N", help=share)
     add("--json", action="store_true", help="one JSON object and nothing else")
     return parser
 

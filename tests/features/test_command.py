@@ -177,3 +177,34 @@ def test_a_copy_of_the_file_encodes_nothing(features: Run, tmp_path: Path, demos
     features("--json")
     copy = shutil.copy(demos_path, tmp_path / "copy.hdf5")
     assert json.loads(features("--json", data=Path(copy))[0])["frames_encoded"] == 0
+
+
+def test_a_process_on_each_device_builds_a_share(
+    features: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two names of the CPU stand for two GPUs; what both have stored is one store, in which all is found."""
+    out, err = features("--devices", "cpu,cpu:0")
+    assert not err
+    *_, first, second, last = [line for line in out.splitlines() if not line.startswith("features of")]
+    assert sorted([first.partition(":")[0], second.rpartition(": ")[0]]) == ["cpu", "cpu:0"]
+    frames = [int(line.rpartition(": ")[2].split()[0]) for line in (first, second)]
+    assert min(frames) > 0 and last.startswith(f"{sum(frames)} frames encoded")
+    assert json.loads(features("--json")[0])["frames_encoded"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--devices", "cpu,cpu"], "name each device once"),
+        (["--devices", "cpu", "--plan"], "takes no --plan"),
+        (["--devices", "all"], "finds no GPU"),
+        (["--devices", "cpu,tpu"], "unknown device 'tpu'"),
+        (["--devices", "cpu", "--sizes", "33"], "the build on cpu failed: "),
+    ],
+)
+def test_devices_that_cannot_build_are_one_line(
+    words: list[str], told: str, features: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    out, err = features(*words)
+    assert told in err and err.count("\n") == 1 and not out
