@@ -7,6 +7,7 @@ import pytest
 
 import envs
 from envs.base import SUCCESS_STEPS
+from envs.place_expert import carry
 from envs.placing import PlaceTask, upright
 from tests.envs.suite_tools import blind, finish
 
@@ -17,6 +18,11 @@ EACH = pytest.mark.parametrize("env_id", IDS)
 def run_until(env: Any, expert: Any, condition: Any) -> None:
     while not condition(env.unwrapped):
         assert not any(env.step(expert(env))[2:4])
+
+
+def over_goal(task: Any) -> float:
+    """How far the part is from its goal in the plane, m."""
+    return float(np.linalg.norm((task.data.body("part").xpos - task.goal_pose()[0])[:2]))
 
 
 @EACH
@@ -48,6 +54,23 @@ def test_a_part_held_above_its_goal_is_not_placed(env_id: str) -> None:
     task.data.joint("part").qpos[:3] = goal
     task.set_state(task.get_state())
     assert task.is_placed() and task.is_success()
+
+
+@EACH
+def test_the_expert_lowers_the_part_gradually_as_it_comes_nearer(env_id: str) -> None:
+    env = blind(env_id)
+    task, expert = env.unwrapped, envs.make_expert(env_id)
+    env.reset(seed=0)
+    run_until(env, expert, lambda task: task.is_gripped() and over_goal(task) < 0.005)
+    part, (goal, quat) = task.data.body("part").xpos, task.goal_pose()
+
+    def climb(off: float) -> float:
+        task.goal_pose = lambda: (np.array([part[0] + off, part[1], goal[2]]), quat)
+        return carry(task)[0][2]
+
+    climbs = [climb(times * task.precision_m) for times in np.arange(0.0, 4.0, 0.05)]
+    assert np.ptp(climbs) > 0.003
+    assert np.abs(np.diff(climbs)).max() < 0.1 * np.ptp(climbs)  # a step there cannot be imitated
 
 
 @EACH
