@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from s2robot.types import Features, Observation
+from s2robot.types import CameraSpec, Features, Observation, Spec, image_key
+
+CAMERAS = ("agentview", "robot0_eye_in_hand")
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,17 @@ class Made:
 
     def executed_actions(self) -> None:
         return None
+
+
+def two_cameras(features: tuple[int, int, int], scales: int = 1, env_id: str = "") -> Spec:
+    """Two 448-pixel cameras with `features` (c, gh, gw), the usual proprioception, actions of 7 numbers."""
+    return Spec(
+        env_id=env_id,
+        env_kwargs={},
+        action_dim=7,
+        proprio={"robot0_eef_pos": 3, "robot0_eef_quat": 4, "robot0_gripper_qpos": 2},
+        cameras={name: CameraSpec(image_key(name), (448, 448), features, scales) for name in CAMERAS},
+    )
 
 
 def stacked(history: Sequence[Observation]) -> Observation:

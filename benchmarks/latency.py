@@ -16,23 +16,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from inputs import two_cameras
 
 from s2robot.device import torch_threads
 from s2robot.policies import POLICIES, Policy, make_policy
 from s2robot.policies.denoisers.unet import ConditionalUNet1d
 from s2robot.policies.processes import Diffusion
-from s2robot.types import CameraSpec, Features, Observation, Spec, image_key
+from s2robot.types import Features, Observation
 
 GRID = (14, 14)
 CHANNELS = 2 * 112  # of Lite0 at stride 16, two scales side by side
-CAMERAS = ("agentview", "robot0_eye_in_hand")
-SPEC = Spec(
-    env_id="s2robot/PickCube-v0",
-    env_kwargs={},
-    action_dim=7,
-    proprio={"robot0_eef_pos": 3, "robot0_eef_quat": 4, "robot0_gripper_qpos": 2},
-    cameras={name: CameraSpec(image_key(name), (448, 448), (CHANNELS, *GRID), 2) for name in CAMERAS},
-)
+SPEC = two_cameras((CHANNELS, *GRID), scales=2, env_id="s2robot/PickCube-v0")
 MEASURED: dict[str, tuple[str, dict[str, Any]]] = {
     "bc": ("bc", {}),
     "act": ("act", {}),

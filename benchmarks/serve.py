@@ -16,22 +16,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from inputs import two_cameras
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 
 from s2robot.deploy.loaded import LoadedPolicy
 from s2robot.deploy.server import Limits, Server
 from s2robot.deploy.wire import packed, unpacked
-from s2robot.types import CameraSpec, Spec, image_key
 
-CAMERAS = ("agentview", "robot0_eye_in_hand")
-SPEC = Spec(
-    env_id="",
-    env_kwargs={},
-    action_dim=7,
-    proprio={"robot0_eef_pos": 3, "robot0_eef_quat": 4, "robot0_gripper_qpos": 2},
-    cameras={name: CameraSpec(image_key(name), (448, 448), (1, 1, 1)) for name in CAMERAS},
-)
+SPEC = two_cameras((1, 1, 1))
 
 
 class Nothing:

@@ -169,3 +169,10 @@ def test_the_file_is_plain_json(dataset: Dataset, tmp_path: Path) -> None:
         "name", "unit", "low", "high", "mean_absolute", "percentile_90", "by_step", "constant",
         "gripper_accuracy",
     }  # fmt: skip
+
+
+def test_batches_are_put_together_where_the_features_are(dataset: Dataset) -> None:
+    """A policy on a GPU whose features stayed in RAM: indices on the GPU would not fit them."""
+    policy, gpu, ram = Shifted(), torch.device("meta"), torch.device("cpu")
+    assert OfflineValidation(policy, dataset, {}, [0], [], gpu).windows.actions.device == gpu
+    assert OfflineValidation(policy, dataset, {}, [0], [], gpu, ram).windows.actions.device == ram
