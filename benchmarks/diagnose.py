@@ -15,6 +15,7 @@ network what the probe reads. All rollouts have the seeds of `s2robot eval`.
 
 import argparse
 import json
+import sys
 import time
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from diagnosis.rollouts import FromState, roll_out, summary
 from diagnosis.state import OBJECT, Description
 
 import envs
-from s2robot.errors import unknown_name
+from s2robot.errors import UserError, unknown_name
 from s2robot.evaluation.seeds import evaluation_seeds
 
 PROBES = ["encoder.sizes=[224]", "encoder.sizes=[224,448]"]
@@ -140,4 +141,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")

@@ -10,8 +10,7 @@ from diagnosis.imitation import Imitation
 from diagnosis.state import OBJECT, PROPRIO, Description
 from torch import Tensor, nn
 
-from s2robot.commands.cli.composition import Configurations
-from s2robot.commands.cli.entry import typed
+from s2robot.commands.cli.entry import options_of
 from s2robot.datasets import open_dataset
 from s2robot.datasets.dataset import Dataset
 from s2robot.encoders.cameras import CameraEncoders
@@ -60,7 +59,7 @@ class Probed:
 def probed(description: Description, words: Sequence[str], steps: int) -> Probed:
     """Train a probe on a dataset's training episodes; `words` are options as `s2robot train` takes them."""
     torch.manual_seed(0)
-    config = typed(Configurations("train").compose(list(words)))
+    config = options_of("train", words)
     dataset = open_dataset(config.data)
     train, valid = dataset.splits(config.data.train, config.data.valid)
     encoders = CameraEncoders.from_config(config.encoder, DEVICE)
