@@ -11,18 +11,13 @@ robomimic's usual size. They take turns, and the best turn of each counts. Needs
 that wait for a busy core cost the small operations of `store` most (20 times as long was seen)."""
 
 import argparse
-import copy
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
-from torch import Tensor
-from torch.nn.functional import interpolate
+from end_to_end import seeing_pixels
 
 from s2robot.collecting.collect import Collection, collect
 from s2robot.datasets import open_dataset
@@ -32,53 +27,15 @@ from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.features import build, place
 from s2robot.policies import POLICIES, Policy, make_policy
-from s2robot.policies import robomimic_nets as _quiet_robomimic  # noqa: F401 (it prints when imported otherwise)
-from s2robot.policies.heads import CameraShape, Head
 from s2robot.training.batches import batches
 from s2robot.training.options import OptimConfig
 from s2robot.training.statistics import statistics_of
 from s2robot.training.trainer import Trainer
-from s2robot.types import Features, Spec
+from s2robot.types import Spec
 
 SIZES, CAMERA_SIZES = (224, 448), {"robot0_eye_in_hand": (224,)}  # as `make demo` does
 ROBOMIMIC_SIZE = 84
 CPU = torch.device("cpu")
-
-
-class ResNetHead(Head):
-    """robomimic's visual encoder in the place of a head: pixels in, a vector out, everything trained."""
-
-    def __init__(self, size: tuple[int, int], dim: int) -> None:
-        from robomimic.models.obs_core import VisualCore
-
-        super().__init__(CameraShape(channels=3, grid=size))
-        self.dim = dim
-        self.core = VisualCore(
-            input_shape=[3, *size],
-            backbone_class="ResNet18Conv",
-            backbone_kwargs={"pretrained": False},
-            pool_class="SpatialSoftmax",
-            pool_kwargs={"num_kp": 32},
-            feature_dimension=dim,
-        )
-
-    def forward(
-        self, features: Tensor, prefix: Tensor | None = None, proprio: Tensor | None = None
-    ) -> Float[Tensor, "b dim"]:
-        return self.core(features.float() / 255)
-
-
-@dataclass
-class Frames:
-    """A camera's frames where windows expect a feature table."""
-
-    pixels: UInt8[Tensor, "n 3 h w"]
-    views: int = 1
-
-    def gather(self, frames: Int[Tensor, "b to"], views: Tensor | None = None) -> Features:
-        return Features(self.pixels[frames])
-
-    def read_ahead(self, frames: Int[Tensor, "b to"], views: Tensor | None = None) -> None: ...
 
 
 class Contender:
@@ -102,16 +59,6 @@ class Contender:
         return self.batch_size * self.steps / (time.perf_counter() - start)
 
 
-def frames_of(demos: Dataset, camera: str, size: int | None) -> Frames:
-    """All frames of a camera, decoded, in RAM, shrunk to `size` pixels if it is not None."""
-    frames = np.concatenate([demos.read_frames(episode, camera) for episode in demos.episodes])
-    pixels = torch.from_numpy(frames).permute(0, 3, 1, 2)
-    if size is None:
-        return Frames(pixels.contiguous())
-    small = interpolate(pixels.float(), (size, size), mode="bilinear", antialias=True)
-    return Frames(small.round().to(torch.uint8))
-
-
 def stored_policy(name: str, demos: Dataset) -> tuple[Policy, dict[str, FeatureGather]]:
     """A policy that reads cached features, and the features."""
     encoders = CameraEncoders("lite0", SIZES, CAMERA_SIZES)
@@ -120,20 +67,6 @@ def stored_policy(name: str, demos: Dataset) -> tuple[Policy, dict[str, FeatureG
     policy = make_policy(spec, POLICIES[name].options())
     policy.fit(statistics_of(demos, tables, range(len(demos.episodes))))
     return policy, dict(tables)
-
-
-def seeing_pixels(
-    policy: Policy, demos: Dataset, size: int | None
-) -> tuple[Policy, dict[str, FeatureGather]]:
-    """The same policy with a ResNet-18 for each camera, and the frames."""
-    frames = {c: frames_of(demos, c, size) for c in demos.cameras}
-    policy = copy.deepcopy(policy)
-    for camera, seen in frames.items():
-        (h, w), name = seen.pixels.shape[2:], policy.observe.module_of[camera]
-        head = policy.observe.heads[name]
-        assert isinstance(head, Head)
-        policy.observe.heads[name] = ResNetHead((h, w), head.dim)
-    return policy, dict(frames)
 
 
 def main() -> None:
