@@ -4,13 +4,18 @@ s2robot eval checkpoint=runs/demo episodes=100 video=9
 s2robot eval checkpoint=runs/demo episodes=100 video=failures:9 look=true
 s2robot eval checkpoint=runs/act/checkpoints/best temporal_ensemble=0.01
 s2robot eval checkpoint=runs/flow policy.inference_steps=10 name=ten_steps
+s2robot eval checkpoint=runs/flow engine=ray address=auto episodes=1000
 """
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from s2robot import plugins
+from s2robot.cluster.connection import connected
+from s2robot.cluster.episodes import PlayedOverNodes, Recipe, make_agent
 from s2robot.commands.cli.options import EvalConfig
 from s2robot.device import choose_device
 from s2robot.encoders.allocator import keep_freed_memory
@@ -18,18 +23,19 @@ from s2robot.errors import UserError
 from s2robot.evaluation.evaluation import evaluate
 from s2robot.evaluation.mapping import observation_mapping
 from s2robot.evaluation.options import EnvConfig, Filming
+from s2robot.evaluation.playing import Player
 from s2robot.evaluation.seeds import evaluation_seeds
 from s2robot.evaluation.validation_file import NAME
 from s2robot.policies.acting import acting_options
 from s2robot.rollouts.environment import check_environment, check_rendering
 from s2robot.rollouts.resolving import load_module, problem
 from s2robot.rollouts.sizes import default_batch
-from s2robot.rollouts.trained import make_actor, set_acting, verified_encoders
+from s2robot.rollouts.trained import set_acting
 from s2robot.rollouts.video import check_films
 from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
 from s2robot.runs.finding import find_checkpoint, run_dir
-from s2robot.types import Spec
+from s2robot.types import Actor, Spec
 
 
 def main(config: EvalConfig) -> None:
@@ -55,10 +61,8 @@ def main(config: EvalConfig) -> None:
     check_environment(spec, env_id, env_kwargs, mapping)
     if mapping.told:
         print(mapping.told)
-    encoders = verified_encoders(loaded, device, config.backend, config.weights, config.max_tiles)
     seeds = evaluation_seeds(config.episodes, loaded.training_seeds | loaded.selection_seeds, config.seed)
     batch = config.batch or default_batch(device.type)
-    agent = make_actor(loaded.policy, encoders, device, config.temporal_ensemble, batch)
     acting = acting_options(loaded.policy) | {"temporal_ensemble": config.temporal_ensemble}
     made_from = {
         "step": loaded.step,
@@ -70,22 +74,31 @@ def main(config: EvalConfig) -> None:
 
     run = run_dir(loaded.path)
     out_dir = run / "eval" / config.name
-    summary = evaluate(
-        agent,
-        env_id,
-        env_kwargs,
-        seeds,
-        out_dir,
-        identity=identity,
-        videos=filming.first,
-        failures=filming.failures,
-        look=config.look,
-        overwrite=config.overwrite,
-        around=run_folder.stage(run, "evaluate"),
-        workers=config.workers,
-        mapping=mapping,
-        batch=batch,
-    )
+    rollouts: dict[str, Any] = {"workers": config.workers, "mapping": mapping, "look": config.look}
+    with ExitStack() as cluster:
+        actor: Actor | Player
+        if config.engine == "ray":
+            how = (env_id, env_kwargs, batch, rollouts, plugins.loaded())
+            recipe = Recipe(path.absolute(), loaded.sha256, config, *how)
+            ray = cluster.enter_context(connected(config.address))
+            actor = PlayedOverNodes(ray, recipe, device.type, out_dir / "videos")
+            rollouts = {}
+        else:
+            actor = make_agent(loaded, config, device, batch)
+        summary = evaluate(
+            actor,
+            env_id,
+            env_kwargs,
+            seeds,
+            out_dir,
+            identity=identity,
+            videos=filming.first,
+            failures=filming.failures,
+            overwrite=config.overwrite,
+            around=run_folder.stage(run, "evaluate"),
+            batch=batch,
+            **rollouts,
+        )
     low, high = summary.ci95
     rate = f"{summary.successes} of {summary.episodes} succeeded"
     print(f"{env_id}: {rate}, {summary.success_rate:.1%} [{low:.1%}, {high:.1%}] -> {out_dir}")

@@ -20,12 +20,19 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from s2robot import plugins
 from s2robot.commands.cli.composition import Configurations, reason
 from s2robot.commands.cli.devices import build_on_devices
 from s2robot.commands.cli.entry import typed
+from s2robot.commands.cli.machines import (
+    check_machine_options,
+    machine_options,
+    plan_over_machines,
+    print_plan,
+)
 from s2robot.commands.cli.options import TrainConfig
 from s2robot.commands.cli.overrides import check_overrides
-from s2robot.commands.cli.parser import Parser, comma_separated, numbers
+from s2robot.commands.cli.parser import Parser, camera_sizes, comma_separated, numbers
 from s2robot.commands.cli.stores import keep_stores, store_options
 from s2robot.errors import UserError, number_of
 
@@ -36,7 +43,6 @@ if TYPE_CHECKING:
     from s2robot.encoders.cameras import CameraEncoders
     from s2robot.features.camera_store import CameraStore
     from s2robot.features.options import FeaturesConfig
-    from s2robot.features.plan import Plan
 
 WORDS = ("encoder", "features", "data", "experiment", "plugins")  # how a NAME may begin
 # Short form -> the option that it stands for, and how argparse reads it.
@@ -94,6 +100,7 @@ def cli(words: Sequence[str]) -> None:
         raise UserError(
             "which dataset? give a file, a folder or a glob in quotes; see `s2robot features --help`"
         )
+    check_machine_options(given)
     options = _options(given)
 
     from s2robot.features.shards import Shard
@@ -106,12 +113,14 @@ def cli(words: Sequence[str]) -> None:
         shard = Shard.of(given.shard)
         job = replace(job, episodes=shard.share(job.episodes), share=shard.name)
     if given.plan:
-        summary = _plan(job)
+        summary = _plan(job, given.machines, given.gpus)
     else:
         if given.verify:
             summary = _verify(job)
         elif given.check is not None:
             summary = _check(job, given.check, given.seed, given.tolerance)
+        elif given.engine == "ray":
+            summary = _build_over_nodes(job, options, given.address)
         else:
             summary = _build(job)
         summary.seconds = time.monotonic() - start
@@ -146,8 +155,7 @@ def _parser() -> Parser:
     store_options(form, add)
     add("--tolerance", type=float, help="of --check, relative (default: that of the precision)")
     add("--seed", type=int, default=0, help="of --check (default: 0)")
-    share = "only share I of N; alone: what SLURM or torchrun say"
-    add("--shard", nargs="?", const="", metavar="I/N", help=share)
+    machine_options(add)
     add("--json", action="store_true", help="one JSON object and nothing else")
     return parser
 
@@ -173,7 +181,7 @@ def _options(given: argparse.Namespace) -> TrainConfig:
     for flag, (option, _) in SHORT_FORMS.items():
         if (value := getattr(given, flag.replace("-", "_"))) is not None:
             if flag == "camera-sizes":
-                value = _camera_sizes([word for word in value if word not in behind])
+                value = camera_sizes([word for word in value if word not in behind])
             chosen[option] = value
             if flag == "grid" and len(value) != 2:
                 raise UserError(f"--grid is rows and columns of cells, e.g. 28,28, not {value}")
@@ -189,13 +197,12 @@ def _options(given: argparse.Namespace) -> TrainConfig:
 
 
 def _job(options: TrainConfig, device_name: str, quiet: bool) -> Job:
-    from s2robot.datasets import open_dataset
+    from s2robot.cluster.features import dataset_of_frames
     from s2robot.device import choose_device
     from s2robot.encoders.cameras import CameraEncoders
 
     data = options.data
-    # of proprioception nothing is read here, so a file without any that train would take is no mistake
-    source = open_dataset(replace(data, proprio=[]) if data.proprio is None else data)
+    source = dataset_of_frames(data)
     for warning in () if quiet else source.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     episodes = sorted({*reduce(list.__add__, source.splits(data.train, data.valid))})
@@ -205,6 +212,24 @@ def _job(options: TrainConfig, device_name: str, quiet: bool) -> Job:
     encoders = CameraEncoders.from_config(options.encoder, device)
     encoders.check_cameras(source.cameras)
     return Job(source, episodes, encoders, options.features, device, quiet)
+
+
+def _build_over_nodes(job: Job, options: TrainConfig, address: str | None) -> Summary:
+    from s2robot.cluster.connection import connected
+    from s2robot.cluster.features import Recipe, build_over_nodes
+
+    stores = _stored(job)
+    with connected(address) as ray:
+        recipe = Recipe(options.data, options.encoder, job.config, job.device.type, plugins.loaded())
+        encoded = build_over_nodes(ray, list(stores.values()), recipe, not job.quiet)
+    tables = [one.table() for one in stores.values()]
+    return Summary(
+        frames_encoded=encoded,
+        frames_found=max(0, sum(len(table.frames) * table.views for table in tables) - encoded),
+        bytes=sum(table.nbytes for table in tables),
+        seconds=0.0,
+        details={"folders": {camera: str(one.store.folder) for camera, one in stores.items()}},
+    )
 
 
 def _build(job: Job) -> Summary:
@@ -225,15 +250,18 @@ def _build(job: Job) -> Summary:
     )
 
 
-def _plan(job: Job) -> Summary:
+def _plan(job: Job, machines: int | None, gpus: int | None) -> Summary:
     from s2robot.features.plan import make_plan
 
     plan = make_plan(job.source, job.cameras, job.encoders, job.config, job.device, job.episodes)
     if not job.quiet:
-        _print_plan(plan, job.config.dtype)
+        print_plan(plan, job.config.dtype)
     new = sum(camera.frames_to_encode for camera in plan.cameras)
     found = sum(camera.frames * camera.views for camera in plan.cameras) - new
-    return Summary(new, found, plan.bytes, plan.seconds, {"plan": asdict(plan)})
+    details: dict[str, Any] = {"plan": asdict(plan)}
+    if machines is not None or gpus is not None:
+        details["machines"] = plan_over_machines(plan, machines, gpus, job.device.type, not job.quiet)
+    return Summary(new, found, plan.bytes, plan.seconds, details)
 
 
 def _verify(job: Job) -> Summary:
@@ -267,31 +295,3 @@ def _guarded(job: Job, stored: dict[str, CameraStore], what: str, values: dict[s
     tables = [one.table() for one in stored.values()]
     found = sum(len(table.frames) * table.views for table in tables)
     return Summary(0, found, sum(table.nbytes for table in tables), 0.0, {what: values})
-
-
-def _print_plan(plan: Plan, dtype: str) -> None:
-    for camera in plan.cameras:
-        print(
-            f"{camera.camera}: {number_of(camera.frames, 'frame')}, {camera.different_frames} different, "
-            f"{'' if camera.views == 1 else f'{camera.views} views of each, '}"
-            f"{camera.frames_to_encode} to encode at {camera.frame_s * 1e3:.1f} ms each"
-        )
-        for option in camera.options:
-            chosen = " <- chosen" if (option.grid, option.dtype) == (camera.shape[1:], dtype) else ""
-            gh, gw = option.grid
-            print(
-                f"  grid {gh:>3}x{gw:<3} {option.dtype}: {option.row_bytes:>10} bytes a frame, "
-                f"{option.bytes / 2**20:>10.1f} MiB{chosen}"
-            )
-    print(f"total: {plan.bytes / 2**20:.1f} MiB, will live in: {plan.tier}, about {plan.seconds:.0f} s")
-
-
-def _camera_sizes(words: Sequence[str]) -> dict[str, list[int]]:
-    """`wrist=112,224` for each camera with sizes of its own; UserError for anything else."""
-    sizes = {}
-    for word in words:
-        camera, equals, numbers = word.partition("=")
-        if not (camera and equals and numbers.replace(",", "").isdigit()):
-            raise UserError(f"--camera-sizes are given as CAMERA=224,448, not {word!r}")
-        sizes[camera] = [int(number) for number in numbers.split(",") if number]
-    return sizes

@@ -13,7 +13,7 @@ there stays until an episode of the new one has finished.
 
 import json
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -23,12 +23,11 @@ from s2robot.config import differences
 from s2robot.errors import UserError
 from s2robot.evaluation.episodes_file import planned, read_episodes, to_line
 from s2robot.evaluation.filming import film_failures, write_grid_of
+from s2robot.evaluation.playing import PlayedHere, Player
 from s2robot.evaluation.success_rate import Summary, summarise
 from s2robot.files import write_text
 from s2robot.progress import progress
-from s2robot.rollouts.episodes import iter_episodes
 from s2robot.rollouts.results import EpisodeResult
-from s2robot.rollouts.timed import TimedActor
 from s2robot.runs.lock import locked
 from s2robot.runs.ours import OF_AN_EVALUATION, foreign_to_evaluation
 from s2robot.runs.plain import build, read_object
@@ -37,7 +36,7 @@ from s2robot.types import Actor
 
 
 def evaluate(
-    actor: Actor,
+    actor: Actor | Player,
     env_id: str,
     env_kwargs: Mapping[str, Any] | None,
     seeds: Sequence[int],
@@ -57,17 +56,19 @@ def evaluate(
     interrupted evaluation is carried on when it is run again with the same environment, seeds, batch and
     identity, and of a finished one the summary is returned. Any other evaluation in `out_dir` is replaced if
     `overwrite`, else refused. `around` is entered while episodes are run. `rollout_options` and errors are
-    those of `s2robot.rollouts.episodes.iter_episodes`; raises `UserError` while another process writes there.
+    those of `s2robot.rollouts.episodes.iter_episodes` (a `Player` has options of its own); raises `UserError`
+    while another process writes there.
     """
     if not seeds:
         raise UserError("an evaluation needs at least one episode")
     decisive = {"env_id": env_id, "env_kwargs": env_kwargs or {}, "batch": batch, "identity": identity}
     plan = {**decisive, "seeds": list(seeds)}
-    timed = TimedActor(actor)
-
-    def play(seeds: Sequence[int], record: int) -> Generator[EpisodeResult, None, None]:
-        options = {"batch": batch, "record": record, "video_dir": out_dir / "videos", **rollout_options}
-        return iter_episodes(timed, env_id, seeds, env_kwargs, **options)
+    player: Player
+    if isinstance(actor, Player):
+        player = actor
+    else:
+        player = PlayedHere(actor, env_id, env_kwargs, out_dir / "videos", batch=batch, **rollout_options)
+    play = player.play
 
     with locked(out_dir, str(out_dir)):
         earlier = Replacement(out_dir, OF_AN_EVALUATION, lambda: bool(_there(out_dir)[1]))
@@ -98,7 +99,7 @@ def evaluate(
                 write_grid_of(results, out_dir)
         finally:
             earlier.settle()
-        summary = summarise(env_id, results, time.monotonic() - start, timed.decision_ms)
+        summary = summarise(env_id, results, time.monotonic() - start, player.decision_ms)
         _write_json(out_dir / "summary.json", asdict(summary))
     return summary
 

@@ -21,7 +21,7 @@ ORDER = [
     {"features", "runs", "envs"},
     {"training", "rollouts"},
     {"evaluation"},
-    {"collecting", "deploy", "machine"},
+    {"collecting", "deploy", "machine", "cluster"},
     {"commands"},
 ]
 LEVEL = {package: level for level, packages in enumerate(ORDER) for package in packages}

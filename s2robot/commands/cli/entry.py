@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -12,16 +13,18 @@ from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from s2robot import commands
+from s2robot import commands, plugins
 from s2robot.commands.cli.composition import CONFIGS, Configurations
 from s2robot.commands.cli.console import one_line_errors
 from s2robot.commands.cli.help import help_text
+from s2robot.commands.cli.launchers import chosen_launcher
 from s2robot.commands.cli.options import COMMANDS, TrainConfig
 from s2robot.commands.cli.overrides import check_overrides
 from s2robot.commands.cli.quoting import expand_home, quoted_paths
 from s2robot.commands.cli.reasons import reason
-from s2robot.commands.cli.sweeps import Sweep, folder_of_hydra, where_typed
+from s2robot.commands.cli.sweeps import DEFECT, Sweep, folders, where_typed
 from s2robot.errors import UserError
+from s2robot.processes.starting import safe_children
 
 
 def run(command: str, words: Sequence[str], doc: str) -> None:
@@ -38,23 +41,45 @@ def run(command: str, words: Sequence[str], doc: str) -> None:
     if arguments.help:
         print(help_text(command, doc, configurations.compose(overrides), configurations.groups))
         return
-    sweep = Sweep(configurations.parse(overrides)) if arguments.multirun else None
+    parsed = configurations.parse(overrides)
+    launcher = chosen_launcher(parsed, arguments.multirun)
+    if not arguments.multirun:
+        _hydra(Task(command), [*flags, *overrides])
+        return
+    with folders(configurations.text(overrides), launcher) as (outcomes, told):
+        sweep = Sweep(parsed, launcher, outcomes)
+        with safe_children():
+            try:
+                _hydra(Task(command, sweep, plugins.loaded()), [*flags, *told, *overrides])
+            except SystemExit as exit_:
+                if exit_.code != DEFECT:  # a signal; else Hydra has told what was wrong with the launcher
+                    raise
+                sweep.conclude()
+                raise
+        sweep.conclude()
 
-    @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=command)
-    def hydra_main(composed: DictConfig) -> None:
+
+@dataclass
+class Task:
+    """What Hydra calls with the composed options of a job; can be sent to another process."""
+
+    command: str
+    sweep: Sweep | None = None
+    modules: Sequence[str] = ()  # plugins that were loaded by name
+
+    def __call__(self, composed: DictConfig) -> None:
         with ExitStack() as job:
-            job.enter_context(sweep.job() if sweep else one_line_errors())
+            job.enter_context(self.sweep.job() if self.sweep else one_line_errors())
+            plugins.load(self.modules)
             options = typed(composed)
             if isinstance(options, TrainConfig):
                 options.run_dir = where_typed(options.run_dir)
-            import_module(f"{commands.__name__}.{command}").main(options)
+            import_module(f"{commands.__name__}.{self.command}").main(options)
 
-    with ExitStack() as place:
-        told = place.enter_context(folder_of_hydra(configurations.text(overrides))) if sweep else []
-        sys.argv[1:] = [*flags, *told, *overrides]
-        hydra_main()
-    if sweep:
-        sweep.conclude()
+
+def _hydra(task: Task, words: Sequence[str]) -> None:
+    sys.argv[1:] = words
+    hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=task.command)(task)()
 
 
 def options_of(command: str, overrides: Sequence[str]) -> Any:

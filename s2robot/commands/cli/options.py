@@ -12,13 +12,14 @@ from s2robot.datasets import FORMATS
 from s2robot.datasets.options import DataConfig
 from s2robot.encoders import ENCODERS
 from s2robot.encoders.options import EncoderConfig
-from s2robot.errors import UserError
+from s2robot.errors import UserError, unknown_name
 from s2robot.evaluation.options import EnvConfig, Filming, RolloutConfig
 from s2robot.features.options import FeaturesConfig
 from s2robot.policies import POLICIES, PolicyConfig
 from s2robot.policies.heads import HEADS
 from s2robot.training.options import CheckpointConfig, OptimConfig
 
+ENGINES = ("local", "ray")
 HIDDEN = "_"  # how the names of configurations begin that are no choices
 PLUGINS = "modules that register encoders, heads, policies or tasks; installed plugins need no name"
 
@@ -88,6 +89,8 @@ class EvalConfig:
     device: str = option("auto", "auto, cpu, cuda, cuda:1")
     backend: str = same_option(EncoderConfig, "backend")
     max_tiles: int | None = same_option(EncoderConfig, "max_tiles")
+    engine: str = option("local", "local: this machine; ray: the seeds over the nodes of a cluster")
+    address: str | None = option(None, "of the Ray cluster: auto, ray://HOST:PORT; null: one started here")
     weights: str | None = option(None, "of the encoder, where they are not where training found them")
     plugins: list[str] = option([], PLUGINS)
     env: EnvConfig = field(default_factory=EnvConfig)
@@ -96,6 +99,10 @@ class EvalConfig:
         """Raise `UserError` for options that cannot be."""
         self.env.check()
         at_least(0, self, "seed")
+        if self.engine not in ENGINES:
+            raise unknown_name("engine", self.engine, ENGINES)
+        if self.address is not None and self.engine != "ray":
+            raise UserError(f"address={self.address} is that of a Ray cluster: add engine=ray")
         Filming.read(self.video)
         given = [name for name in ("workers", "batch") if getattr(self, name) is not None]
         at_least(1, self, "episodes", *given)

@@ -52,3 +52,14 @@ def assignment(text: str) -> tuple[str, object]:
     if not (name and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     return name, yaml.safe_load(value)
+
+
+def camera_sizes(words: Sequence[str]) -> dict[str, list[int]]:
+    """`wrist=112,224` for each camera with sizes of its own; UserError for anything else."""
+    sizes = {}
+    for word in words:
+        camera, equals, listed = word.partition("=")
+        if not (camera and equals and listed.replace(",", "").isdigit()):
+            raise UserError(f"--camera-sizes are given as CAMERA=224,448, not {word!r}")
+        sizes[camera] = [int(number) for number in listed.split(",") if number]
+    return sizes

@@ -1,0 +1,65 @@
+"""The way to a Ray cluster, and a local one where none is named. Ray is imported when it is first used."""
+
+import importlib.util
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from packaging.version import Version
+
+from s2robot.errors import UserError
+from s2robot.processes.starting import safe_children
+
+OLDEST = "2.50"
+MISSING = "Ray is not installed: pip install 's2robot[ray]'"
+STORE_BYTES = 2 * 2**27  # of a local cluster's object store: what travels are names and results, no frames
+
+
+def check_installed() -> None:
+    """Raise `UserError` where Ray is missing."""
+    if importlib.util.find_spec("ray") is None:
+        raise UserError(MISSING)
+
+
+@contextmanager
+def connected(address: str | None = None) -> Iterator[Any]:
+    """The module `ray`, connected to a cluster; what was connected before is used and left as it is.
+
+    `address` is `auto` (the cluster of this machine) or `ray://HOST:PORT`; for None `RAY_ADDRESS` counts, and
+    without it a cluster of this machine alone is started, which ends with the block. Raises `UserError` for
+    a cluster that cannot be reached and for one with another version of Ray or Python.
+    """
+    check_installed()
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # no GPU asked for: none is hidden
+    import ray
+
+    if Version(ray.__version__) < Version(OLDEST):
+        raise UserError(f"Ray {ray.__version__} is installed, {OLDEST} or later is needed")
+    if ray.is_initialized():
+        yield ray
+        return
+    _start(ray, address or os.environ.get("RAY_ADDRESS"))
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _start(ray: Any, address: str | None) -> None:
+    quiet = {"logging_level": logging.ERROR, "log_to_driver": True}
+    if address is None:
+        with safe_children():
+            ray.init("local", include_dashboard=False, object_store_memory=STORE_BYTES, **quiet)
+        found = ray.cluster_resources()
+        told = f"{found.get('CPU', 0):g} CPUs and {found.get('GPU', 0):g} GPUs"
+        print(f"no Ray cluster is named: a local one is started, with {told}", file=sys.stderr)
+        return
+    try:
+        ray.init(address, **quiet)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        what = " ".join(str(error).split())
+        raise UserError(f"cannot use the Ray cluster at {address!r}: {what[:400]}") from error
