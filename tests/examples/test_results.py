@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,7 @@ from s2robot.evaluation.comparison import compare_folders
 from s2robot.evaluation.episodes_file import to_line
 from s2robot.rollouts.results import EpisodeResult
 from s2robot.runs import record
+from s2robot.runs.folder import record_stage
 
 ROOT = Path(__file__).parents[2]
 Import = Callable[[str], ModuleType]
@@ -116,3 +118,28 @@ def test_no_cell_of_the_experiment_is_run_twice(
     paper.main()
 
     assert trained == ["pick_small-lite0_224_448-seed0", "pick_small-lite2_256-seed0"]
+
+
+def test_a_stopped_training_goes_on_and_a_finished_one_is_left_alone(
+    benchmark: Import, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common = benchmark("common")
+    ran: list[str] = []
+
+    def run(*words: str, fails: bool) -> None:
+        ran.append(words[-1])
+        (tmp_path / "run" / "checkpoints" / "last").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "run" / "checkpoints" / "last" / "checkpoint.json").touch()
+        if fails:
+            raise SystemExit(1)
+        record_stage(tmp_path / "run", "train", 7.0)
+
+    monkeypatch.setattr(common, "_run", partial(run, fails=True))
+    with pytest.raises(SystemExit):
+        common.trained(tmp_path / "run", "seed=0")
+    monkeypatch.setattr(common, "_run", partial(run, fails=False))
+
+    assert common.trained(tmp_path / "run", "seed=0") == 7
+    assert common.trained(tmp_path / "run", "seed=0") == 7
+    assert common.trained(tmp_path / "run", "seed=1") == 7
+    assert ran == ["overwrite=true", "resume=true", "overwrite=true"]
