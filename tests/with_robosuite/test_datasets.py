@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,13 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from s2robot.collecting.render import render
+from s2robot.datasets import open_dataset
 from s2robot.errors import UserError
+from s2robot.evaluation.recorded import recorded_environment
+from s2robot.rollouts.resolving import make_env
 
 ROOT = Path(__file__).parents[2]
 
@@ -108,3 +113,33 @@ def test_mistakes_leave_nothing(options: Any, message: str, lift_path: Path, tmp
     with pytest.raises(UserError, match=message):
         render(lift_path, tmp_path / "bad.hdf5", **{"size": (8, 8), **options})
     assert not list(tmp_path.iterdir())
+
+
+def test_absolute_actions_are_executed_as_poses(lift_path: Path, tmp_path: Path) -> None:
+    """`data.actions=[actions_abs]`: the goals that robosuite makes of deltas move the hand as these did."""
+    path = tmp_path / "absolute.hdf5"
+    shutil.copy(lift_path, path)
+    with h5py.File(path, "a") as file:
+        for demo in file["data"].values():
+            demo["actions_abs"] = demo["actions"][:]  # only their name is read here
+        deltas = file["data/demo_0/actions"][:24]
+    plain, absolute = open_dataset(lift_path), open_dataset(path, actions=["actions_abs"])
+    moved, posed = (_blind(*recorded_environment(dataset)) for dataset in (plain, absolute))
+    controller = moved.unwrapped.sim_env.robots[0].composite_controller.part_controllers["right"]
+    for action in deltas:
+        expected = moved.step(action)[0]
+        turn = Rotation.from_matrix(controller.goal_ori).as_rotvec()
+        goal = np.array([*controller.goal_pos, *turn, action[6]], np.float32)
+        found = posed.step(goal)[0]
+        assert np.abs(goal[3:6]).max() > 1  # what a step of deltas would clip
+        for key in ("robot0_eef_pos", "robot0_eef_quat", "object"):
+            np.testing.assert_allclose(found[key], expected[key], atol=1e-5)
+    for dataset in (plain, absolute):
+        dataset.close()
+
+
+def _blind(env_id: str, kwargs: dict[str, Any]) -> Any:
+    """The environment without images, at the start of an episode."""
+    env = make_env(env_id, {**kwargs, "cameras": []})
+    env.reset(seed=5)
+    return env
