@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -88,3 +90,20 @@ def test_another_clock_is_told(
 )
 def test_actors_of_a_node(cores: int, gpus: int, on_gpu: bool, expected: Any) -> None:
     assert pool._actors({"CPU": cores, "GPU": gpus}, on_gpu) == expected
+
+
+def test_a_cluster_with_another_ray_is_refused(cluster: Cluster) -> None:
+    program = """
+import sys, ray
+from s2robot.cluster.connection import connected
+from s2robot.commands.cli.console import one_line_errors
+ray.__version__ = "2.51.0"
+with one_line_errors(), connected(sys.argv[1]):
+    print("connected")
+"""
+    words = [sys.executable, "-c", program, cluster.address]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    told = done.stderr.splitlines()[-1]
+    assert told.startswith(f"error: cannot use the Ray cluster at '{cluster.address}': Version mismatch")
