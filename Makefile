@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PACKAGES := $(filter-out tests/with_robosuite tests/cuda,$(patsubst %/,%,$(wildcard tests/[!_]*/)))
 JOBS ?= 2
 
-.PHONY: demo paper paper-small tables docs test lint types test-robosuite test-cuda install clean $(PACKAGES)
+.PHONY: demo paper paper-small tables docs test torture lint types test-robosuite test-cuda install clean $(PACKAGES)
 
 demo: install
 	@$(BIN)/s2robot demo $(DEMO)
@@ -49,6 +49,10 @@ test-cuda: install
 # fail where robosuite is missing, they are never skipped.
 test-robosuite: .venv-robosuite/installed
 	.venv-robosuite/bin/python -m pytest -q tests/with_robosuite
+
+# Commands stopped at random moments and run again, see docs/trust.md; TORTURE="--count 5" for a short one.
+torture: install
+	$(BIN)/python benchmarks/torture.py $(TORTURE)
 
 install: .venv/installed
 

@@ -16,6 +16,7 @@ from envs import docs, opengl, variation
 from envs.arguments import height_width, known_cameras, substeps_of
 from envs.observing import Observation, ObservingEnv
 from envs.panda import HOME_QPOS, TARGET_SIZE, Panda
+from envs.possible import check_state
 from envs.sight import HAND_CAMERA, HandSight, place_agentview
 
 ASSETS = Path(__file__).parent / "assets"
@@ -246,12 +247,13 @@ class TabletopEnv(ObservingEnv):
     def set_state(self, state: np.ndarray) -> None:
         """Goes back to a state from `get_state`; the simulation then continues bit for bit as before.
 
-        Raises ValueError if `state` has another length (it is another scene's).
+        Raises ValueError if `state` has another length (it is another scene's) or impossible numbers.
         """
         state = np.asarray(state, dtype=np.float64)
         physics_size = mujoco.mj_stateSize(self.model, _STATE)
         if state.shape != (physics_size + TARGET_SIZE + 1,):
             raise ValueError(f"state has shape {state.shape}; here it is ({physics_size + TARGET_SIZE + 1},)")
+        check_state(state)
         physics = state[:physics_size]
         mujoco.mj_setState(self.model, self.data, physics, _STATE)
         self.restore_look()

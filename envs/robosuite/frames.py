@@ -7,6 +7,7 @@ import mujoco
 import numpy as np
 
 from envs import opengl
+from envs.possible import check_state
 
 COLLISION_GEOMS = 0  # the group that robosuite does not show
 
@@ -37,11 +38,12 @@ class StoredScene:
     def render(self, state: np.ndarray, cameras: tuple[str, ...]) -> dict[str, np.ndarray]:
         """Frames, uint8 (h, w, 3), top row first, of a state: time, positions (nq,), velocities (nv,).
 
-        Raises ValueError for a state of another length.
+        Raises ValueError for a state of another length or with impossible numbers.
         """
         nq, nv = self.model.nq, self.model.nv
         if state.shape != (1 + nq + nv,):
             raise ValueError(f"state has shape {state.shape}; this scene's have ({1 + nq + nv},)")
+        check_state(state)
         self.data.time, self.data.qpos[:], self.data.qvel[:] = state[0], state[1 : 1 + nq], state[1 + nq :]
         mujoco.mj_forward(self.model, self.data)
         frames = {}

@@ -78,13 +78,15 @@ class Prepared:
     trainer: Trainer
 
 
-def main(config: TrainConfig) -> None:
+def main(config: TrainConfig, until: int | None = None) -> None:
+    """Train; `until` ends it after that step, with the schedule of all of them."""
     run_dir, device = Path(config.run_dir), parallel.join(config.device)
     skips = in_sweep() and not config.overwrite  # jobs that are finished
     run_folder.check(run_dir, config.resume or skips, config.overwrite)
     check_wandb(config.wandb)
     keep_freed_memory()
     prepared = prepare(config, device)
+    prepared.trainer.until = until
     if skips and prepared.trainer.is_finished():
         if parallel.is_main():
             print(f"{run_dir}: finished with these settings, skipped")
@@ -195,7 +197,8 @@ def run(prepared: Prepared, run_dir: Path) -> None:
             print(f"{found.summary()}: {write_validation(run_dir, found)}")
     if parallel.is_main():
         numbers = ", ".join(f"{name} {value:.4f}" for name, value in trainer.metrics.items())
-        outcome = "trained to" if finished else f"stopped by {stopped_by(trainer)}, saved at"
+        stopped = f"stopped{' by ' * bool(by := stopped_by(trainer))}{by}"
+        outcome = "trained to" if finished else f"{stopped}, saved at"
         print(f"{outcome} step {trainer.step} ({numbers or 'not validated'}): {trainer.folder / 'last'}")
 
 

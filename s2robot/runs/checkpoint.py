@@ -34,6 +34,7 @@ from s2robot.types import Spec
 
 WEIGHTS = "model.safetensors"
 SAMPLES = "samples.safetensors"
+TRAINING = "training.safetensors"
 FORMAT = 2  # 1, of version 0.1, had the shapes in another layout and `bc` for four policies
 
 
@@ -76,7 +77,7 @@ def save(
     try:
         partial.mkdir(parents=True)
         save_file(_contiguous(weights), partial / WEIGHTS)
-        save_file(_contiguous(training_state), partial / "training.safetensors")
+        save_file(_contiguous(training_state), partial / TRAINING)
         save_file(_contiguous(samples), partial / SAMPLES)
         sha256 = hashlib.sha256((partial / WEIGHTS).read_bytes()).hexdigest()
         plain = {"format": FORMAT, "step": step, **description, "weights_sha256": sha256}
@@ -185,8 +186,8 @@ def read_description(path: Path) -> dict[str, Any]:
 
 def restore_training_state(path: Path, state: Mapping[str, Tensor]) -> None:
     """Copy what training goes on from into the tensors of `state`. Raises `UserError` if they do not fit."""
-    file = path / "training.safetensors"
-    found = _load_tensors(file)
+    file = path / TRAINING
+    found = read_tensors(file)
     _check_fit(file, found, state)
     for name, tensor in state.items():
         tensor.copy_(found[name])
@@ -225,10 +226,11 @@ def policy_config(plain: Mapping[str, Any]) -> PolicyConfig:
 
 def read_samples(path: Path) -> dict[str, Tensor]:
     """The frames with their features that a checkpoint keeps."""
-    return _load_tensors(path / SAMPLES)
+    return read_tensors(path / SAMPLES)
 
 
-def _load_tensors(file: Path) -> dict[str, Tensor]:
+def read_tensors(file: Path) -> dict[str, Tensor]:
+    """The tensors of one of a checkpoint's files. Raises `UserError`."""
     try:
         return load_file(file)
     except (SafetensorError, OSError) as error:

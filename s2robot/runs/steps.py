@@ -31,12 +31,12 @@ def latest(folder: Path) -> Path | None:
     """The checkpoint to go on from: `last`, or the newest complete one where a kill left no such link."""
     if is_complete(last := folder / "last"):
         return resolved(last)
-    return max(filter(is_complete, steps(folder)), key=_step, default=None)
+    return max(filter(is_complete, steps(folder)), key=step_of, default=None)
 
 
 def steps(folder: Path) -> list[Path]:
     """All checkpoints of a folder, the oldest first."""
-    return sorted((path for path in folder.glob("step_*") if NAME.fullmatch(path.name)), key=_step)
+    return sorted((path for path in folder.glob("step_*") if NAME.fullmatch(path.name)), key=step_of)
 
 
 def is_complete(path: Path) -> bool:
@@ -70,5 +70,6 @@ def prune(folder: Path, keep: int | None) -> None:
             remove(old)
 
 
-def _step(path: Path) -> int:
+def step_of(path: Path) -> int:
+    """The step of a checkpoint, by its folder's name."""
     return int(path.name.removeprefix("step_"))

@@ -69,7 +69,8 @@ def train(
             recent.add(*take_step(step), take_step.waited_s)
 
             done = trainer.step == optim.steps
-            stopping = _stop_together(stop.requested, trainer)
+            asked = _stop_together(stop.requested, trainer)
+            stopping = asked or trainer.step == trainer.until
             intervals = (optim.log_every, optim.valid_every, optim.checkpoint_every)
             log_due, valid_due, save_due = (done or trainer.step % every == 0 for every in intervals)
             rollout_due = rollouts and (done or trainer.step % evaluate_every == 0)
@@ -91,7 +92,7 @@ def train(
             if save_due or is_best or stopping:
                 trainer.save(is_best or not (rollouts or len(valid)))  # unjudged, the latest is best
             if stopping:
-                trainer.stopped_by = None if done else stop.signal
+                trainer.stopped_by = stop.signal if asked and not done else None
                 break
     return trainer.step >= optim.steps  # more, where it was trained further before
 

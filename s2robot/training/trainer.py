@@ -46,6 +46,7 @@ class Trainer:
         self.samples: Mapping[str, Tensor] = {}  # frames with their features, for `s2robot.features.verify`
         self.keep: int | None = 1  # of the newest checkpoints; None: all
         self.stopped_by: signal.Signals | None = None
+        self.until: int | None = None  # stop after this step, as a signal would; None: after the last
         self.saved: Callable[[], None] = lambda: None  # called when a checkpoint was written
         self.step, self.metrics = 0, dict[str, float]()
         self.best = math.inf  # smallest so far of what chooses: failure rate or action error

@@ -8,6 +8,7 @@ from typing import Any
 
 import gymnasium
 import h5py
+import mujoco
 import numpy as np
 import pytest
 
@@ -171,3 +172,29 @@ def test_without_robosuite_its_tasks_name_the_extra() -> None:
         *("s2robot/robosuite-Lift-v0", "s2robot/robosuite-NutAssemblySquare-v0"),
         "s2robot/robosuite-PickPlaceCan-v0",
     }
+
+
+@pytest.mark.parametrize("value", [1e300, -2e10, np.nan])
+def test_impossible_states_are_named(value: float, demos_path: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.hdf5"
+    bad.write_bytes(demos_path.read_bytes())
+    with h5py.File(bad, "r+") as file:
+        file["data/demo_1/states"][3, 2] = value
+        del file["data/demo_0"]
+    with pytest.raises(UserError, match=r"demo_1: state has .* at index 2; expected finite numbers"):
+        render(bad, tmp_path / "out.hdf5", (16, 16))
+    assert list(tmp_path.iterdir()) == [bad]
+
+
+def test_mujocos_warnings_are_logged_and_write_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    env = gymnasium.make("s2robot/PickCube-v0", image_size=16, cameras=[])
+    env.reset(seed=0)
+    task: Any = env.unwrapped
+    task.data.qvel[0] = np.nan
+    mujoco.mj_step(task.model, task.data)
+    env.close()
+    assert "QVEL" in caplog.text
+    assert list(tmp_path.iterdir()) == []

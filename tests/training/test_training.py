@@ -198,7 +198,7 @@ def test_validation_leaves_the_weights_as_they_were(demos_path: Path, tmp_path: 
 
 def test_averaged_weights_are_what_is_saved_to_act(trained: Path) -> None:
     loaded = checkpoint.load(_last(trained))
-    state = checkpoint._load_tensors(_last(trained) / "training.safetensors")
+    state = checkpoint.read_tensors(_last(trained) / "training.safetensors")
     for name, parameter in loaded.policy.named_parameters():
         assert torch.equal(parameter, state[f"ema.{name}"])
     assert any(
