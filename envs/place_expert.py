@@ -14,7 +14,7 @@ MARGIN_M = 0.004  # between the part and what it passes over
 CARRY_M = 0.03  # higher than that on the way
 LEAVE_M = 0.08
 PRECISION_RAD = 0.03
-FUNNEL = 2.0  # times the precision: as the part comes so much nearer it is lowered; a step cannot be imitated
+ASIDE = 1.75  # plus the funnel, times the precision: from there on rise before going sideways
 
 UP = np.array([0.0, 0.0, 1.0])
 
@@ -64,9 +64,9 @@ def carry(task: PlaceTask) -> tuple[np.ndarray, np.ndarray]:
         misalignment = max(misalignment, angle_of(turn) / PRECISION_RAD)
     if above_entry < -HEIGHT_TOLERANCE_M:
         misalignment /= 4  # inside, the walls align
-    height = np.clip((misalignment - 1) / FUNNEL, 0.0, 1.0) * (task.entry_m + MARGIN_M)
+    height = np.clip((misalignment - 1) / task.funnel, 0.0, 1.0) * (task.entry_m + MARGIN_M)
     error[2] += height + np.clip(2 * (off - 0.01), 0.0, CARRY_M)
-    error[:2] *= np.clip(max(above_entry / MARGIN_M, 2 + FUNNEL - misalignment), 0.0, 1.0)
+    error[:2] *= np.clip(max(above_entry / MARGIN_M, ASIDE + task.funnel - misalignment), 0.0, 1.0)
     return error, turn
 
 

@@ -42,6 +42,7 @@ class ThreadNut(PlaceTask):
     scene = "thread_nut.xml"
     entry_m = PEG_M
     drop_m = 0.006
+    funnel = 2.0  # a policy that decides often cannot imitate a step
 
     def __init__(self, clearance: float = 0.004, **kwargs: Any) -> None:
         check_metres("clearance", clearance, 0.002, 0.012)

@@ -56,8 +56,8 @@ def test_a_part_held_above_its_goal_is_not_placed(env_id: str) -> None:
     assert task.is_placed() and task.is_success()
 
 
-@EACH
-def test_the_expert_lowers_the_part_gradually_as_it_comes_nearer(env_id: str) -> None:
+def test_the_expert_lowers_the_nut_gradually_as_it_comes_nearer() -> None:
+    env_id = "s2robot/ThreadNut-v0"
     env = blind(env_id)
     task, expert = env.unwrapped, envs.make_expert(env_id)
     env.reset(seed=0)
