@@ -5,10 +5,14 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PACKAGES := $(filter-out tests/with_robosuite tests/cuda,$(patsubst %/,%,$(wildcard tests/[!_]*/)))
 JOBS ?= 2
 
-.PHONY: demo paper paper-small tables docs test torture lint types test-robosuite test-cuda install clean $(PACKAGES)
+.PHONY: demo fuzz paper paper-small tables docs test torture lint types test-robosuite test-cuda install clean $(PACKAGES)
 
 demo: install
 	@$(BIN)/s2robot demo $(DEMO)
+
+# Damaged and hostile files for every reader, hours; FUZZ='run --count 500' for some of them.
+fuzz: install
+	$(BIN)/python benchmarks/fuzz.py $(FUZZ)
 
 # The S2 paper's experiment: hours, --small less than one. Cells of docs/results are not run again, so both go on.
 paper: install

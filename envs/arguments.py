@@ -4,6 +4,10 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
+MOST_PIXELS = (
+    2048  # of a side: a dataset or a checkpoint, which come from anyone, may say how large to render
+)
+
 
 def known_cameras(cameras: Sequence[str] | None, known: tuple[str, ...]) -> tuple[str, ...]:
     """`cameras` (None: all that are known) as a tuple. Raises ValueError for one that is not known."""
@@ -21,6 +25,8 @@ def height_width(image_size: int | Sequence[int]) -> tuple[int, int]:
     pair: Any = (image_size, image_size) if isinstance(image_size, Integral) else image_size
     if not isinstance(pair, Sequence) or len(pair) != 2 or not all(is_positive(n) for n in pair):
         raise ValueError(f"image_size is {image_size!r}; it must be a positive integer or (height, width)")
+    if max(pair) > MOST_PIXELS:
+        raise ValueError(f"image_size is {image_size!r}; a side has at most {MOST_PIXELS} pixels")
     return int(pair[0]), int(pair[1])
 
 

@@ -55,6 +55,8 @@ def as_declared(options: type, values: Mapping[str, Any], group: str = "") -> di
     Hydra sees to that on the command line; this is for values from Python and from files. Raises `UserError`
     for the first that is of another type; `group` is its prefix.
     """
+    if not isinstance(values, Mapping):
+        raise UserError(f"{group.rstrip('.') or 'options'}={values!r:.60} must be options by name")
     declared = {}
     for name, kind in get_type_hints(options).items():
         if name in values:

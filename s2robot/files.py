@@ -11,6 +11,7 @@ from pathlib import Path
 
 SCRATCH_SUFFIX = ".part"
 TOKEN_BYTES = 8
+MOST_TEXT_BYTES = 2**28  # of a text file that is read whole
 
 
 def cache_root() -> Path:
@@ -51,8 +52,11 @@ def read_text(path: Path) -> str:
             raise
         raise OSError(errno.ELOOP, "is a link, which is not followed", str(path)) from error
     with open(file) as opened:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "is no regular file", str(path))
+        if status.st_size > MOST_TEXT_BYTES:
+            raise OSError(errno.EFBIG, f"is larger than {MOST_TEXT_BYTES} bytes", str(path))
         return opened.read()
 
 

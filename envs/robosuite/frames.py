@@ -10,6 +10,10 @@ from envs import opengl
 from envs.possible import check_state
 
 COLLISION_GEOMS = 0  # the group that robosuite does not show
+# Of a scene that comes from anyone: what reads other files or makes many bodies of few words
+NOT_LOADED = {"include", "replicate", "composite", "flexcomp", "plugin", "extension", "attach"}
+FILES = {"file", "fileright", "fileleft", "fileup", "filedown", "filefront", "fileback"}
+FOLDERS = {"meshdir", "texturedir", "assetdir"}
 
 
 class StoredScene:
@@ -57,13 +61,25 @@ class StoredScene:
 
 
 def local_assets(xml: str) -> str:
-    """The scene with its meshes and textures looked for in the robosuite that is installed here."""
+    """The scene with its meshes and textures looked for in the robosuite that is installed here.
+
+    Raises ValueError for one that names any other file, or that would grow without end.
+    """
     import robosuite
 
-    home = Path(robosuite.__file__).parent
-    root = ET.fromstring(xml)
+    home = Path(robosuite.__file__).resolve().parent
+    try:
+        root = ET.fromstring(xml)
+    except ET.ParseError as error:
+        raise ValueError(f"it is no XML: {error}") from error
     for element in root.iter():
-        file = element.get("file")
-        if file and "/robosuite/" in file:
-            element.set("file", str(home / file.rpartition("/robosuite/")[2]))
+        if element.tag in NOT_LOADED:
+            raise ValueError(f"it has an element <{element.tag}>, which no recorded scene has")
+        for name in FILES.intersection(element.keys()):
+            inside = (home / element.attrib[name].rpartition("/robosuite/")[2]).resolve()
+            if not inside.is_relative_to(home):
+                raise ValueError(f"it names the file {element.attrib[name]}, outside of robosuite")
+            element.set(name, str(inside))
+        for name in FOLDERS.intersection(element.keys()):
+            del element.attrib[name]  # all files have a whole path
     return ET.tostring(root, encoding="unicode")

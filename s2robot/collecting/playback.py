@@ -17,6 +17,7 @@ from s2robot.datasets.pieces import frames_in_pieces
 from s2robot.datasets.tools.target import writing
 from s2robot.errors import UserError, unknown_name
 from s2robot.progress import progress
+from s2robot.rollouts.chosen_by_file import check_chosen
 from s2robot.rollouts.environment import check_rendering
 from s2robot.rollouts.resolving import environment_of, make_env
 from s2robot.rollouts.video import Video
@@ -114,7 +115,9 @@ def _executed(dataset: Dataset, number: int, played: Played) -> Iterator[Views]:
     """What the environment shows when the executed actions are taken once more, from the recorded start."""
     one, length = dataset.records[number], dataset.lengths[number]
     check_rendering()
-    with closing(make_env(*environment_of(dataset.env_args))) as env:
+    env_id, kwargs = environment_of(dataset.env_args)
+    check_chosen(dataset.path, env_id, kwargs)
+    with closing(make_env(env_id, kwargs)) as env:
         simulator: Any = env.unwrapped
         states = states_of(one, 0, length) if states_key(one) and hasattr(simulator, "set_state") else None
         if states is None and one.recorded.seed is None:

@@ -8,8 +8,9 @@ from s2robot.collecting.render import Scene, scene_of
 from s2robot.datasets.dataset import Dataset, Episode
 from s2robot.datasets.lerobot.extras import EXTRA
 from s2robot.errors import UserError
+from s2robot.rollouts.chosen_by_file import check_chosen
 from s2robot.rollouts.environment import check_rendering
-from s2robot.rollouts.resolving import environment_of, resolve
+from s2robot.rollouts.resolving import environment_of
 
 STATES = "states"
 
@@ -32,7 +33,7 @@ def scene_for(dataset: Dataset, one: Episode, size: tuple[int, int]) -> Scene:
     Raises `UserError` in one line where there is none on this machine.
     """
     env_args = dataset.env_args or {}
-    resolve(environment_of(env_args)[0])
+    check_chosen(dataset.path, *environment_of(env_args))
     check_rendering()
     return scene_of(one.recorded.info.get("model_file"), place(one), dict(env_args), size)
 

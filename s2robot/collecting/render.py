@@ -20,12 +20,14 @@ from envs.robosuite import ROBOSUITE_TYPE, to_env_args
 from envs.robosuite.frames import StoredScene
 from s2robot.collecting.parts import claimed, kept_parts, part_path
 from s2robot.collecting.writer import copy_parts
+from s2robot.datasets.environment import fault
 from s2robot.datasets.hdf5_output import new_hdf5
 from s2robot.datasets.robomimic_writer import write_obs
 from s2robot.errors import UserError, unknown_name
 from s2robot.files import replacing
 from s2robot.progress import progress
-from s2robot.rollouts.resolving import environment_of, resolve
+from s2robot.rollouts.chosen_by_file import check_chosen
+from s2robot.rollouts.resolving import environment_of
 from s2robot.types import IMAGE_SUFFIX, image_key
 
 OBSERVATIONS = ("obs", "next_obs")
@@ -80,7 +82,7 @@ def render(data: Path, out: Path, size: tuple[int, int], cameras: Sequence[str] 
         env_id, env_kwargs = environment_of(env_args)
         if env_id not in envs.KNOWN:
             raise unknown_name(f"environment of {data}", env_id, envs.KNOWN)
-        resolve(env_id)
+        check_chosen(data, env_id, env_kwargs)
         chosen = tuple(cameras if cameras is not None else env_kwargs.get("cameras") or ())
         if not chosen:
             raise UserError(f"{data} names no camera; give --cameras")
@@ -103,10 +105,10 @@ def _read(source: h5py.File, path: Path) -> tuple[dict[str, Any], list[str]]:
         raise UserError(f"{path} does not name its environment (attribute data.env_args)")
     try:
         env_args = json.loads(source["data"].attrs["env_args"])
-    except ValueError as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: attribute data.env_args is not JSON: {error}") from error
-    if not isinstance(env_args, dict) or not environment_of(env_args)[0]:
-        raise UserError(f"{path}: attribute data.env_args has no env_name and env_kwargs: {env_args}")
+    if problem := fault(env_args) if isinstance(env_args, dict) else "it is no JSON object":
+        raise UserError(f"{path}: attribute data.env_args: {problem}")
     demos = sorted(source["data"], key=_in_order)
     for name in demos:
         if "states" not in source["data"][name]:

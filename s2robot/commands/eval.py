@@ -17,6 +17,7 @@ from s2robot import plugins
 from s2robot.cluster.connection import connected
 from s2robot.cluster.episodes import PlayedOverNodes, Recipe, make_agent
 from s2robot.commands.cli.options import EvalConfig
+from s2robot.config import as_declared
 from s2robot.device import choose_device
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.errors import UserError
@@ -27,6 +28,7 @@ from s2robot.evaluation.playing import Player
 from s2robot.evaluation.seeds import evaluation_seeds
 from s2robot.evaluation.validation_file import NAME
 from s2robot.policies.acting import acting_options
+from s2robot.rollouts.chosen_by_file import check_chosen
 from s2robot.rollouts.environment import check_environment, check_rendering
 from s2robot.rollouts.resolving import load_module, problem
 from s2robot.rollouts.sizes import default_batch
@@ -50,13 +52,16 @@ def main(config: EvalConfig) -> None:
     loaded = checkpoint.load(path)
     set_acting(loaded.policy, config.policy, config.temporal_ensemble)
     spec = loaded.policy.spec
-    env = _environment(config.env, spec, loaded.config)
+    with checkpoint.naming(loaded.path):
+        env = _environment(config.env, spec, loaded.config)
     env_id, env_kwargs = env.id or spec.env_id, {**spec.env_kwargs, **env.kwargs}
     mapping = observation_mapping(spec, env_id, env)
     if config.env.id:
         load_module(config.env.id)
     if reason := problem(env_id):
         raise UserError(reason if config.env.id else f"{reason}{_offline(path)}")
+    recorded = {name: value for name, value in spec.env_kwargs.items() if name not in env.kwargs}
+    check_chosen(loaded.path, env_id, recorded, named=bool(config.env.id))
     check_rendering()
     check_environment(spec, env_id, env_kwargs, mapping)
     if mapping.told:
@@ -106,11 +111,12 @@ def main(config: EvalConfig) -> None:
 
 def _environment(given: EnvConfig, spec: Spec, trained: Mapping[str, Any]) -> EnvConfig:
     """What is given, and for the environment of the training what was given there."""
-    before = trained.get("env") or {}
     if given.id not in (None, spec.env_id):
         return given
-    keys = {**before.get("keys", {}), **given.keys}
-    return replace(given, keys=keys, orientation=given.orientation or before.get("orientation"))
+    before = EnvConfig(**as_declared(EnvConfig, trained.get("env") or {}, "env."))
+    before.check()
+    keys = {**before.keys, **given.keys}
+    return replace(given, keys=keys, orientation=given.orientation or before.orientation)
 
 
 def _offline(path: Path) -> str:

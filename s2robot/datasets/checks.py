@@ -8,6 +8,7 @@ from s2robot.datasets.action_checks import declared, meaning
 from s2robot.datasets.agreement import signature
 from s2robot.datasets.chosen import chosen, readable, unreadable
 from s2robot.datasets.dataset import Dataset, Episode
+from s2robot.datasets.inflated import inflated
 from s2robot.datasets.masks import masks
 from s2robot.datasets.numbers import numbers
 from s2robot.datasets.problem import Problem, counted
@@ -35,7 +36,7 @@ def structure(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
                 errors.append(dataset.problem(one, key, problem))
             elif found is not None and found.rows == length + 1:
                 longer.append(_longer(dataset, one, key, length))
-    return errors, _once(longer)
+    return errors or inflated(dataset), _once(longer)
 
 
 def _used(dataset: Dataset) -> tuple[dict[str, Episode], list[Problem]]:

@@ -14,6 +14,8 @@ def fault(env_args: Mapping[str, Any]) -> str:
         return "env_args has no env_kwargs"
     if env_args.get("type", TYPES[-1]) not in TYPES:
         return f"env_args is of type {env_args['type']!r}, and only 1 (robosuite) and 2 (gym) can be made"
+    if not isinstance(env_args.get("s2robot", {}), Mapping):
+        return "env_args.s2robot is no JSON object"
     if problem := _cameras_fault(env_args["env_kwargs"]):
         return f"env_args.env_kwargs.{problem}"
     return ""

@@ -9,7 +9,8 @@ import h5py
 from s2robot.datasets.hdf5_files import FAULTS, said
 from s2robot.datasets.hdf5_links import Folders, arrays_behind, fault_of
 
-DEEPEST = 10  # groups inside each other; more are a circle of links
+MOST_ARRAYS = 500  # of a demonstration
+DEEPEST = 10  # groups inside each other
 
 Member: TypeAlias = h5py.Group | h5py.Dataset | str  # or why it must not or cannot be read
 
@@ -27,11 +28,15 @@ def member(group: h5py.Group, name: str, folders: Folders) -> Member:
 
 def arrays(group: h5py.Group, folders: Folders, skip: Sequence[str] = ()) -> Iterator[tuple[str, Member]]:
     """Every array below a group, by its path from there; those of members named in `skip` are left out."""
-    yield from _arrays(group, folders, skip, "", DEEPEST)
+    for count, found in enumerate(_arrays(group, folders, skip, "", [])):
+        if count == MOST_ARRAYS:  # groups that hold many links to each other have endlessly many
+            yield found[0], f"there are more than {MOST_ARRAYS} arrays below one demonstration"
+            return
+        yield found
 
 
 def _arrays(
-    group: h5py.Group, folders: Folders, skip: Sequence[str], prefix: str, deeper: int
+    group: h5py.Group, folders: Folders, skip: Sequence[str], prefix: str, above: Sequence[h5py.Group]
 ) -> Iterator[tuple[str, Member]]:
     try:
         names = list(group)
@@ -40,12 +45,14 @@ def _arrays(
             raise
         yield prefix[:-1], f"its members cannot be listed, the file may be damaged: {said(error)}"
         return
-    for name in names:
+    for name in names[:MOST_ARRAYS]:
         if name in skip:
             continue
         found = member(group, name, folders)
-        if isinstance(found, h5py.Group) and deeper:
-            yield from _arrays(found, folders, (), f"{prefix}{name}/", deeper - 1)
+        if isinstance(found, h5py.Group) and found in (group, *above):
+            yield f"{prefix}{name}", "it is one of the groups that it is in"
+        elif isinstance(found, h5py.Group) and len(above) < DEEPEST:
+            yield from _arrays(found, folders, (), f"{prefix}{name}/", [*above, group])
         elif isinstance(found, h5py.Group):
             yield f"{prefix}{name}", f"groups are nested more than {DEEPEST} deep"
         else:

@@ -1,5 +1,7 @@
 """Arrays of HDF5 files: what each is, and its rows."""
 
+from math import prod
+
 import h5py
 import numpy as np
 
@@ -8,6 +10,7 @@ from s2robot.datasets.hdf5 import Member
 from s2robot.datasets.hdf5_files import FAULTS, said
 from s2robot.datasets.source import STREAM, Recorded
 
+MOST_BYTES = 2**29  # of a row, and of the chunk that it is in
 SMALLEST_IMAGE = 5  # pixels of each side; smaller arrays are matrices
 SMALLEST_PLANE = 16  # of each side of images without a channel axis
 SHORTEST_STREAM = 64  # bytes of a JPEG or PNG file
@@ -29,6 +32,10 @@ def _declared(found: h5py.Dataset) -> Recorded:
     if not shape:
         return Recorded("other", 0, (), str(dtype), "it is a single value without a time axis")
     rows, row = int(shape[0]), tuple(map(int, shape[1:]))
+    row_bytes = prod(row) * dtype.itemsize
+    if max(row_bytes, prod(found.chunks or ()) * dtype.itemsize) > MOST_BYTES:
+        told = f"reading one row takes {row_bytes / 2**30:.3g} GiB, or its chunk does: nobody recorded that"
+        return Recorded("other", rows, row, str(dtype), told, broken=True)
     if stream := _stream(found):
         return stream
     if dtype == np.uint8 and len(row) == 3 and row[2] == 3:

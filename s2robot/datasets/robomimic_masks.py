@@ -7,6 +7,7 @@ from s2robot.datasets import hdf5
 from s2robot.datasets.hdf5_attributes import text
 from s2robot.datasets.hdf5_links import Folders
 
+MOST_NAMES, MOST_BYTES = 10**6, 2**26
 EXPECTED = "expected the names of demonstrations"
 
 
@@ -25,6 +26,9 @@ def masks_of(file: h5py.File, folders: Folders) -> tuple[dict[str, list[str]], d
         if isinstance(found, h5py.Dataset) and (found.shape is None or not found.size):
             masks[key] = []
         elif isinstance(found, h5py.Dataset) and _is_text(found.dtype):
+            if found.size > MOST_NAMES or found.size * found.dtype.itemsize > MOST_BYTES:
+                faulty[f"mask/{key}"] = f"it declares {found.size} names, more than any dataset has"
+                continue
             masks[key] = [text(name) for name in np.ravel(found[()])]
         else:
             problem = found if isinstance(found, str) else f"found {_described(found)}"

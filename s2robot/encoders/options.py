@@ -10,6 +10,7 @@ from s2robot.errors import UserError, unknown_name
 
 MERGES = ("concat", "add")
 PRECISIONS = ("float32", "float16", "bfloat16")  # PyTorch's names
+MOST_PIXELS = 2240**2  # of a frame's scales together: 100 tiles of 224
 
 NETWORK, SCALES, CAMERAS, SPEED = "network", "scales", "cameras", "speed"
 
@@ -104,12 +105,15 @@ class EncoderConfig:
         for sizes in [self.sizes, *self.camera_sizes.values()]:
             if sizes is not None and (not sizes or min(sizes) <= 0 or len(set(sizes)) < len(sizes)):
                 raise UserError(f"S2 needs one or more different positive sizes, not {list(sizes)}")
+            check_pixels(sum(size**2 for size in sizes or ()), f"encoder.sizes={list(sizes or ())!s:.60}")
         for grid in [self.output_grid, *self.camera_grids.values()]:
             if grid is not None and (len(grid) != 2 or min(grid) < 1):
                 raise UserError(
                     f"an output grid is rows and columns of cells, e.g. [28,28], not {list(grid)} "
                     "(1 or more of each)"
                 )
+            if grid is not None:
+                check_pixels(grid[0] * grid[1], f"the output grid {list(grid)}")
 
     def resolved(self, tile: int, stride: int) -> "EncoderConfig":
         """These options with sizes as numbers, for an encoder of this tile and stride (pixels)."""
@@ -134,6 +138,12 @@ class EncoderConfig:
             f.name: values[f.name] for f in kept if f.metadata.get("always") or values[f.name] != _default(f)
         }
         return json.loads(json.dumps(plain, default=int))  # NumPy has integers of its own
+
+
+def check_pixels(pixels: int, what: str) -> None:
+    """Raise `UserError` for scales that have more pixels together than any policy reads."""
+    if pixels > MOST_PIXELS:
+        raise UserError(f"{what} has {pixels} pixels in all, at most {MOST_PIXELS} are encoded")
 
 
 def from_recorded(plain: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from s2robot.encoders.options import SCALES, EncoderConfig, decides_numbers
+from s2robot.encoders.options import SCALES, EncoderConfig, check_pixels, decides_numbers
 from s2robot.encoders.tiles import Tiling, make_tiling
 from s2robot.errors import UserError
 
@@ -106,6 +106,9 @@ class S2Spec(EncoderSpec):
         for size in self.sizes:
             other = round(size * longer / self.stride) * self.stride
             height, width = (size, other) if h <= w else (other, size)
+            check_pixels(
+                height * width, f"{self.name}: a frame of {h}x{w} pixels with its shorter side at {size}"
+            )
             tilings.append(make_tiling(height, width, self.tile, self.stride))
         return tilings
 

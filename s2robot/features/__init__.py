@@ -8,7 +8,7 @@ from s2robot.features.options import FeaturesConfig
 if TYPE_CHECKING:
     from s2robot.features.builder import BuildReport, build, build_with_report
     from s2robot.features.camera_store import CameraStore
-    from s2robot.features.check import sample, verify
+    from s2robot.features.check import check_samples, sample, verify
     from s2robot.features.plan import Plan, make_plan
     from s2robot.features.source import FrameSource
     from s2robot.features.store import FeatureStore
@@ -27,6 +27,7 @@ _MODULES = {
     "Views": "views",
     "build": "builder",
     "build_with_report": "builder",
+    "check_samples": "check",
     "make_plan": "plan",
     "place": "tiers",
     "sample": "check",
@@ -44,6 +45,7 @@ __all__ = [
     "Views",
     "build",
     "build_with_report",
+    "check_samples",
     "make_plan",
     "place",
     "sample",

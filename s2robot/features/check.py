@@ -18,8 +18,10 @@ from s2robot.features.camera_store import CameraStore
 from s2robot.features.source import FrameSource
 from s2robot.features.table import FeatureTable
 from s2robot.features.tolerance import TOLERANCES, Tolerance
+from s2robot.types import CameraSpec
 
 SAMPLE_FRAMES = 4
+MOST_SAMPLES = 64  # that an evaluation encodes
 
 
 def sample(
@@ -47,6 +49,30 @@ def sample(
         if stored.prefix is not None:
             tensors[f"prefix.{camera}"] = stored.prefix[:, 0].cpu()
     return tensors
+
+
+def check_samples(samples: Mapping[str, Tensor], cameras: Mapping[str, CameraSpec]) -> None:
+    """Raise `UserError` unless there are frames of every camera of a policy, of its spec's shapes."""
+    for name, camera in cameras.items():
+        wanted: dict[str, tuple[int, ...]] = {"frames": (*camera.size, 3), "features": camera.features}
+        if camera.prefix is not None:
+            wanted["prefix"] = camera.prefix
+        counts = set[int]()
+        for kind, shape in wanted.items():
+            found = samples.get(f"{kind}.{name}")
+            if found is None:
+                raise UserError(
+                    f"the sample frames lack {kind}.{name}, without which nobody knows whether the features "
+                    f"of {name} are those of training"
+                )
+            if found.shape[1:] != shape or not 1 <= len(found) <= MOST_SAMPLES:
+                raise UserError(
+                    f"the sample frames' {kind}.{name} is of shape {list(found.shape)}, expected 1 to "
+                    f"{MOST_SAMPLES} of {list(shape)}"
+                )
+            counts.add(len(found))
+        if len(counts) > 1 or samples[f"frames.{name}"].dtype != torch.uint8:
+            raise UserError(f"the sample frames of {name} are not uint8 frames with the features of each")
 
 
 def verify(

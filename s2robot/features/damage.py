@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,15 +37,20 @@ def write_all(file: io.FileIO, data: bytes | memoryview) -> None:
 
 
 def file_size(file: Path) -> int:
-    """Bytes of a file, 0 if there is none.
+    """Bytes of a file, 0 if there is none. Raises `UserError` for what is no regular file.
 
     It is opened, because network file systems may tell an old size to those who only look at its name.
     """
     try:
-        opened = os.open(file, os.O_RDONLY)
+        opened = os.open(file, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait
     except FileNotFoundError:
         return 0
+    except OSError as error:
+        raise damaged(file, f"it cannot be opened: {error.strerror}") from error
     try:
-        return os.fstat(opened).st_size
+        status = os.fstat(opened)
+        if not stat.S_ISREG(status.st_mode):
+            raise damaged(file, "it is no regular file")
+        return status.st_size
     finally:
         os.close(opened)

@@ -56,7 +56,7 @@ def episodes_of(folder: Path, wanted: Container[bytes] | None = None) -> Iterato
     """
     file, listing = folder / "episodes.bin", folder / "frames.bin"
     cure = f"{file} and {listing.name}"
-    entries = np.fromfile(file, ENTRY) if file.exists() else np.empty(0, ENTRY)  # whole records alone
+    entries = np.fromfile(file, ENTRY) if file_size(file) else np.empty(0, ENTRY)  # whole records alone
     wrong = seals(entries, np.arange(len(entries))) != entries["seal"]
     if wrong.any():
         raise damaged(file, f"record {wrong.argmax()} is not what was written", cure)

@@ -28,7 +28,7 @@ from s2robot.features.options import FeaturesConfig
 from s2robot.features.row import Row
 from s2robot.features.segment import Segment
 from s2robot.features.snapshot import Snapshot
-from s2robot.files import cache_root, write_text
+from s2robot.files import cache_root, read_text, write_text
 
 FORMAT = 2
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
@@ -150,8 +150,8 @@ def default_root() -> Path:
 
 def _read_settings(folder: Path) -> dict[str, Any]:
     try:
-        stored = json.loads((folder / "settings.json").read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        stored = json.loads(read_text(folder / "settings.json"))
+    except (ValueError, RecursionError, OSError) as error:
         raise UserError(f"feature store {folder} is damaged: settings.json is no JSON") from error
     return stored if isinstance(stored, dict) else {}
 

@@ -1,11 +1,10 @@
 """Options of a trained policy that an evaluation may set, because no weight depends on them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-
+from s2robot.config import as_declared
 from s2robot.errors import UserError, unknown_name
 from s2robot.policies.base import Policy
 
@@ -28,10 +27,7 @@ def set_acting_options(policy: Policy, options: Mapping[str, Any]) -> None:
             )
         if option not in known:
             raise unknown_name(f"option of {name} in an evaluation", option, known)
-    try:
-        typed: Any = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(policy.config), dict(options)))
-    except OmegaConfBaseException as error:
-        raise UserError(f"policy.{getattr(error, 'full_key', '')}: {str(error).splitlines()[0]}") from error
+    typed = replace(policy.config, **as_declared(type(policy.config), options, "policy."))
     typed.check()
     if typed.remembers and typed.action_steps != policy.config.action_steps:
         raise UserError(

@@ -45,7 +45,7 @@ def resolve(env_id: str) -> str:
             f"checkpoint names it; if you trust it, give plugins=[{module}], or env.id={env_id} to eval"
         )
     if name not in gymnasium.registry:
-        known = [key for key, spec in gymnasium.registry.items() if not _is_gymnasiums(spec)]
+        known = [key for key, spec in gymnasium.registry.items() if not is_gymnasiums(spec)]
         unknown = str(unknown_name("environment", name, known))
         if not name.startswith(OWN):  # a name of this project can only be a slip
             unknown += (
@@ -147,6 +147,7 @@ def split(env_id: str) -> tuple[str, str]:
     return module, name
 
 
-def _is_gymnasiums(spec: Any) -> bool:
+def is_gymnasiums(spec: Any) -> bool:
+    """Whether a registered environment is one of those that come with Gymnasium."""
     entry = spec.entry_point
     return (entry if isinstance(entry, str) else getattr(entry, "__module__", "")).startswith("gymnasium.")

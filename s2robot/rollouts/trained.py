@@ -7,13 +7,15 @@ import torch
 
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.encoders.options import EncoderConfig
-from s2robot.features import verify
+from s2robot.errors import UserError
+from s2robot.features import check_samples, verify
 from s2robot.policies import Policy
 from s2robot.policies.acting import set_acting_options
 from s2robot.rollouts.agent import Agent
 from s2robot.rollouts.ensembling import TemporalEnsemble, check_ensembling
 from s2robot.runs import checkpoint
 from s2robot.runs.checkpoint import Checkpoint
+from s2robot.runs.plain import describe
 from s2robot.types import Actor
 
 
@@ -34,10 +36,21 @@ def verified_encoders(
 ) -> CameraEncoders:
     """The encoders of a checkpoint; they give here what the policy was trained on. Raises `UserError`.
 
-    `weights` is a file, where they are not where training found them.
+    `weights` is the file of their network where training was given one: a checkpoint may come from anyone, so
+    that no file is opened because it names it.
     """
+    with checkpoint.reading(loaded.path):
+        check_samples(loaded.samples, loaded.policy.spec.cameras)
+        encoder = loaded.config.get("encoder", {})
+        if not isinstance(encoder, dict):
+            raise UserError(f"its config.encoder is {describe(encoder)}, expected a JSON object")
+        named = encoder.get("weights")
+        if named is not None and weights is None:
+            raise UserError(
+                f"its encoders were trained with the weights file {str(named)[:200]}; what only a checkpoint "
+                f"names is not opened: weights=FILE names it"
+            )
     with checkpoint.naming(loaded.path):
-        weights = weights or loaded.config["encoder"]["weights"]
         encoders = CameraEncoders.from_dict(loaded.encoders, device, backend, weights, max_tiles=max_tiles)
         verify(encoders, loaded.samples)
     return encoders

@@ -24,13 +24,17 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from s2robot.config import as_declared
 from s2robot.errors import UserError
-from s2robot.files import scratch_name
-from s2robot.policies import POLICIES, Policy, PolicyConfig, make_policy
+from s2robot.files import not_regular, scratch_name
+from s2robot.policies import POLICIES, Policy, PolicyConfig
 from s2robot.policies.options.earlier import upgraded
-from s2robot.runs.finding import DESCRIPTION, LAST, find_checkpoint
 from s2robot.runs import steps
-from s2robot.types import Spec
+from s2robot.runs.building import Shapes, check_fit, shapes_of
+from s2robot.runs.building import build as build_policy
+from s2robot.runs.described import described, spec_of
+from s2robot.runs.finding import DESCRIPTION, LAST, find_checkpoint
+from s2robot.runs.plain import read_object
 
 WEIGHTS = "model.safetensors"
 SAMPLES = "samples.safetensors"
@@ -112,23 +116,24 @@ def load(path: str | Path) -> Checkpoint:
 
 
 def _load(path: Path) -> Checkpoint:
-    description = read_description(path)
+    plain = read_description(path)
     with reading(path):
-        spec = Spec.from_dict(description["spec"])
-        policy = make_policy(spec, policy_config(description["config"]["policy"]))
+        about = described(plain, str(path / DESCRIPTION))
+        spec = spec_of(about.spec, f"{path / DESCRIPTION}: spec")
+        policy = build_policy(spec, policy_config(about.config["policy"]), path / WEIGHTS)
         weights, sha256 = read_weights(path)
-        if description.get("weights_sha256", sha256) != sha256:  # 0.1 did not record it
+        if about.weights_sha256 not in (None, sha256):  # 0.1 did not record it
             raise UserError(f"{path / WEIGHTS} is damaged: it is not what was saved with {DESCRIPTION}")
         policy.load_state_dict(weights)
         return Checkpoint(
             path=path,
             policy=policy.eval().requires_grad_(False),
-            step=int(description["step"]),
-            config=dict(description["config"]),
-            encoders=dict(description["encoders"]),
-            training_seeds={int(seed) for seed in description["training_seeds"]},
-            selection_seeds={int(seed) for seed in description["selection_seeds"]},
-            metrics=dict(description["metrics"]),
+            step=about.step,
+            config=about.config,
+            encoders=about.encoders,
+            training_seeds=set(about.training_seeds),
+            selection_seeds=set(about.selection_seeds),
+            metrics=about.metrics,
             samples=read_samples(path),
             sha256=sha256,
         )
@@ -136,6 +141,8 @@ def _load(path: Path) -> Checkpoint:
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], str]:
     """The weights that act, and the hash of the bytes that they were read from. Raises `UserError`."""
+    if fault := not_regular(path / WEIGHTS):
+        raise UserError(f"{path / WEIGHTS} {fault}")
     try:
         data = (path / WEIGHTS).read_bytes()
         return load_tensors(data), hashlib.sha256(data).hexdigest()
@@ -171,12 +178,7 @@ def reading(path: Path) -> Iterator[None]:
 def read_description(path: Path) -> dict[str, Any]:
     """`checkpoint.json` of a checkpoint."""
     file = find_checkpoint(path) / DESCRIPTION
-    try:
-        description = json.loads(file.read_text())
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{file} is not JSON: {error}") from error
-    if not isinstance(description, dict):
-        raise UserError(f"{file} holds no JSON object")
+    description = read_object(file)
     if description.get("format") not in (1, FORMAT):
         raise UserError(
             f"{file} is in format {description.get('format')!r}, this version reads 1 and {FORMAT}"
@@ -187,8 +189,8 @@ def read_description(path: Path) -> dict[str, Any]:
 def restore_training_state(path: Path, state: Mapping[str, Tensor]) -> None:
     """Copy what training goes on from into the tensors of `state`. Raises `UserError` if they do not fit."""
     file = path / TRAINING
+    check_fit(file, shapes_of(file), _shapes(state))
     found = read_tensors(file)
-    _check_fit(file, found, state)
     for name, tensor in state.items():
         tensor.copy_(found[name])
 
@@ -196,32 +198,21 @@ def restore_training_state(path: Path, state: Mapping[str, Tensor]) -> None:
 def start_from(path: Path, policy: Policy) -> str:
     """Give a policy the weights of a checkpoint; returns their hash. Raises `UserError` if they do not fit."""
     weights, sha256 = read_weights(steps.resolved(path))
-    _check_fit(path / WEIGHTS, weights, policy.state_dict())
+    check_fit(path / WEIGHTS, _shapes(weights), _shapes(policy.state_dict()))
     policy.load_state_dict(weights)
     return sha256
 
 
-def _check_fit(file: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    """Raise `UserError` for the first tensor that is missing, unknown or of another shape."""
-
-    def told(tensors: Mapping[str, Tensor], name: str) -> str:
-        return str(list(tensors[name].shape)) if name in tensors else "nothing"
-
-    differing = [name for name in sorted(wanted.keys() | found.keys()) if told(wanted, name) != told(found, name)]
-    if differing:
-        more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
-        shapes = f"{told(found, differing[0])} there and {told(wanted, differing[0])} here"
-        raise UserError(f"{file} does not fit the policy: {differing[0]} is {shapes}{more}")
-
-
 def policy_config(plain: Mapping[str, Any]) -> PolicyConfig:
-    """The typed configuration of a policy from plain data; only known fields are taken."""
+    """The typed and checked configuration of a policy from plain data; only known fields are taken."""
     plain = upgraded(plain)
     config_class = POLICIES[plain["name"]].options
     known = {field.name for field in fields(config_class)}
     if unknown := set(plain) - known:
         raise UserError(f"policy {plain['name']!r} has no option {', '.join(sorted(unknown))}")
-    return config_class(**plain)
+    config = config_class(**as_declared(config_class, plain, "policy."))
+    config.check()
+    return config
 
 
 def read_samples(path: Path) -> dict[str, Tensor]:
@@ -229,8 +220,14 @@ def read_samples(path: Path) -> dict[str, Tensor]:
     return read_tensors(path / SAMPLES)
 
 
+def _shapes(tensors: Mapping[str, Tensor]) -> Shapes:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
 def read_tensors(file: Path) -> dict[str, Tensor]:
     """The tensors of one of a checkpoint's files. Raises `UserError`."""
+    if fault := not_regular(file):
+        raise UserError(f"{file} {fault}")
     try:
         return load_file(file)
     except (SafetensorError, OSError) as error:

@@ -63,6 +63,8 @@ def _value(hint: Any, plain: Any, where: str) -> Any:
         return build(typing.cast(type, hint), plain, where)
     if origin in (Sequence, list) and isinstance(plain, list):
         return [_value(arguments[0], one, f"{where}[{i}]") for i, one in enumerate(plain)]
+    if origin is tuple and arguments[1:] == (...,) and isinstance(plain, list):
+        return tuple(_value(arguments[0], one, where) for one in plain)
     if origin is tuple and isinstance(plain, list) and len(plain) == len(arguments):
         return tuple(_value(one, value, where) for one, value in zip(arguments, plain, strict=True))
     if origin in (Mapping, dict) and isinstance(plain, dict):

@@ -77,10 +77,15 @@ def test_a_rollout_gives_what_was_trained_on(
 
 
 def test_it_is_evaluated(
-    trained_on_prefix: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    trained_on_prefix: Path,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     words = ("eval.py", f"checkpoint={trained_on_prefix}", "episodes=1", "workers=1", "backend=torch")
-    assert status_here(monkeypatch, *words) == 0
+    assert status_here(monkeypatch, *words) == 2  # no file is opened because a checkpoint names it
+    assert_one_line(capsys.readouterr().err, str(weights), "weights=FILE")
+    assert status_here(monkeypatch, *words, f"weights={weights}") == 0
     assert " of 1 succeeded" in capsys.readouterr().out
     folder = trained_on_prefix.parents[1] / "eval" / "default"
     assert len([json.loads(line) for line in (folder / "episodes.jsonl").open()]) == 1

@@ -9,7 +9,8 @@ from safetensors.torch import load_file, save_file
 
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
-from s2robot.features import build, sample, verify
+from s2robot.features import build, check_samples, sample, verify
+from s2robot.types import CameraSpec
 from tests.features.frame_cases import SIDE, CountingEncoders, Frames, stored_in
 
 
@@ -75,3 +76,35 @@ def test_more_than_there_are_is_all_and_none_is_refused(
     assert len(sample(source, tables, count=99)["frames.cam"]) == 3
     with pytest.raises(UserError, match="1 frame or more can be checked, not 0"):
         sample(source, tables, count=0)
+
+
+SEEN = {"cam": CameraSpec("cam_image", (4, 5), (2, 1, 1), prefix=(3, 2))}
+FEW = {
+    "frames.cam": torch.zeros(2, 4, 5, 3, dtype=torch.uint8),
+    "features.cam": torch.zeros(2, 2, 1, 1),
+    "prefix.cam": torch.zeros(2, 3, 2),
+}
+
+
+def test_frames_of_every_camera_are_there() -> None:
+    check_samples(FEW, SEEN)
+    check_samples({}, {})
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"frames.cam": None}, "lack frames.cam"),
+        ({"features.cam": None}, "lack features.cam"),
+        ({"prefix.cam": None}, "lack prefix.cam"),
+        ({"frames.cam": torch.zeros(0, 4, 5, 3)}, r"of shape \[0, 4, 5, 3\], expected 1 to 64"),
+        ({"frames.cam": torch.zeros(65, 4, 5, 3)}, r"of shape \[65, 4, 5, 3\], expected 1 to 64"),
+        ({"frames.cam": torch.zeros(2, 4, 6, 3)}, r"of shape \[2, 4, 6, 3\]"),
+        ({"frames.cam": torch.zeros(2, 4, 5, 3)}, "not uint8"),
+        ({"features.cam": torch.zeros(1, 2, 1, 1)}, "not uint8 frames with the features of each"),
+    ],
+)
+def test_frames_that_are_no_proof_are_refused(change: dict[str, torch.Tensor | None], told: str) -> None:
+    samples = {name: tensor for name, tensor in (FEW | change).items() if tensor is not None}
+    with pytest.raises(UserError, match=told):
+        check_samples(samples, SEEN)

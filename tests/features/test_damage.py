@@ -1,5 +1,6 @@
 """A store whose files were changed is refused in one line, wherever the change is, before it is used."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -78,3 +79,25 @@ def test_rows_on_the_disk_are_checked_when_they_are_gathered_first(
     table.gather(torch.tensor([[0, 1], [6, 8]]))
     with pytest.raises(UserError, match="row 7 is not what was stored"):
         table.gather(torch.tensor([[0, 7]]))
+
+
+@pytest.mark.parametrize("instead", ["a folder", "a link to itself", "a pipe"])
+def test_what_is_no_file_is_not_waited_for(
+    tmp_path: Path, episodes: dict[str, np.ndarray], encoders: CountingEncoders, instead: str
+) -> None:
+    build(Frames(episodes, "a"), "cam", encoders, stored_in(tmp_path), progress=False)
+    for name in FILES:
+        (file,) = tmp_path.glob(f"*/segments/*/{name}.bin")
+        whole = file.read_bytes()
+        file.unlink()
+        if instead == "a folder":
+            file.mkdir()
+        elif instead == "a pipe":
+            os.mkfifo(file)
+        else:
+            file.symlink_to(file)
+        with pytest.raises(UserError, match=rf"{name}\.bin") as error:
+            placed(tmp_path, episodes, encoders)
+        assert "\n" not in str(error.value)
+        file.rmdir() if instead == "a folder" else file.unlink()
+        file.write_bytes(whole)

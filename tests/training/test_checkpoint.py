@@ -152,6 +152,18 @@ HOSTILE = {
     "seeds are texts": set_in("training_seeds", to=["all"]),
     "step is a text": set_in("step", to="many"),
     "other format": set_in("format", to=99),
+    "layers too wide for any memory": set_in("config", "policy", "hidden", to=[60_000, 60_000]),
+    "layers without end": set_in("config", "policy", "hidden", to=[8] * 100_000),
+    "chunk too long": set_in("config", "policy", "horizon", to=1_000_000),
+    "channels too many": set_in("spec", "cameras", "agentview", "features", to=[10**9, 4, 4]),
+    "cells too many": set_in("spec", "cameras", "agentview", "features", to=[112, 10**5, 10**5]),
+    "scales too many": set_in("spec", "cameras", "agentview", "scales", to=10**6),
+    "proprioception without end": set_in("spec", "proprio", to={f"key{i}": 1 for i in range(10_000)}),
+    "dimension below 1": set_in("spec", "action_dim", to=-7),
+    "axes that no frame has": set_in("spec", "cameras", "agentview", "flips", to=[99]),
+    "step without end": set_in("step", to=10**30),
+    "interpolation": set_in("config", "policy", "loss", to="${oc.env:HOME}"),
+    "metrics are objects": set_in("metrics", to={"valid/loss": {}}),
 }
 
 
@@ -207,7 +219,7 @@ def test_failures_of_the_machine_are_not_the_checkpoints(
     def fails(*_: object) -> None:
         raise failure
 
-    monkeypatch.setattr(checkpoint, "make_policy", fails)
+    monkeypatch.setattr(checkpoint, "build_policy", fails)
     with pytest.raises(type(failure)) as raised:
         checkpoint.load(trained / "checkpoints" / "last")
     assert raised.value is failure

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from s2robot.config import option
 from s2robot.errors import UserError
-from s2robot.policies.options.generative import GenerativeConfig, TransformerOptions, UNetOptions
+from s2robot.policies.options.generative import MOST_STEPS, GenerativeConfig, TransformerOptions, UNetOptions
 from s2robot.registry import Lazy, Registry
 
 PREDICTIONS = ("sample", "epsilon", "v_prediction")
@@ -28,6 +28,8 @@ class DiffusionOptions(GenerativeConfig):
         super().check()
         self.check_choice("prediction", PREDICTIONS)
         self.check_choice("sampler", SAMPLERS)
+        if self.train_timesteps > MOST_STEPS:
+            raise UserError(f"policy.train_timesteps={self.train_timesteps} must be at most {MOST_STEPS}")
         if self.train_timesteps % self.inference_steps:
             raise UserError(
                 f"policy.inference_steps={self.inference_steps} must divide "

@@ -7,6 +7,8 @@ from s2robot.config import at_least, option
 from s2robot.errors import UserError
 from s2robot.policies.options.base import LOSSES, PolicyConfig, check_attention
 
+MOST_STEPS = 1000  # of denoising, and noise levels in training, as arXiv 2006.11239 has
+
 
 @dataclass
 class GenerativeConfig(PolicyConfig):
@@ -29,6 +31,8 @@ class GenerativeConfig(PolicyConfig):
         super().check()
         self.check_choice("loss", LOSSES)
         at_least(1, self, "inference_steps", group="policy.")
+        if self.inference_steps > MOST_STEPS:
+            raise UserError(f"policy.inference_steps={self.inference_steps} must be at most {MOST_STEPS}")
         at_least(0, self, "temperature", group="policy.")
 
 
