@@ -15,6 +15,7 @@ from s2robot.processes.starting import safe_children
 
 OLDEST = "2.50"
 MISSING = "Ray is not installed: pip install 's2robot[ray]'"
+SLOW = "timed out during startup"  # in Ray's message
 STORE_BYTES = 2 * 2**27  # of a local cluster's object store: what travels are names and results, no frames
 
 
@@ -52,8 +53,15 @@ def connected(address: str | None = None) -> Iterator[Any]:
 def _start(ray: Any, address: str | None) -> None:
     quiet = {"logging_level": logging.ERROR, "log_to_driver": True}
     if address is None:
-        with safe_children():
-            ray.init("local", include_dashboard=False, object_store_memory=STORE_BYTES, **quiet)
+        try:
+            with safe_children():
+                ray.init("local", include_dashboard=False, object_store_memory=STORE_BYTES, **quiet)
+        except Exception as error:  # Ray has no class of its own for it
+            if SLOW not in str(error):
+                raise
+            raise UserError(
+                "Ray did not start within its 30 s: try again when this machine is less busy"
+            ) from error
         found = ray.cluster_resources()
         told = f"{found.get('CPU', 0):g} CPUs and {found.get('GPU', 0):g} GPUs"
         print(f"no Ray cluster is named: a local one is started, with {told}", file=sys.stderr)

@@ -79,8 +79,9 @@ def build_over_nodes(ray: Any, stores: Sequence[CameraStore], recipe: Recipe, sh
     """
     encoded = 0
     with ExitStack() as locks:
+        for one in {opened.store.folder: opened.store for opened in stores}.values():  # cameras may share it
+            locks.enter_context(one.lock("build"))
         for opened in stores:
-            locks.enter_context(opened.store.lock("build"))
             opened.look_up()  # again: another build may have held the lock
         missing = sorted({episode for opened in stores for episode in opened.missing})
         if missing:

@@ -14,7 +14,7 @@ from s2robot.commands.cli.entry import options_of
 def test_features_and_eval_over_nodes(
     trained: Path, demos_path: Path, tmp_path: Path, cluster: Cluster, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["--sizes", "64", "--backend", "torch", "--root", str(tmp_path), "--cameras", "agentview"]
+    words = ["--sizes", "64", "--backend", "torch", "--root", str(tmp_path)]
     built = [str(demos_path), "--engine", "ray", *words, "--json"]
     features.cli(built)
     said = json.loads(capsys.readouterr().out)

@@ -3,6 +3,7 @@
 import importlib.util
 
 import pytest
+import ray
 
 from s2robot.cluster.connection import connected
 from s2robot.commands import features
@@ -40,6 +41,17 @@ def test_options_of_eval_that_cannot_be(word: str, told: str) -> None:
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 's2robot\[ray\]'"), connected():
+        pass
+
+
+def test_a_machine_that_is_too_busy_for_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(*_: object, **__: object) -> None:
+        raise Exception("The current node timed out during startup.")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with pytest.raises(UserError, match="less busy"), connected():
         pass
 
 
