@@ -35,6 +35,7 @@ def connected(address: str | None = None) -> Iterator[Any]:
     """
     check_installed()
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")  # jobs that say the same are no repetition
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # no GPU asked for: none is hidden
     import ray
 

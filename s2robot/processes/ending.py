@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import psutil
+
 PARENT = "S2ROBOT_PARENT"  # environment variable of a child: the process that started it
 WATCH_EVERY_S = 0.5
 GRACE_S = 2.0  # for a child that notices the end by itself, and deletes what it was writing
@@ -57,7 +59,15 @@ def leave_signals_to_parent() -> None:
 
 
 def _watch(parent: int) -> None:
-    while os.getppid() == parent:
+    while _lives(parent):
         time.sleep(WATCH_EVERY_S)
     time.sleep(GRACE_S)
     os._exit(1)
+
+
+def _lives(process: int) -> bool:
+    """Not only `os.getppid`: what stands between, a shell or Ray, may live longer than the parent."""
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

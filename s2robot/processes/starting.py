@@ -36,7 +36,7 @@ def safe_children() -> Iterator[None]:
             if name in before:
                 os.environ[name] = before[name]
             else:
-                del os.environ[name]
+                os.environ.pop(name, None)  # a command that was called in here has taken its own
 
 
 def _given(path: str) -> dict[str, str]:

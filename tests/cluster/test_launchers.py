@@ -1,7 +1,6 @@
 """Sweeps whose jobs run in other processes: four tiny trainings, features built once."""
 
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,9 +40,8 @@ def test_four_jobs_build_the_features_once(
         run = tmp_path / "runs" / seed
         checkpoint = json.loads((run / "checkpoints" / "last" / "checkpoint.json").read_text())
         assert checkpoint["step"] == 1
-    for camera in ("agentview", "robot0_eye_in_hand"):
-        encoded = re.findall(rf"features of {camera}: (\d+) frames? encoded", done.stdout)
-        assert sorted(int(count) > 0 for count in encoded) == [False, False, True]
+    written = list((tmp_path / "features").glob("*/segments/*"))  # one by each build that encoded frames
+    assert len(written) == 2  # of the two cameras
 
 
 @pytest.mark.parametrize("launcher", sorted(LAUNCHERS.keys() - {"basic"}))

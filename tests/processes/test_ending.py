@@ -33,6 +33,19 @@ def test_a_child_ends_with_its_parent(by: signal.Signals) -> None:
     child.wait(timeout=30)  # raises where it lives on
 
 
+def test_a_process_between_is_no_end() -> None:
+    """Such as Ray's, or a command that is called where children are started: its parent is another one."""
+    called = (
+        "import os, time\n"
+        "from s2robot.processes import ending\n"
+        "ending.WATCH_EVERY_S = ending.GRACE_S = 0.05\n"
+        "os.environ[ending.PARENT] = str(os.getpid())\n"
+        "ending.end_with_parent()\n"
+        "time.sleep(0.5)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", called], check=False).returncode == 0
+
+
 def test_sigterm_closes_what_is_open_once() -> None:
     closed = []
     with pytest.raises(Terminated) as ended, terminating():

@@ -36,18 +36,17 @@ def run(command: str, words: Sequence[str], doc: str) -> None:
     flags = [word for word in words if word not in arguments.overrides]
     arguments.overrides = quoted_paths(arguments.overrides)
     configurations = Configurations(command, arguments.overrides, arguments.config_dir)
+    launcher = chosen_launcher(configurations.parse(arguments.overrides), arguments.multirun)
     places = COMMANDS[command].WRITES_TO
     overrides = check_overrides(configurations, arguments.overrides, arguments.multirun, places)
     if arguments.help:
         print(help_text(command, doc, configurations.compose(overrides), configurations.groups))
         return
-    parsed = configurations.parse(overrides)
-    launcher = chosen_launcher(parsed, arguments.multirun)
     if not arguments.multirun:
         _hydra(Task(command), [*flags, *overrides])
         return
     with folders(configurations.text(overrides), launcher) as (outcomes, told):
-        sweep = Sweep(parsed, launcher, outcomes)
+        sweep = Sweep(configurations.parse(overrides), launcher, outcomes)
         with safe_children():
             try:
                 _hydra(Task(command, sweep, plugins.loaded()), [*flags, *told, *overrides])
