@@ -23,7 +23,8 @@ FRAMES = np.stack([data.astronaut()[:96, 100:196], data.coffee()[:96, 100:196], 
 
 
 WEIGHTS_ARE_HERE = ["lite0", "lite2"]
-ON_A_CPU = [backend for backend in BACKENDS if backend != "graph"]  # which is a GPU's, see tests/cuda
+# `graph` is a GPU's (tests/cuda); to `compile` these takes minutes, test_backends.py does it with a small one
+ON_A_CPU = [backend for backend in BACKENDS if backend not in ("graph", "compile")]
 # with random weights: batch norm, a class token, registers and rotary positions
 SMALL = ["resnet18", "r3m_18", "mvp_s", "dinov3_s", "timm/test_vit"]
 
