@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-SHARED = (  # modules of the scripts
-    *("common", "inputs", "results", "paper_tables", "end_to_end", "peers_robomimic"),
-    *("gpu_commands", "gpu_encoding", "gpu_training"),
-)
-SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in SHARED)
+SCRIPTS = sorted(
+    path.stem for path in FOLDER.glob("*.py") if "__main__" in path.read_text()
+)  # others are shared
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
