@@ -43,6 +43,11 @@ def cli(words: Sequence[str]) -> None:
 
     with _folder(arguments.out) as again, _where_it_was_started(run):
         found = _reproduce(run, again, arguments.steps)
+    if not any(found.compared.values()):
+        raise UserError(
+            f"{arguments.run}: nothing can be compared: its metrics, checkpoints and evaluations are of "
+            "other steps"
+        )
     if arguments.json:
         print(json.dumps(asdict(found) | {"equal": found.equal}))
     else:

@@ -29,6 +29,7 @@ from s2robot.evaluation.offline import OfflineValidation
 from s2robot.evaluation.recorded import check_recorded_environment, recorded_environment, why_no_rollouts
 from s2robot.evaluation.selection import selection_seeds, success_rate
 from s2robot.evaluation.sizes_file import sizes, write_sizes
+from s2robot.evaluation.validation_file import NAME as VALIDATION
 from s2robot.evaluation.validation_file import write_validation
 from s2robot.features import build, place, sample
 from s2robot.policies import make_policy
@@ -36,7 +37,7 @@ from s2robot.policies.heads import check_head
 from s2robot.rollouts.mapping import ObservationMapping
 from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
-from s2robot.runs.finding import CHECKPOINTS
+from s2robot.runs.finding import CHECKPOINTS, find_checkpoint
 from s2robot.runs.metrics import check_wandb, open_log
 from s2robot.runs.record import recorded
 from s2robot.training.batches import gathered_on
@@ -124,7 +125,7 @@ def prepare(config: TrainConfig, device: torch.device) -> Prepared:
 
     policy = make_policy(spec, config.policy, config.seed)
     if config.init_from and not (config.resume and run_folder.has_checkpoint(Path(config.run_dir))):
-        checkpoint.start_from(Path(config.init_from), policy)
+        checkpoint.start_from(find_checkpoint(config.init_from), policy)
     policy.to(device)
     description = {
         "spec": spec.to_dict(),
@@ -153,10 +154,15 @@ def run(prepared: Prepared, run_dir: Path) -> None:
     """Encode what is missing, train, validate."""
     config, device, demos, trainer = prepared.config, prepared.device, prepared.demos, prepared.trainer
     policy, (train_episodes, valid_episodes) = trainer.policy, prepared.episodes
-    if config.resume and trainer.resume() and parallel.is_main():
+    if config.resume and trainer.resume():
         steps = config.optim.steps
-        rest = f"goes on at step {trainer.step} of {steps}" if trainer.step < steps else "is trained already"
-        print(f"{run_dir}: {rest}")
+        done = trainer.step >= steps
+        if parallel.is_main():
+            print(
+                f"{run_dir}: {'is trained already' if done else f'goes on at step {trainer.step} of {steps}'}"
+            )
+        if done and (run_dir / VALIDATION).exists():
+            return  # what is recorded stays that of the training
 
     begun = time.perf_counter()
     with parallel.main_first():

@@ -54,6 +54,8 @@ def frequency(value: object) -> float | None:
 
 def shown(value: object) -> str:
     """A value in a message: on one line, cut where it is long."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, int) and abs(value) >= 10**LONGEST_SHOWN:
         return "an integer of very many digits"
     words = " ".join(repr(text(value) if isinstance(value, str | bytes) else value).split())

@@ -63,7 +63,7 @@ def begin(run_dir: Path, step: int, device: str) -> None:
     commit, clean = source_state()
     start = {
         "date": now(),
-        "command": shlex.join(sys.argv),
+        "command": shlex.join(["s2robot", "train", *sys.argv[1:]]),  # Hydra takes the verb away
         "folder": os.getcwd(),
         "commit": commit,
         "clean": clean,

@@ -135,7 +135,7 @@ def test_the_record_of_a_run(trained: Path) -> None:
     assert start["versions"]["torch"] == version("torch")
     assert start["hardware"]["cores"] >= 1 and start["hardware"]["device"] == "cpu"
     assert start["commit"] == record.source_state()[0]
-    assert start["command"] and datetime.fromisoformat(start["date"]).tzinfo
+    assert start["command"].startswith("s2robot train ") and datetime.fromisoformat(start["date"]).tzinfo
 
 
 def test_a_failure_is_recorded(demos_path: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,8 @@ def report(arguments: argparse.Namespace, done: "Done") -> None:
     if arguments.json:
         print(json.dumps({"out": str(arguments.out), **asdict(done)}))
         return
+    for line in done.warnings:
+        print(f"warning: {line}", file=sys.stderr)
     for line in done.lost:
         print(f"lost: {line}")
     masks = "".join(f", {key} {count}" for key, count in done.masks.items())

@@ -34,7 +34,9 @@ class TrainConfig:
     seed: int = option(0, "of the initial weights, the order of windows and all noise")
     resume: bool = option(False, "go on with the training in run_dir")
     overwrite: bool = option(False, "replace the training in run_dir, once this one has a checkpoint")
-    init_from: str | None = option(None, "checkpoint with the weights to start from, of the same policy")
+    init_from: str | None = option(
+        None, "run or checkpoint with the weights to start from, of the same policy"
+    )
     device: str = option("auto", "auto, cpu, cuda, cuda:1")
     wandb: bool = option(False, "log to Weights & Biases as well")
     wandb_project: str = option("s2robot", "project there")

@@ -45,7 +45,11 @@ def fitting(key: str, feature: Feature, values: np.ndarray, where: str) -> np.nd
         raise UserError(f"{where}, {key}: rows have shape {rows.shape[1:]}; expected {feature.shape}")
     if not np.can_cast(rows.dtype, feature.dtype, "same_kind"):
         raise UserError(f"{where}, {key}: found {rows.dtype}; expected {feature.dtype}")
-    return rows.astype(feature.dtype).reshape(-1, *feature.shape)
+    with np.errstate(over="ignore"):
+        fitted = rows.astype(feature.dtype)
+    if rows.dtype.kind == "f" and (too_large := np.isfinite(rows) & ~np.isfinite(fitted)).any():
+        raise UserError(f"{where}, {key}: found {rows[too_large][0]:.4g}, which {feature.dtype} cannot hold")
+    return fitted.reshape(-1, *feature.shape)
 
 
 def _type(feature: Feature) -> pa.DataType:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from s2robot.datasets.lerobot.info import INDEX_COLUMNS, INFO, Info
 from s2robot.datasets.lerobot.rows import TIMESTAMP_TOLERANCE_S, DataFile, Rows
 from s2robot.datasets.lerobot.stated import Stated
@@ -57,7 +59,9 @@ def _of_episodes(
 
         if one.length != own.count:
             yield problem(f"length is {one.length}; counted {own.count} rows")
-        if own.off_s > TIMESTAMP_TOLERANCE_S:
+        if not np.isfinite(own.off_s):
+            yield problem("timestamp has values that are not finite; expected seconds", "timestamp")
+        elif own.off_s > TIMESTAMP_TOLERANCE_S:
             text = f"timestamp differs from frame_index / {info.fps:g} by up to {own.off_s:.4g} s"
             yield problem(text, "timestamp")
         if own.first_index not in (None, total):

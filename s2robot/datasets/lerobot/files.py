@@ -93,7 +93,7 @@ def read_text(path: Path) -> str:
     if size > MAX_JSON_BYTES:
         raise UserError(f"{path} has {size} bytes; metadata of at most {MAX_JSON_BYTES} are read")
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # editors of Windows write a mark first
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text: {error}") from error
 

@@ -19,7 +19,7 @@ def convert(config: DataConfig, out: Path, lossless: bool = False, fps: float | 
     dataset does not say it. Raises `UserError` for faulty datasets and targets that cannot be.
     """
     wanted = format_of(out)
-    dataset, _ = open_leniently(config)
+    dataset, unusual = open_leniently(config)
     refuse(structural_errors(dataset))
     with writing(out, [source.path for source in dataset.sources]) as scratch:
         if wanted == dataset.format == LEROBOT and not lossless and _takes_all(config):
@@ -35,7 +35,7 @@ def convert(config: DataConfig, out: Path, lossless: bool = False, fps: float | 
     for one in dataset.records:
         for key, names in one.source.masks.items():
             masks[key] = masks.get(key, 0) + (one.recorded.name in names)
-    return Done(len(dataset.episodes), masks, lost)
+    return Done(len(dataset.episodes), masks, lost, [str(one) for one in unusual + dataset.warnings])
 
 
 def _takes_all(config: DataConfig) -> bool:

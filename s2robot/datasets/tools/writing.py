@@ -27,6 +27,7 @@ class Done:
     episodes: int
     masks: dict[str, int]
     lost: list[str] = field(default_factory=list)  # what is not in the new dataset, a line each
+    warnings: list[str] = field(default_factory=list)  # what is unusual in the inputs
 
 
 def write(dataset: Dataset, views: Sequence[View], out: Path, lossless: bool) -> Done:

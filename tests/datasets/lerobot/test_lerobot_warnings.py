@@ -9,7 +9,7 @@ import pytest
 
 from tests.datasets.lerobot import layouts
 from tests.datasets.lerobot.layouts import FRONT, WRIST, Recording, opened
-from tests.datasets.lerobot.spoiling import V3_TABLE, column, retable
+from tests.datasets.lerobot.spoiling import V2_DATA, V3_TABLE, column, retable
 
 
 def test_what_many_episodes_have_in_common_is_said_once(tmp_path: Path) -> None:
@@ -77,3 +77,12 @@ def test_tasks_that_are_no_list(tasks: Any, tmp_path: Path) -> None:
     root = Recording(images="png").write(tmp_path / "set")
     retable(root / V3_TABLE, lambda columns: columns.update(tasks=[tasks] * 3))
     assert opened(root).episodes[0].tasks == ("push the block",)  # by the index in its rows
+
+
+def test_time_stamps_that_are_no_numbers_are_said_and_a_mark_before_json_is_not(tmp_path: Path) -> None:
+    root = Recording(version="v2.1", images="png").write(tmp_path / "set")
+    retable(root / V2_DATA, column("timestamp", 2, float("nan")))
+    tasks = root / "meta/tasks.jsonl"
+    tasks.write_bytes(b"\xef\xbb\xbf" + tasks.read_bytes())
+    said = [str(warning) for warning in opened(root).warnings]
+    assert len(said) == 1 and "timestamp has values that are not finite" in said[0]

@@ -148,3 +148,22 @@ def test_what_cannot_be_converted(
     broken = write(tmp_path / "broken.hdf5", [demo(), demo(obs__robot0_eef_pos=np.zeros((4, 3)))])
     refused(broken, tmp_path / "b.hdf5", told="found 4 rows")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.hdf5", "broken.hdf5"]
+
+
+def test_numbers_that_the_target_cannot_hold_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "a.hdf5", [demo(obs__force=np.full((6, 2), 1e300))])
+    words = ("convert", str(tmp_path / "a.hdf5"), str(tmp_path / "set"), "--fps", "10", "--lossless")
+    assert status_here(monkeypatch, "s2robot", *words) == 2
+    assert_one_line(capsys.readouterr().err, "observation.force", "found 1e+300, which float32 cannot hold")
+    assert not (tmp_path / "set").exists()
+
+
+def test_what_is_unusual_in_the_source_is_said(tmp_path: Path, convert: Run) -> None:
+    file = write(tmp_path / "a.hdf5", [demo(), {key: values[:0] for key, values in demo().items()}])
+    with h5py.File(file, "a") as opened:
+        opened["data/demo_0"].attrs["num_samples"] = 99
+    told = convert(tmp_path / "a.hdf5", tmp_path / "set", "--fps", "10", "--lossless")["warnings"]
+    assert any("its attribute num_samples says 99; 6 are used" in line for line in told)
+    assert any("it has 0 steps and is left out" in line for line in told)
