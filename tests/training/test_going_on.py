@@ -48,7 +48,9 @@ def test_fewer_steps_are_done_already(
     demos_path: Path, run_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = weights(run_dir)
+    record_of = {name: (run_dir / name).read_bytes() for name in ("config.yaml", "run.json", "timings.json")}
     run_training(demos_path, run_dir, "bc", "resume=true", f"optim.steps={STEPS - 1}")
+    assert {name: (run_dir / name).read_bytes() for name in record_of} == record_of
     assert f"{run_dir}: is trained already" in capsys.readouterr().out
     assert weights(run_dir) == before
     assert description(run_dir)["step"] == STEPS
