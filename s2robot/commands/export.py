@@ -4,7 +4,7 @@ s2robot export runs/demo --out policy.pt2
 s2robot export runs/flow/checkpoints/best --out policy.pt2 --set inference_steps=4
 s2robot export runs/demo --out policy.onnx
 
-The last is for ONNX Runtime. policy.json beside it says what goes in and comes out.
+The last is for ONNX Runtime. policy.json (policy.onnx.json) beside it says what goes in and comes out.
 """
 
 from collections.abc import Sequence
@@ -23,9 +23,9 @@ def cli(words: Sequence[str]) -> None:
     add_acting(parser)
     arguments = parser.parse_with_plugins(words)
 
-    from s2robot.deploy.export import export
+    from s2robot.deploy.export import description_of, export
 
     description = export(arguments.path, arguments.out, dict(arguments.set), arguments.weights)
     inputs = ", ".join(f"{one['name']} {one['dtype']} {one['shape']}" for one in description["inputs"])
     outputs = ", ".join(f"{one['name']} {one['shape']}" for one in description["outputs"])
-    print(f"wrote {arguments.out}: {inputs} -> {outputs}; see {arguments.out.stem}.json")
+    print(f"wrote {arguments.out}: {inputs} -> {outputs}; see {description_of(arguments.out).name}")

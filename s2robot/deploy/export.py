@@ -1,7 +1,7 @@
 """A policy as one file that runs with PyTorch alone, and its description beside it.
 
 policy.pt2     `torch.export.load("policy.pt2").module()(*inputs)`, see `s2robot.deploy.program`
-policy.json    inputs and outputs in their order, how often to call it, what it was made from
+policy.json    (policy.onnx.json) inputs and outputs in their order, how often to call it, what it was made from
 """
 
 import json
@@ -63,13 +63,18 @@ def export(
     return description
 
 
+def description_of(out: Path) -> Path:
+    """`policy.json` of `policy.pt2`, `policy.onnx.json` of `policy.onnx`: both fit into one folder."""
+    return out.with_suffix(".json" if out.suffix == ".pt2" else f"{out.suffix}.json")
+
+
 def check_out(out: Path) -> Path:
     """The description's file of an export to `out`. Raises `UserError` unless both can be written."""
     if out.suffix not in SUFFIXES:
         raise UserError(f"--out {out}: the name of an exported policy ends in {' or '.join(SUFFIXES)}")
     if out.suffix == ".onnx" and (missing := [name for name in ONNX if find_spec(name) is None]):
         raise UserError(f"--out {out} needs {', '.join(missing)}: pip install 's2robot[onnx]'")
-    described = out.with_suffix(".json")
+    described = description_of(out)
     for file in (out, described):
         if file.exists():
             raise UserError(f"{file} is there already: remove it, or choose another name for --out")

@@ -232,7 +232,7 @@ def test_onnx_runtime_computes_the_same(trained: Path, tmp_path: Path) -> None:
     (found,) = run_onnx(out, inputs)
     with torch.no_grad():
         np.testing.assert_allclose(found, program(*inputs.values()), atol=1e-4)
-    assert {path.name for path in tmp_path.iterdir()} == {"policy.onnx", "policy.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {"policy.onnx", "policy.onnx.json"}
 
 
 @pytest.mark.parametrize(
