@@ -1,7 +1,8 @@
 """A policy as one file that runs with PyTorch alone, and its description beside it.
 
 policy.pt2     `torch.export.load("policy.pt2").module()(*inputs)`, see `s2robot.deploy.program`
-policy.json    (policy.onnx.json) inputs and outputs in their order, how often to call it, what it was made from
+policy.json    inputs and outputs in their order, how often to call it, what it was made from; of policy.onnx
+               it is policy.onnx.json
 """
 
 import json
