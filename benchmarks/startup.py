@@ -60,7 +60,8 @@ def main() -> None:
                 seconds[name].append(_timed(command, status))
         if arguments.checkpoint:
             run_dir = arguments.checkpoint.absolute().parents[1]
-            shutil.rmtree(run_dir / "eval" / Path(folder).name)
+            if (made := run_dir / "eval" / Path(folder).name).exists():  # by an evaluation that had results
+                shutil.rmtree(made)
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     for name, median in medians.items():
         print(f"{name:34} {median:6.2f} s  {median / medians[REFERENCE]:5.2f} of {REFERENCE!r}")
