@@ -66,8 +66,8 @@ def _is_there(out: Path, settings: str) -> bool:
 
 
 def _run_attempts(collection: Collection, parts: Path, done: dict[int, bool], workers: int) -> Iterator[None]:
-    """Run attempts until enough are kept, noting each in `done`; yields once for each kept one."""
-    yield from (None for kept in done.values() if kept)
+    """Run attempts until enough are kept, noting each in `done`; yields once for each of those."""
+    yield from [None] * min(sum(done.values()), collection.episodes)
     unused = (k for k in itertools.count() if k not in done)
     running: dict[Future[bool], int] = {}
     context = multiprocessing.get_context("spawn")
@@ -81,7 +81,8 @@ def _run_attempts(collection: Collection, parts: Path, done: dict[int, bool], wo
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     attempt = running.pop(future)
                     done[attempt] = _result(future)
-                    yield from [None] * done[attempt]
+                    if done[attempt] and sum(done.values()) <= collection.episodes:
+                        yield  # later ones are kept in case that an earlier attempt fails
                 if len(done) >= HOPELESS_AFTER and not any(done.values()):
                     raise UserError(f"{collection.env_id}: the expert failed in all of {len(done)} attempts")
         finally:

@@ -125,7 +125,7 @@ def prepare(config: TrainConfig, device: torch.device) -> Prepared:
 
     policy = make_policy(spec, config.policy, config.seed)
     if config.init_from and not (config.resume and run_folder.has_checkpoint(Path(config.run_dir))):
-        checkpoint.start_from(find_checkpoint(config.init_from), policy)
+        checkpoint.start_from(find_checkpoint(config.init_from), policy, config.policy.name)
     policy.to(device)
     description = {
         "spec": spec.to_dict(),

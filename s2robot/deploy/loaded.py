@@ -41,10 +41,10 @@ class LoadedPolicy:
 
     def reset(self, seed: int | None = None) -> None:
         """Begin an episode; `seed` is that of its noise, by default one more than that of the one before."""
-        if seed is not None and seed < 0:
-            raise UserError(f"seed={seed} must be at least 0")
-        self._generator = torch.Generator().manual_seed(self._seed if seed is None else seed)
-        self._seed = (self._seed if seed is None else seed) + 1
+        if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
+            raise UserError(f"reset(seed={seed!r}): a seed is a whole number of at least 0")
+        seed = self._seed if seed is None else int(seed)
+        self._generator, self._seed = torch.Generator().manual_seed(seed), seed + 1
         self._history.start()
         self._state: Any = None  # the policy's, carried from one decision to the next
         self._queue: deque[np.ndarray] = deque()  # what is left to execute of the last chunk

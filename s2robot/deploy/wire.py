@@ -42,9 +42,8 @@ def unpacked(data: bytes | str) -> dict[str, Any]:
     except UserError:
         raise
     except (ValueError, msgpack.UnpackException) as error:  # of all that a damaged message may be
-        raise UserError(
-            f"a message is no MessagePack as expected: {error or type(error).__name__}"
-        ) from error
+        reason = str(error) or type(error).__name__
+        raise UserError(f"a message is no MessagePack as expected: {reason}") from error
     if not isinstance(message, dict):
         raise UserError(f"a message is a map, not {type(message).__name__}")
     return message

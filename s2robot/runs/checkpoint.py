@@ -195,10 +195,16 @@ def restore_training_state(path: Path, state: Mapping[str, Tensor]) -> None:
         tensor.copy_(found[name])
 
 
-def start_from(path: Path, policy: Policy) -> str:
-    """Give a policy the weights of a checkpoint; returns their hash. Raises `UserError` if they do not fit."""
-    weights, sha256 = read_weights(steps.resolved(path))
-    check_fit(path / WEIGHTS, _shapes(weights), _shapes(policy.state_dict()))
+def start_from(path: Path, policy: Policy, name: str) -> str:
+    """Give the policy called `name` a checkpoint's weights; returns their hash. `UserError` if they do not fit."""
+    path = steps.resolved(path)
+    weights, sha256 = read_weights(path)
+    theirs, ours = _shapes(weights), _shapes(policy.state_dict())
+    with reading(path):
+        saved = policy_config(described(read_description(path), str(path / DESCRIPTION)).config["policy"]).name
+    if saved != name and theirs.keys() != ours.keys():
+        raise UserError(f"{path} is of policy {saved!r} and cannot start one of {name!r}; give policy={saved}")
+    check_fit(path / WEIGHTS, theirs, ours)
     policy.load_state_dict(weights)
     return sha256
 

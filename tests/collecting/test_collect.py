@@ -40,8 +40,11 @@ def contents(path: Path) -> dict[str, object]:
     return found
 
 
-def test_one_worker_writes_what_two_write(demos_path: Path, tmp_path: Path) -> None:
+def test_one_worker_writes_what_two_write(
+    demos_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert collect(COLLECTION, tmp_path / "one.hdf5", workers=1)
+    assert ": 3/3," in capsys.readouterr().err  # attempts that run beyond those are not counted
     assert contents(tmp_path / "one.hdf5") == contents(demos_path)
     assert os.listdir(tmp_path) == ["one.hdf5"]
 

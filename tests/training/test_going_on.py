@@ -172,6 +172,11 @@ def test_starting_from_weights_that_do_not_fit(demos_path: Path, trained: Path, 
     assert not (tmp_path / "run").exists()
 
 
+def test_starting_from_another_policy_names_both(demos_path: Path, trained: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="of policy 'bc' and cannot start one of 'act'; give policy=bc"):
+        run_training(demos_path, tmp_path / "run", "act", f"init_from={trained / 'checkpoints' / 'last'}")
+
+
 @pytest.mark.parametrize(("keep", "steps"), [("1", [12]), ("2", [8, 12]), ("all", [4, 6, 8, 12])])
 def test_the_newest_checkpoints_are_kept(
     keep: str, steps: list[int], demos_path: Path, tmp_path: Path

@@ -80,7 +80,7 @@ def is_run(folder: Path) -> bool:
 def find_runs(path: Path) -> list[Path]:
     """`path` if it is a run, else the runs below it. Raises `UserError` if there are none."""
     if not path.is_dir():
-        raise UserError(f"{path} is no folder; `s2robot report` takes runs, or a folder of runs")
+        raise UserError(f"{path} is no folder; give a run, or a folder of runs")
     if is_run(path):
         return [path]
     level, found = [path], list[Path]()
