@@ -1,7 +1,8 @@
 """Check a dataset: every fault in one table; exit status 1 if there is an error, 0 otherwise.
 
-Without --pixels no frame is decoded. With it every frame is: black, empty, frozen and repeated ones are
-found, and where the file has states of a simulator that is installed, frames are compared with a rendering.
+Without --pixels no frame is decoded, except the last one of each video. With it every frame is: black,
+empty, frozen and repeated ones are found, and where the file has states of a simulator that is installed,
+frames are compared with a rendering.
 
     s2robot validate demos.hdf5
     s2robot validate lerobot_folder --pixels --json

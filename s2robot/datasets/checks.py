@@ -13,6 +13,7 @@ from s2robot.datasets.masks import masks
 from s2robot.datasets.numbers import numbers
 from s2robot.datasets.problem import Problem, counted
 from s2robot.datasets.source import Recorded
+from s2robot.datasets.stepwise import wrong_rows
 
 
 def structure(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
@@ -71,9 +72,7 @@ def _fault(found: Recorded | None, expected: Recorded, length: int, is_action: b
         return f"found actions of shape {found.shape} a step, expected one action, a vector of numbers"
     if is_action and found.rows != length:
         return f"found {found.rows} rows, expected {length} as in the first array of the actions"
-    if not is_action and found.rows not in (length, length + 1):
-        return f"found {found.rows} rows, expected {length}, one for each action (or one more at the end)"
-    return ""
+    return "" if is_action else wrong_rows(found.rows, length)
 
 
 def _row(expected: Recorded) -> str:

@@ -197,6 +197,6 @@ def _no_clash(source: Source, names: Sequence[str], keys: Sequence[str], what: s
         if count > 1:
             clashing = [key for other, key in zip(names, keys, strict=True) if other == name]
             raise UserError(
-                f"{what} {name!r} of {source.path} may be {' or '.join(clashing)}; "
+                f"{source.path}: {what} {name!r} may be {' or '.join(clashing)}; "
                 f"name them with data.{'cameras' if what == 'camera' else 'proprio'}={{name: key}}"
             )

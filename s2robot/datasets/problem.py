@@ -22,7 +22,9 @@ class Problem:
 
 def told_by(error: UserError, file: object, episode: str, key: str) -> Problem:
     """The fault that an error of reading tells, whose text may begin with the place."""
-    text = str(error).removeprefix(f"{file}: ").removeprefix(f"{episode}, {key}: ").removeprefix(f"{key}, ")
+    text = str(error)
+    for place in (f"{file}: ", f"{file} ", f"{episode}, {key}: ", f"{key}, "):
+        text = text.removeprefix(place)
     return Problem(text, str(file), episode, key)
 
 

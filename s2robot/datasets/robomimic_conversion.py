@@ -22,8 +22,10 @@ from s2robot.datasets.dataset import Dataset, Episode
 from s2robot.datasets.hdf5_attributes import json_object
 from s2robot.datasets.hdf5_output import new_hdf5
 from s2robot.datasets.lerobot.extras import EXTRA
+from s2robot.datasets.losses import losses
 from s2robot.datasets.pieces import frames_in_pieces
 from s2robot.datasets.robomimic_writer import empty_frames, write_masks, write_totals
+from s2robot.datasets.stepwise import uneven
 from s2robot.progress import progress
 
 OBS = "obs/"
@@ -33,7 +35,7 @@ RENAMED = {
     "next.reward": "rewards",
     "next.done": "dones",
 }
-EXECUTED = "actions_executed"
+EXECUTED, OUTCOME = "actions_executed", ("rewards", "dones")
 OWN_NAME = re.compile(r"demo_\d+")
 
 
@@ -48,9 +50,10 @@ class Plan:
 def plan_of(dataset: Dataset) -> Plan:
     """The arrays that become one; of two with the same new name the second keeps its own."""
     arrays = {OBS + name.replace("/", "."): key for name, key in dataset.proprio_keys.items()}
-    if dataset.source.executed_actions:
-        arrays[EXECUTED] = dataset.source.executed_actions
-    taken = {*arrays.values(), *dataset.action_keys.values()}
+    executed, left_out = dataset.source.executed_actions, uneven(dataset)
+    if executed and executed not in left_out:
+        arrays[EXECUTED] = executed
+    taken = {*arrays.values(), *dataset.action_keys.values(), *left_out}
     for key, found in dataset.keys.arrays.items():
         if found.kind == "numbers" and key not in taken and not found.part_of:
             name = _name(dataset, key)
@@ -101,21 +104,14 @@ def _write_episode(
 
 
 def _losses(dataset: Dataset, plan: Plan) -> list[str]:
-    lost = []
-    for name, camera in dataset.cameras.items():
-        if camera.transform:
-            lost.append(f"frames of {name} are stored upright (transform {camera.transform})")
-    used = {camera.key for camera in dataset.cameras.values()}
-    used |= {*plan.arrays.values(), *dataset.action_keys.values()}
-    if left := sorted(key for key, one in dataset.keys.arrays.items() if key not in used and not one.part_of):
-        lost.append(f"left out, no numbers and no cameras in use: {', '.join(left)}")
-    absent = [name for name in ("rewards", "dones") if name not in plan.arrays]
+    columns = {key for name, key in plan.arrays.items() if name.startswith(OBS) or name in OUTCOME}
+    actions = dataset.action_keys.values()
+    lost = losses(dataset, {*plan.arrays.values(), *actions}, {*columns, *actions})
+    absent = [name for name in OUTCOME if name not in plan.arrays]
     if absent:
         lost.append(f"{' and '.join(absent)} are not known: rewards are 0, dones are 1 in the last step")
     if dataset.format == "lerobot":
         lost.append("time stamps: row i is at i / fps")
-    if any(len(one.recorded.tasks) > 1 for one in dataset.records):
-        lost.append("of several task texts of an episode the first is kept")
     return lost
 
 
@@ -171,6 +167,6 @@ def _values(one: Episode, name: str, key: str, length: int) -> np.ndarray:
     if name.startswith(OBS):
         return one.source.read(one.number, key, 0, length).reshape(length, -1)
     values = one.source.read(one.number, key)
-    if name in ("rewards", "dones"):
+    if name in OUTCOME:
         values = values[:length].reshape(length)
     return values.astype(np.int64) if name == "dones" else values

@@ -5,7 +5,7 @@ from it with the key mapping. Opening a source reads metadata and no pixels. A n
 has a `Source` and a line in `FORMATS`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -92,6 +92,14 @@ class Source(Protocol):
         """Changes whenever the content of this array may have changed, links resolved; cheap to compute."""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class HasVideos(Protocol):
+    """A source whose frames are in files that only decoding them can tell to be complete."""
+
+    def ends(self) -> Iterator[tuple[int, str]]:
+        """Episode and camera's key of the last frames of each video."""
 
 
 @runtime_checkable

@@ -17,15 +17,21 @@ if TYPE_CHECKING:
 
 
 def add_data(parser: Parser, name: str = "path", several: bool = False) -> None:
-    """Add the argument for a dataset's path (or several, read as one) and the option `--data`."""
+    """Add the argument for a dataset's path (or several, read as one) and how it is read.
+
+    `--data NAME=VALUE` and a word `data.NAME=VALUE`, as training and messages have it, are the same.
+    """
     told = "a file, a folder, or a glob in quotes"
     parser.add_argument(name, nargs="+" if several else None, metavar=name.upper(), help=told)
     known = ", ".join(field.name for field in fields(DataConfig) if field.name != "path")
     told = (
-        f"how it is read, as data.NAME in training, e.g. cameras=[front] cameras.front=rgb_0 actions=[qpos]; "
-        f"NAME: {known}"
+        f"how it is read; data.NAME=VALUE, as in training, is the same; e.g. cameras=[front] "
+        f"cameras.front=rgb_0 actions=[qpos]; NAME: {known}"
     )
-    parser.add_argument("--data", nargs="+", type=assignment, default=[], metavar="NAME=VALUE", help=told)
+    parser.add_argument(
+        "--data", nargs="+", action="extend", type=assignment, default=[], metavar="NAME=VALUE", help=told
+    )
+    parser.as_options["data."] = "--data"  # messages name options as training has them
 
 
 def data_config(arguments: argparse.Namespace, path: Any) -> DataConfig:

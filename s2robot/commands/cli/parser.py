@@ -19,6 +19,7 @@ class Parser(argparse.ArgumentParser):
             description=doc,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
+        self.as_options: dict[str, str] = {}  # how a word NAME=VALUE begins -> the option it is a value of
 
     def error(self, message: str) -> None:  # type: ignore[override]
         raise UserError(f"{message}; see `{self.prog} --help`")
@@ -31,6 +32,10 @@ class Parser(argparse.ArgumentParser):
         """`parse_args` with an option `--plugins`, whose modules are imported afterwards."""
         told = "modules that register more, comma separated; installed plugins need no name"
         self.add_argument("--plugins", type=comma_separated, default=[], metavar="MODULE,...", help=told)
+        for start, name in self.as_options.items():
+            values = [word for word in words if word.startswith(start) and "=" in word]
+            words = [word for word in words if word not in values]
+            words += [name, *(value.removeprefix(start) for value in values)] if values else []
         arguments = self.parse_intermixed_args(words)  # positional words before and after options
         plugins.load(arguments.plugins)
         return arguments

@@ -20,6 +20,8 @@ from s2robot.datasets.lerobot.extras import EXTRA
 from s2robot.datasets.lerobot.info import Feature
 from s2robot.datasets.lerobot.stated import episode_name
 from s2robot.datasets.lerobot.writer import LeRobotWriter
+from s2robot.datasets.losses import losses
+from s2robot.datasets.stepwise import uneven
 from s2robot.errors import UserError
 from s2robot.progress import progress
 
@@ -60,10 +62,11 @@ def plan_of(dataset: Dataset, lossless: bool) -> Plan:
     cameras = {f"observation.images.{name.replace('/', '.')}": name for name in dataset.cameras}
     features |= {key: Feature(kind, (*dataset.image_size(name), 3)) for key, name in cameras.items()}
     used = {key for parts in columns.values() for key in parts}
+    left_out = {*used, *uneven(dataset)}
     extras = {
         EXECUTED if key == dataset.source.executed_actions else key.removeprefix(EXTRA): key
         for key, one in keys.arrays.items()
-        if one.kind == "numbers" and key not in used and not one.part_of
+        if one.kind == "numbers" and key not in left_out and not one.part_of
     }
     return Plan(columns, cameras, features, extras)
 
@@ -91,29 +94,21 @@ def convert(
                     episode.add(_rows(dataset, plan, one, start, stop))
         meta = {"env_args": dict(dataset.source.env_args)} if dataset.source.env_args else {}
         writer.finish(meta, _masks(dataset))
-    return losses(dataset, plan, lossless)
+    return _losses(dataset, plan, lossless)
 
 
-def losses(dataset: Dataset, plan: Plan, lossless: bool) -> list[str]:
+def _losses(dataset: Dataset, plan: Plan, lossless: bool) -> list[str]:
     """What of the dataset is not, or not exactly, in the LeRobot folder."""
     lost = []
-    arrays = dataset.keys.arrays
     if plan.cameras and not lossless:
         lost.append("pixels are compressed (H.264) and give other features; --lossless keeps them exact")
-    for name, camera in dataset.cameras.items():
-        if camera.transform:
-            lost.append(f"frames of {name} are stored upright (transform {camera.transform})")
-    doubles = {key for parts in plan.columns.values() for key in parts if arrays[key].dtype == "float64"}
+    columns = {key for parts in plan.columns.values() for key in parts}
+    doubles = {key for key in columns if dataset.keys.arrays[key].dtype == "float64"}
     if doubles:
         lost.append(f"float64 becomes float32: {', '.join(sorted(doubles))}")
-    used = {camera.key for camera in dataset.cameras.values()}
-    used |= {key for parts in plan.columns.values() for key in parts} | set(plan.extras.values())
-    if left := sorted(key for key, one in arrays.items() if key not in used and not one.part_of):
-        lost.append(f"left out, no numbers and no cameras in use: {', '.join(left)}")
+    lost += losses(dataset, {*columns, *plan.extras.values()}, columns)
     if dataset.format != "lerobot":
         lost.append("next_obs, and attributes other than env_args, seeds, models and outcomes, are left out")
-    if any(len(one.recorded.tasks) > 1 for one in dataset.records):
-        lost.append("of several task texts of an episode the first is kept")
     return lost
 
 

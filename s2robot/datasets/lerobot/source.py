@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,15 @@ class LeRobot:
             clip = stated.clips[key]
             return f"{place} {_stamp(clip.file)} {clip.start_s!r} {self.fps!r}"
         return place
+
+    def ends(self) -> Iterator[tuple[int, str]]:
+        """Episode and camera's key of the last frames of each video; see `HasVideos`."""
+        last: dict[tuple[Path, str], tuple[float, int]] = {}
+        for i, one in enumerate(self.catalogue.stated):
+            for key, clip in one.clips.items():
+                place = clip.start_s, i
+                last[clip.file, key] = max(place, last.get((clip.file, key), place))
+        yield from ((i, key) for (_, key), (_, i) in last.items())
 
     def close(self) -> None:
         self._tables.close()

@@ -6,7 +6,7 @@ from s2robot.datasets import robomimic_conversion
 from s2robot.datasets.lerobot import conversion as lerobot_conversion
 from s2robot.datasets.options import DataConfig
 from s2robot.datasets.problem import refuse
-from s2robot.datasets.tools.leniently import open_leniently, structural_errors
+from s2robot.datasets.tools.leniently import open_leniently, structural_errors, unclear_cameras
 from s2robot.datasets.tools.target import LEROBOT, format_of, writing
 from s2robot.datasets.tools.view import View
 from s2robot.datasets.tools.writing import Done, copy_lerobot
@@ -20,7 +20,7 @@ def convert(config: DataConfig, out: Path, lossless: bool = False, fps: float | 
     """
     wanted = format_of(out)
     dataset, unusual = open_leniently(config)
-    refuse(structural_errors(dataset))
+    refuse(unclear_cameras(dataset, config) + structural_errors(dataset))
     with writing(out, [source.path for source in dataset.sources]) as scratch:
         if wanted == dataset.format == LEROBOT and not lossless and _takes_all(config):
             views = [

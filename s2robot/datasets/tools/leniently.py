@@ -10,7 +10,7 @@ from s2robot.datasets.keys import Keys
 from s2robot.datasets.opening import open_sources
 from s2robot.datasets.options import DataConfig
 from s2robot.datasets.presets import preset_of
-from s2robot.datasets.problem import Problem
+from s2robot.datasets.problem import Problem, told_by
 from s2robot.datasets.source import Source
 from s2robot.datasets.tools.view import View
 from s2robot.errors import UserError
@@ -37,11 +37,27 @@ def open_leniently(config: DataConfig) -> tuple[Dataset, list[Problem]]:
         except UserError as error:
             if getattr(config, name) is not None:
                 raise
-            warnings.append(Problem(str(error), str(sources[0].path)))
+            warnings.append(_told(error, sources[0]))
             none[name] = []
     dataset = Dataset(sources, replace(config, **none), entries)
     dataset.warnings += [warning for source in sources for warning in source.warnings]
     return dataset, warnings
+
+
+def unclear_cameras(dataset: Dataset, config: DataConfig) -> list[Problem]:
+    """An error where there are frames and none is in use, as no one said which to use."""
+    frames = any(one.kind == "frames" for one in dataset.keys.arrays.values())
+    if config.cameras is not None or dataset.cameras or not frames:
+        return []
+    try:
+        dataset.keys.cameras(None)
+    except UserError as error:
+        return [_told(error, dataset.source)]
+    return []
+
+
+def _told(error: UserError, source: Source) -> Problem:
+    return told_by(error, source.path, "", "")
 
 
 def structural_errors(dataset: Dataset) -> list[Problem]:

@@ -8,8 +8,10 @@ import numpy as np
 
 from s2robot.datasets.dataset import Dataset, Episode
 from s2robot.datasets.problem import Problem, told_by
+from s2robot.datasets.source import HasVideos
 from s2robot.datasets.tools.oddities import times_of
 from s2robot.errors import UserError
+from s2robot.progress import progress
 
 CONTINUOUS = 10  # different values of a dimension that is no switch (a gripper's commands are few)
 CLIPPED = 0.1  # share of all rows that are exactly at one end of a dimension's range
@@ -26,6 +28,24 @@ def unreadable(dataset: Dataset) -> Iterator[Problem]:
             no_link = not found.dtype  # dead, or to where nothing may be read
             if found.kind == "other" and key not in used and (no_link or found.broken):
                 yield dataset.problem(one, key, found.note)
+
+
+def ends_of_videos(dataset: Dataset, shown: bool = True) -> Iterator[Problem]:
+    """Errors: videos whose last row has no frame; only that is decoded."""
+    used = {camera.key for camera in dataset.cameras.values()}
+    for source in dataset.sources:
+        if not isinstance(source, HasVideos):
+            continue
+        ends = [(i, key) for i, key in source.ends() if key in used]
+        for i, key in progress(ends, description="ends of videos") if shown else ends:
+            episode = source.episodes[i]
+            found = episode.arrays.get(key)
+            if found is None or found.kind != "frames" or not found.rows:
+                continue  # which other checks tell
+            try:
+                source.read(i, key, found.rows - 1, found.rows)
+            except UserError as error:
+                yield told_by(error, episode.file, episode.name, key)
 
 
 def bad_numbers(dataset: Dataset, among: Set[tuple[str, str]] | None = None) -> Iterator[Problem]:

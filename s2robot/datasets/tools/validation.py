@@ -6,9 +6,10 @@ from s2robot.datasets import checks
 from s2robot.datasets.dataset import Dataset
 from s2robot.datasets.options import DataConfig
 from s2robot.datasets.problem import Problem
+from s2robot.datasets.stepwise import uneven
 from s2robot.datasets.tools import quality
 from s2robot.datasets.tools.frames import check_frames
-from s2robot.datasets.tools.leniently import open_leniently, structural_errors, without
+from s2robot.datasets.tools.leniently import open_leniently, structural_errors, unclear_cameras, without
 from s2robot.datasets.tools.oddities import oddities
 from s2robot.errors import UserError
 
@@ -34,12 +35,17 @@ def validate(config: DataConfig, pixels: bool = False, shown: bool = True) -> Fi
     what is no dataset at all.
     """
     dataset, unusual = open_leniently(config)
-    findings = Findings(structural_errors(dataset), unusual + dataset.warnings)
+    unclear = unclear_cameras(dataset, config)
+    unusual = [problem for problem in unusual if problem not in unclear]
+    findings = Findings(unclear + structural_errors(dataset), unusual + dataset.warnings)
     findings.warnings += checks.structure(dataset)[1] + checks.masks(dataset)[1]
+    findings.warnings += [problem for problems in uneven(dataset).values() for problem in problems]
     healthy = without(dataset, findings.errors)
     faulty = {(problem.file, problem.episode) for problem in findings.errors}
     findings.errors += quality.bad_numbers(dataset, faulty)
     findings.errors += quality.unreadable(dataset)
+    if not pixels:
+        findings.errors += quality.ends_of_videos(dataset, shown)
     if healthy is not None:
         healthy = _numbers(healthy, findings)
     if healthy is not None:

@@ -167,3 +167,41 @@ def test_what_is_unusual_in_the_source_is_said(tmp_path: Path, convert: Run) -> 
     told = convert(tmp_path / "a.hdf5", tmp_path / "set", "--fps", "10", "--lossless")["warnings"]
     assert any("its attribute num_samples says 99; 6 are used" in line for line in told)
     assert any("it has 0 steps and is left out" in line for line in told)
+
+
+FORMS = ("a.hdf5", "set")
+
+
+@pytest.mark.parametrize("target", FORMS)
+def test_what_does_not_fit_the_target_is_listed(target: str, tmp_path: Path, convert: Run) -> None:
+    """Rewards of another length, an observation after the last action, matrices, a bad env_args."""
+    demos = [demo(seed=i, rewards=np.zeros(6), dones=np.zeros(6)) for i in range(3)]
+    for one in demos:
+        one["obs/agentview_image"] = np.concatenate([one["obs/agentview_image"]] * 2)[:7]
+        one["obs/robot0_eef_pos"] = one["obs/robot0_eef_pos"][:, None]
+        one["calibration"] = np.eye(3)
+    demos[1] |= {"rewards": np.zeros(4), "dones": np.zeros(9)}
+    source = write(tmp_path / "d.hdf5", demos, env_args="{nonsense")
+    lost = "\n".join(convert(source, tmp_path / target, "--fps", 10)["lost"])
+    assert "rows become vectors: obs/robot0_eef_pos (1, 3)" in lost
+    assert "the row after the last action is left out: obs/agentview_image" in lost
+    assert "demo_1, rewards: found 4 rows, expected 6" in lost and "dones: found 9 rows" in lost
+    assert "env_args is left out: env_args is no JSON object" in lost
+    copy = open_dataset(tmp_path / target)
+    assert copy.lengths == [6, 6, 6] and "calibration" in "".join(copy.keys.arrays)
+    np.testing.assert_allclose(copy.low_dim("robot0_eef_pos")[:6], demos[0]["obs/robot0_eef_pos"][:, 0], 1e-6)
+
+
+@pytest.mark.parametrize("target", FORMS)
+def test_cameras_that_nobody_can_tell_apart_are_refused(
+    target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    twice = demo()
+    twice["obs/agentview_rgb"] = twice["obs/agentview_image"]
+    source = write(tmp_path / "d.hdf5", [twice, twice])
+    words = (str(source), str(tmp_path / target), "--fps", "10")
+    assert status_here(monkeypatch, "s2robot", "convert", *words) == 2
+    assert_one_line(
+        capsys.readouterr().err, "camera 'agentview' may be obs/agentview_image or obs/agentview_rgb"
+    )
+    assert status_here(monkeypatch, "s2robot", "convert", *words, "data.cameras=[agentview_rgb]") == 0

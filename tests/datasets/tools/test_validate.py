@@ -211,3 +211,23 @@ def test_what_is_odd_in_all_demonstrations(
     assert "has a single step" in said(warnings, "demo_2", "")
     assert "frames are those of camera agentview of demo_1" in said(warnings, "demo_1", "obs/wrist_image")
     assert not said(warnings, "demo_0", "obs/robot0_eef_pos")
+
+
+def test_arrays_for_each_step_that_training_does_not_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    demos = [demo(seed=i, rewards=np.zeros(6), force=np.zeros(6), table=np.eye(3)) for i in range(3)]
+    demos[1] |= {"rewards": np.zeros(4), "force": np.zeros(9)}
+    _, warnings = validate(capsys, monkeypatch, write(tmp_path / "d.hdf5", demos))
+    assert "found 4 rows, expected 6" in said(warnings, "demo_1", "rewards")
+    assert "found 9 rows, expected 6" in said(warnings, "demo_1", "force")
+    assert not any(one["key"] == "table" for one in warnings)
+
+
+def test_cameras_that_nobody_can_tell_apart_are_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "d.hdf5", [demo(obs__agentview_rgb=picture(6))])
+    (error,), warnings = validate(capsys, monkeypatch, path, status=1)
+    assert error["problem"].startswith("camera 'agentview' may be obs/agentview_image or obs/agentview_rgb")
+    assert "camera" not in "".join(one["problem"] for one in warnings)

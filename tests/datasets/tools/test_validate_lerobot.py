@@ -88,3 +88,16 @@ def jpeg(frame: np.ndarray) -> np.ndarray:
     content = io.BytesIO()
     Image.fromarray(frame).save(content, "jpeg")
     return np.frombuffer(content.getvalue(), np.uint8)
+
+
+@pytest.mark.parametrize("version", ["v2.1", "v3.0"])
+def test_a_video_that_ends_before_its_rows_is_found_without_decoding_it(
+    version: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Time stamps of a clock instead of the recording's own time: no frame is near any of them."""
+    path = Recording(version=version).write(tmp_path / "set")
+    for data in path.glob("data/*/*.parquet"):
+        _change(data, "timestamp", lambda rows: [1.7e9 + row for row in rows])
+    errors, _ = validate(capsys, monkeypatch, path, status=1)
+    assert {one["key"] for one in errors} == {"observation.images.front", "observation.images.wrist"}
+    assert all("no frame within" in one["problem"] for one in errors)

@@ -1,0 +1,37 @@
+"""What a conversion into any format does not keep, a line each."""
+
+from collections.abc import Collection
+
+from s2robot.datasets.dataset import Dataset
+from s2robot.datasets.stepwise import uneven
+
+
+def losses(dataset: Dataset, kept: Collection[str], vectors: Collection[str]) -> list[str]:
+    """`kept`: keys of the arrays of numbers that are written; `vectors`: those of which each row becomes a
+    vector beside an action. Cameras are written so, too."""
+    arrays = dataset.keys.arrays
+    cameras = {camera.key for camera in dataset.cameras.values()}
+    lost = [
+        f"frames of {name} are stored upright (transform {camera.transform})"
+        for name, camera in dataset.cameras.items()
+        if camera.transform
+    ]
+    if shaped := [f"{key} {arrays[key].shape}" for key in sorted(vectors) if len(arrays[key].shape) > 1]:
+        lost.append(f"rows become vectors: {', '.join(shaped)}")
+    if longer := sorted(key for key in {*vectors, *cameras} if _is_longer(dataset, key)):
+        lost.append(f"the row after the last action is left out: {', '.join(longer)}")
+    odd = uneven(dataset)
+    lost += [f"left out: {first}" for key, (first, *_) in odd.items() if key not in kept]
+    others = {key for key, one in arrays.items() if not one.part_of} - {*kept, *cameras, *odd}
+    if others:
+        lost.append(f"left out, no numbers and no cameras in use: {', '.join(sorted(others))}")
+    if dataset.env_problem:
+        lost.append(f"env_args is left out: {dataset.env_problem}")
+    if any(len(one.recorded.tasks) > 1 for one in dataset.records):
+        lost.append("of several task texts of an episode the first is kept")
+    return lost
+
+
+def _is_longer(dataset: Dataset, key: str) -> bool:
+    rows = (one.recorded.arrays[key].rows if key in one.recorded.arrays else 0 for one in dataset.records)
+    return any(found > length for found, length in zip(rows, dataset.lengths, strict=True))
