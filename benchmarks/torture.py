@@ -38,15 +38,15 @@ STOPS = {
 }
 
 
-def start(words: list[str], folder: Path, output: int | None = None) -> subprocess.Popen[str]:
-    """A command in a process group of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "S2ROBOT_CACHE": str(folder / "cache")}
+def start(words: list[str], folder: Path, cache: Path | None = None) -> subprocess.Popen[str]:
+    """A command in a process group of its own; the cache is in its folder if None."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "S2ROBOT_CACHE": str(cache or folder / "cache")}
     return subprocess.Popen(
         [sys.executable, "-m", "s2robot", *words],
         cwd=folder,
         env=environment | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE if output is None else output,
+        stderr=subprocess.PIPE,
         text=True,
         process_group=0,
     )
