@@ -158,9 +158,8 @@ def run(prepared: Prepared, run_dir: Path) -> None:
         steps = config.optim.steps
         done = trainer.step >= steps
         if parallel.is_main():
-            print(
-                f"{run_dir}: {'is trained already' if done else f'goes on at step {trainer.step} of {steps}'}"
-            )
+            ended, going_on = f"is trained already, to step {trainer.step}", f"goes on at step {trainer.step}"
+            print(f"{run_dir}: {ended if done else f'{going_on} of {steps}'}")
         if done and (run_dir / VALIDATION).exists():
             return  # what is recorded stays that of the training
 

@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
+from s2robot.datasets.limits import check_size
+
 DEEP = ("I", "F")  # starts of Pillow's modes with more than 8 bits a value
 DEPTH = "depth, no colours"
 EXPECTED = "frames must be uint8 of shape (t, h, w, 3)"
@@ -87,6 +89,7 @@ def _opened(row: object) -> Iterator[Image.Image]:
         raise ValueError("holds bytes that are no JPEG or PNG")
     try:
         with Image.open(io.BytesIO(_bytes(row)), formats=("JPEG", "PNG")) as image:
+            check_size(image.height, image.width)
             yield image
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ValueError(f"cannot be decoded as JPEG or PNG: {reason(error)}") from error

@@ -1,8 +1,4 @@
-"""Files that declare far more than they hold: a few bytes can stand for terabytes of one number.
-
-Compression makes numbers of robots a few times smaller, and frames at most a thousand times. What is larger
-than that is refused before anything of it is read.
-"""
+"""HDF5 files that declare far more than they hold."""
 
 from math import prod
 from pathlib import Path
@@ -10,12 +6,9 @@ from pathlib import Path
 from s2robot.datasets.dataset import Dataset
 from s2robot.datasets.hdf5_links import arrays_behind
 from s2robot.datasets.hdf5_source import Hdf5Source
+from s2robot.datasets.limits import FRAMES_RATIO, MOST_FRAMES, MOST_NUMBERS, NUMBER_BYTES, NUMBERS_RATIO
 from s2robot.datasets.problem import Problem
 from s2robot.datasets.source import STREAM
-
-NUMBER_BYTES = 8
-MOST_NUMBERS, NUMBERS_RATIO = 2**28, 50  # bytes that are always read; beyond, how often the files' size
-MOST_FRAMES, FRAMES_RATIO = 2**32, 1100  # gzip reaches 1032
 
 
 def inflated(dataset: Dataset) -> list[Problem]:

@@ -2,13 +2,12 @@
 
 import argparse
 import hashlib
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError  # what torch.load says of a file that is more than tensors
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -25,14 +24,31 @@ def load_state(file: Path) -> dict[str, Any]:
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
+        _check_archive(file)
         # trainings in the manner of MAE keep their options, plain data, beside the weights
         with torch.serialization.safe_globals([argparse.Namespace]):
             state = torch.load(file, map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError) as error:
-        raise UserError(f"{file} is no checkpoint of tensors: {str(error).splitlines()[0]}") from error
+    except (UserError, MemoryError, OSError):
+        raise
+    except Exception as error:  # a damaged file makes the unpickler raise anything
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(f"{file} is no checkpoint of tensors: {reason[:200]}") from error
     if not isinstance(state, dict):
         raise UserError(f"{file} holds a {type(state).__name__}, not named tensors")
     return state
+
+
+def _check_archive(file: Path) -> None:
+    """Raise `UserError` for an archive that would unpack to more than it is: PyTorch compresses nothing."""
+    if not zipfile.is_zipfile(file):
+        return
+    with zipfile.ZipFile(file) as archive:
+        declared, size = sum(entry.file_size for entry in archive.infolist()), file.stat().st_size
+    if declared > size:
+        raise UserError(
+            f"{file} is no checkpoint of tensors: its parts declare {declared} bytes and the file has "
+            f"{size}; PyTorch compresses nothing"
+        )
 
 
 def fill(network: nn.Module, state: Mapping[str, Tensor], name: str, file: Path) -> nn.Module:

@@ -8,6 +8,7 @@ import av
 import imageio_ffmpeg
 import numpy as np
 
+from s2robot.errors import UserError
 from s2robot.machine.finding import Finding
 from s2robot.rollouts.video import Video
 
@@ -22,7 +23,7 @@ def findings() -> list[Finding]:
         return [Finding("video", str(error).splitlines()[0], MEND, ok=False)]
     try:
         frames = _written_and_read()
-    except (OSError, RuntimeError, av.error.FFmpegError) as error:
+    except (UserError, OSError, RuntimeError, av.error.FFmpegError) as error:
         return [Finding("video", f"{name} writes no H.264 ({str(error).splitlines()[0]})", MEND, ok=False)]
     if frames < FRAMES:
         return [Finding("video", f"{name}: of {FRAMES} frames {frames} came back", MEND, ok=False)]

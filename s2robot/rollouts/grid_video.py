@@ -7,6 +7,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
+from s2robot.errors import UserError
 from s2robot.files import replacing
 
 TILE_WIDTH = 480  # pixels of each episode
@@ -36,7 +37,7 @@ def write_grid(videos: Sequence[Path], path: Path) -> None:
         command += ["-filter_complex", ";".join([*tiles, stack]), *target]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise OSError(f"ffmpeg could not write {path}: {' '.join(done.stderr.split())[:300]}")
+            raise UserError(f"{path} cannot be written: {' '.join(done.stderr.split())[:300]}")
 
 
 def _along(side: str, tiles: int) -> str:

@@ -4,12 +4,15 @@ Frames go to ffmpeg one by one, so a long episode takes no memory; the file gets
 whole. Imports no torch: rollout's simulators, which must start quickly, write the videos.
 """
 
+import contextlib
 import importlib.util
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from jaxtyping import UInt8
@@ -98,6 +101,8 @@ class Video:
         self.path, self.fps = path, fps
         self._scratch: Path | None = None
         self._ffmpeg: subprocess.Popen | None = None
+        self._told: IO[bytes] | None = None  # what ffmpeg complains of
+        self._reason = "ffmpeg ended"
 
     def add(
         self,
@@ -106,19 +111,27 @@ class Video:
         colour: tuple[int, int, int] = NEUTRAL,
         names: Sequence[str] = (),
     ) -> None:
-        """Append one frame, see `compose`; sizes stay those of the first call."""
+        """Append one frame, see `compose`; sizes stay those of the first call. Raises `UserError`."""
         frame = compose(views, caption, colour, names)
         if self._ffmpeg is None:
             self._scratch = create_scratch(self.path)
-            self._ffmpeg = _start_ffmpeg(self._scratch, frame.shape, self.fps)
+            self._told = tempfile.TemporaryFile()  # noqa: SIM115 - closed with ffmpeg
+            self._ffmpeg = _start_ffmpeg(self._scratch, frame.shape, self.fps, self._told)
         assert self._ffmpeg.stdin is not None
-        self._ffmpeg.stdin.write(frame.data)
+        try:
+            self._ffmpeg.stdin.write(frame.data)
+        except BrokenPipeError:
+            self._close()
+            raise self._error() from None
 
     def finish(self) -> None:
-        """Close the file and give it its name; raises `OSError`."""
+        """Close the file and give it its name. Raises `UserError`."""
         if self._close() != 0 or self._scratch is None:
-            raise OSError(f"ffmpeg could not write {self._scratch}")
+            raise self._error()
         self._scratch.replace(self.path)
+
+    def _error(self) -> UserError:
+        return UserError(f"{self.path} cannot be written: {self._reason}")
 
     def discard(self) -> None:
         """Delete what was written."""
@@ -130,7 +143,14 @@ class Video:
         """Let ffmpeg write its end and go; gives its exit code."""
         if self._ffmpeg is None:
             return 0
-        self._ffmpeg.communicate()
+        with contextlib.suppress(BrokenPipeError):  # it has ended, and its status says how
+            self._ffmpeg.communicate()
+        self._ffmpeg.wait()
+        if self._told is not None:
+            self._told.seek(0)
+            lines = self._told.read(10_000).decode(errors="replace").splitlines()
+            self._reason = lines[0].rpartition("] ")[2] if lines else self._reason
+            self._told.close()
         code, self._ffmpeg = self._ffmpeg.returncode, None
         return code
 
@@ -179,8 +199,8 @@ class EpisodeVideo:
         self._video.discard()
 
 
-def _start_ffmpeg(path: Path, shape: tuple[int, ...], fps: float) -> subprocess.Popen:
-    """ffmpeg reading raw frames of `shape` "h w 3" from its stdin.
+def _start_ffmpeg(path: Path, shape: tuple[int, ...], fps: float, told: IO[bytes]) -> subprocess.Popen:
+    """ffmpeg reading raw frames of `shape` "h w 3" from its stdin; its complaints go to the file `told`.
 
     Started here rather than by `imageio_ffmpeg.write_frames`, which puts it in a process group of its
     own: killing a worker must end its ffmpeg too.
@@ -193,4 +213,4 @@ def _start_ffmpeg(path: Path, shape: tuple[int, ...], fps: float) -> subprocess.
     import imageio_ffmpeg  # only who films needs it
 
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", *source, *target]
-    return subprocess.Popen(command, stdin=subprocess.PIPE)
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=told)

@@ -78,8 +78,13 @@ def _acquire(path: Path, what: str) -> int:
         os.close(file)  # its last owner has just deleted it
     about = {"pid": os.getpid(), "host": socket.gethostname()}
     about |= {"started": time.strftime("%Y-%m-%d %H:%M:%S"), "command": shlex.join(sys.argv)[:1000]}
-    os.ftruncate(file, 0)
-    os.pwrite(file, json.dumps(about).encode(), 0)
+    try:
+        os.ftruncate(file, 0)
+        os.pwrite(file, json.dumps(about).encode(), 0)
+    except OSError:  # no room
+        path.unlink(missing_ok=True)
+        os.close(file)
+        raise
     return file
 
 

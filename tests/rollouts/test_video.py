@@ -1,3 +1,5 @@
+import resource
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -91,9 +93,28 @@ def test_a_video_that_cannot_be_written_raises(tmp_path: Path) -> None:
     video = EpisodeVideo(tmp_path / "missing" / "seed_7.mp4", seed=7, fps=5)
 
     with pytest.raises(OSError):
-        for _ in range(100):
-            video.add([np.zeros((448, 448, 3), np.uint8)])
-        video.finish(True)
+        video.add([np.zeros((448, 448, 3), np.uint8)])
+
+
+@pytest.mark.parametrize("frames", [1, 60])
+def test_a_disk_without_room_is_one_line(frames: int, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    """Whether ffmpeg ends while frames are still sent to it, or at the end."""
+    video = EpisodeVideo(tmp_path / "seed_7.mp4", seed=7, fps=5)
+    noise = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.getsignal(signal.SIGXFSZ)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(UserError, match=r"seed_7\.mp4 cannot be written: \S") as raised:
+            for _ in range(frames):
+                video.add([noise])
+            video.finish(True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    video.discard()
+    assert "\n" not in str(raised.value) and not capfd.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_the_encoder_of_videos_one_line_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

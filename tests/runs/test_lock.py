@@ -95,3 +95,16 @@ def test_without_locks_the_file_stands_for_one(
     with locked(tmp_path, "run_dir=r"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_without_room_is_left_without_a_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="No space"):
+        patched.setattr(os, "pwrite", full)
+        with locked(tmp_path, "run_dir=r"):
+            pass
+    assert list(tmp_path.iterdir()) == []
+    with locked(tmp_path, "run_dir=r"):
+        pass

@@ -168,7 +168,7 @@ def test_finished_training_is_left_as_it_is(
     before = weights(tmp_path), metrics.read(tmp_path)
     run_training(demos_path, tmp_path, "bc", "resume=true")
     assert (weights(tmp_path), metrics.read(tmp_path)) == before
-    assert f"trained to step {STEPS}" in capsys.readouterr().out.splitlines()[-1]
+    assert capsys.readouterr().out.splitlines()[-1] == f"{tmp_path}: is trained already, to step {STEPS}"
 
 
 @pytest.mark.parametrize(

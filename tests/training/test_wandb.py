@@ -7,7 +7,7 @@ import pytest
 
 from s2robot.errors import UserError
 from s2robot.runs import metrics
-from tests.training.tiny_training import run_training
+from tests.training.tiny_training import STEPS, run_training
 
 STAND_IN = """
 calls = []
@@ -40,7 +40,7 @@ def test_it_gets_the_same_numbers_in_one_run(
     assert [{"step": step, **values} for _, step, values in logged] == metrics.read(run_dir)
     assert finish == ("finish",)
 
-    run_training(demos_path, run_dir, "bc", "wandb=true", "resume=true")
+    run_training(demos_path, run_dir, "bc", "wandb=true", "resume=true", f"optim.steps={STEPS + 1}")
     again = wandb.calls[len(logged) + 2][1]
     assert (again["id"], again["resume"]) == (options["id"], "allow")
     run_training(demos_path, run_dir, "bc", "wandb=true", "overwrite=true")  # anew: another run there

@@ -13,6 +13,7 @@ from PIL import Image
 from s2robot.datasets.images import DEPTH, is_deep, reason
 from s2robot.datasets.lerobot.files import Folder, check_head
 from s2robot.datasets.lerobot.tables import Table
+from s2robot.datasets.limits import check_size
 from s2robot.errors import UserError
 
 BATCH = 16  # encoded images in memory at a time
@@ -62,7 +63,9 @@ def open_image(folder: Folder, cell: Any, where: str) -> Image.Image:
     """The image of a cell, its header read and its pixels not yet."""
     content = image_bytes(folder, cell, where)
     try:
-        return Image.open(io.BytesIO(content), formats=FORMATS)
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        check_size(image.height, image.width)
+        return image
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"{where}: no readable {' or '.join(FORMATS)} image: {reason(error)}") from error
 

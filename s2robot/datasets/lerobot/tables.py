@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from s2robot.datasets.lerobot.files import check_parquet, check_regular
+from s2robot.datasets.limits import MOST_NUMBERS, NUMBER_BYTES, NUMBERS_RATIO
 from s2robot.errors import UserError
 
 
@@ -30,9 +31,25 @@ class Table:
         except (pa.ArrowException, OSError, ValueError) as error:
             check_parquet(path)  # says it better, where it knows
             raise UserError(f"{path} cannot be read as parquet: {error}") from error
+        self._check_inflated()
         self.rows: int = self._file.metadata.num_rows
         groups = [self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)]
         self._bounds = np.concatenate([[0], np.cumsum(groups)]).astype(int)
+
+    def _check_inflated(self) -> None:
+        """Raise `UserError` for a file that declares more numbers than anyone records."""
+        meta = self._file.metadata
+        values = sum(
+            meta.row_group(i).column(j).num_values
+            for i in range(meta.num_row_groups)
+            for j in range(meta.num_columns)
+        )
+        declared, size = values * NUMBER_BYTES, self.path.stat().st_size
+        if declared > max(MOST_NUMBERS, NUMBERS_RATIO * size):
+            raise UserError(
+                f"{self.path} declares {declared / 2**30:.4g} GiB of numbers and has {size / 2**30:.2g} GiB; "
+                f"the file is damaged or made to exhaust memory"
+            )
 
     @property
     def columns(self) -> list[str]:

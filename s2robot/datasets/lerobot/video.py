@@ -16,6 +16,7 @@ from jaxtyping import Float, UInt8
 
 from s2robot.datasets.lerobot.files import check_mp4
 from s2robot.datasets.lerobot.pixels import Pixels
+from s2robot.datasets.limits import check_size
 from s2robot.errors import UserError
 
 # A seek goes to a key frame this many frames before the wanted one: in an HEVC file with open groups of
@@ -101,6 +102,11 @@ class Video:
         if self._stream.codec_context is None:
             self._container.close()
             raise UserError(f"{self.path} holds a video of an unknown codec")
+        try:
+            check_size(*self.shape[:2])
+        except ValueError as error:
+            self._container.close()
+            raise UserError(f"{self.path}: {error}") from error
         # a file without a time base has no time stamps either, which `_advance` reports
         self._unit_s = self._stream.time_base or Fraction(1)
         self._stream.thread_type = "AUTO"
