@@ -1,14 +1,19 @@
 """What a conversion into any format does not keep, a line each."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 from s2robot.datasets.dataset import Dataset
-from s2robot.datasets.stepwise import uneven
+from s2robot.datasets.problem import Problem
 
 
-def losses(dataset: Dataset, kept: Collection[str], vectors: Collection[str]) -> list[str]:
+def losses(
+    dataset: Dataset,
+    kept: Collection[str],
+    vectors: Collection[str],
+    unfit: Mapping[str, Sequence[Problem]],
+) -> list[str]:
     """`kept`: keys of the arrays of numbers that are written; `vectors`: those of which each row becomes a
-    vector beside an action. Cameras are written so, too."""
+    vector beside an action. Cameras are written so, too. `unfit` as `stepwise.unfit` gives it."""
     arrays = dataset.keys.arrays
     cameras = {camera.key for camera in dataset.cameras.values()}
     lost = [
@@ -20,9 +25,8 @@ def losses(dataset: Dataset, kept: Collection[str], vectors: Collection[str]) ->
         lost.append(f"rows become vectors: {', '.join(shaped)}")
     if longer := sorted(key for key in {*vectors, *cameras} if _is_longer(dataset, key)):
         lost.append(f"the row after the last action is left out: {', '.join(longer)}")
-    odd = uneven(dataset)
-    lost += [f"left out: {first}" for key, (first, *_) in odd.items() if key not in kept]
-    others = {key for key, one in arrays.items() if not one.part_of} - {*kept, *cameras, *odd}
+    lost += [f"left out: {first}" for key, (first, *_) in unfit.items() if key not in kept]
+    others = {key for key, one in arrays.items() if not one.part_of} - {*kept, *cameras, *unfit}
     if others:
         lost.append(f"left out, no numbers and no cameras in use: {', '.join(sorted(others))}")
     if dataset.env_problem:

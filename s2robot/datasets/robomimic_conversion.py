@@ -24,8 +24,9 @@ from s2robot.datasets.hdf5_output import new_hdf5
 from s2robot.datasets.lerobot.extras import EXTRA
 from s2robot.datasets.losses import losses
 from s2robot.datasets.pieces import frames_in_pieces
+from s2robot.datasets.problem import Problem
 from s2robot.datasets.robomimic_writer import empty_frames, write_masks, write_totals
-from s2robot.datasets.stepwise import uneven
+from s2robot.datasets.stepwise import unfit
 from s2robot.progress import progress
 
 OBS = "obs/"
@@ -45,12 +46,13 @@ class Plan:
 
     arrays: Mapping[str, str]  # name -> key of the source
     cameras: Mapping[str, str]  # name -> camera of the dataset
+    unfit: Mapping[str, Sequence[Problem]]  # keys of the source that are left out
 
 
 def plan_of(dataset: Dataset) -> Plan:
     """The arrays that become one; of two with the same new name the second keeps its own."""
     arrays = {OBS + name.replace("/", "."): key for name, key in dataset.proprio_keys.items()}
-    executed, left_out = dataset.source.executed_actions, uneven(dataset)
+    executed, left_out = dataset.source.executed_actions, unfit(dataset)
     if executed and executed not in left_out:
         arrays[EXECUTED] = executed
     taken = {*arrays.values(), *dataset.action_keys.values(), *left_out}
@@ -59,7 +61,7 @@ def plan_of(dataset: Dataset) -> Plan:
             name = _name(dataset, key)
             arrays[name if name not in arrays else key] = key
     cameras = {f"{OBS}{name.replace('/', '.')}_image": name for name in dataset.cameras}
-    return Plan(arrays, cameras)
+    return Plan(arrays, cameras, left_out)
 
 
 def convert(dataset: Dataset, out: Path, shown: bool = True) -> list[str]:
@@ -106,7 +108,7 @@ def _write_episode(
 def _losses(dataset: Dataset, plan: Plan) -> list[str]:
     columns = {key for name, key in plan.arrays.items() if name.startswith(OBS) or name in OUTCOME}
     actions = dataset.action_keys.values()
-    lost = losses(dataset, {*plan.arrays.values(), *actions}, {*columns, *actions})
+    lost = losses(dataset, {*plan.arrays.values(), *actions}, {*columns, *actions}, plan.unfit)
     absent = [name for name in OUTCOME if name not in plan.arrays]
     if absent:
         lost.append(f"{' and '.join(absent)} are not known: rewards are 0, dones are 1 in the last step")

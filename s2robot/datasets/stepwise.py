@@ -1,7 +1,8 @@
-"""Arrays that have a row for each step although training does not use them: rewards, states, time stamps."""
+"""Arrays that training does not use: rewards, states, time stamps. They have a row for each step, too."""
 
 from s2robot.datasets.dataset import Dataset
-from s2robot.datasets.problem import Problem
+from s2robot.datasets.problem import Problem, told_by
+from s2robot.errors import UserError
 
 ALWAYS = ("rewards", "dones", "states")  # such arrays by robomimic's format
 
@@ -18,11 +19,8 @@ def uneven(dataset: Dataset) -> dict[str, list[Problem]]:
 
     An array should have a row for each step if the format says so, or if it has in most episodes.
     """
-    used = {*dataset.action_keys.values(), *dataset.proprio_keys.values()}
     found: dict[str, list[Problem]] = {}
-    for key, usual in dataset.keys.arrays.items():
-        if usual.kind != "numbers" or key in used:
-            continue
+    for key in _unused(dataset):
         faults = [
             (one, wrong_rows(one.recorded.arrays[key].rows, length))
             for one, length in zip(dataset.records, dataset.lengths, strict=True)
@@ -32,3 +30,33 @@ def uneven(dataset: Dataset) -> dict[str, list[Problem]]:
         if odd and (key.rpartition("/")[2] in ALWAYS or 2 * len(odd) < len(faults)):
             found[key] = odd
     return found
+
+
+def unfit(dataset: Dataset) -> dict[str, list[Problem]]:
+    """The unused arrays of numbers that cannot be carried into another format, by key, with their faults.
+
+    They are `uneven`, or cannot be read: rows without a value or of differing lengths, damaged chunks. All of
+    them are read for this.
+    """
+    found = uneven(dataset)
+    for key in _unused(dataset):
+        faults = [] if key in found else _unreadable(dataset, key)
+        if faults:
+            found[key] = faults
+    return found
+
+
+def _unused(dataset: Dataset) -> list[str]:
+    used = {*dataset.action_keys.values(), *dataset.proprio_keys.values()}
+    return [key for key, one in dataset.keys.arrays.items() if one.kind == "numbers" and key not in used]
+
+
+def _unreadable(dataset: Dataset, key: str) -> list[Problem]:
+    """A fault for the first episode in which an array cannot be read."""
+    for one in dataset.records:
+        if key in one.recorded.arrays and one.recorded.arrays[key].kind == "numbers":
+            try:
+                one.source.read(one.number, key)
+            except UserError as error:
+                return [told_by(error, one.recorded.file, one.recorded.name, key)]
+    return []

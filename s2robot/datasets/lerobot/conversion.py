@@ -21,7 +21,8 @@ from s2robot.datasets.lerobot.info import Feature
 from s2robot.datasets.lerobot.stated import episode_name
 from s2robot.datasets.lerobot.writer import LeRobotWriter
 from s2robot.datasets.losses import losses
-from s2robot.datasets.stepwise import uneven
+from s2robot.datasets.problem import Problem
+from s2robot.datasets.stepwise import unfit
 from s2robot.errors import UserError
 from s2robot.progress import progress
 
@@ -40,12 +41,15 @@ class Plan:
     cameras: Mapping[str, str]  # feature -> camera of the dataset
     features: Mapping[str, Feature]
     extras: Mapping[str, str]  # name -> key of the source
+    unfit: Mapping[str, Sequence[Problem]]  # keys of the source that are left out
 
 
 def plan_of(dataset: Dataset, lossless: bool) -> Plan:
     """The features of a dataset: of arrays that every episode has with the same shape."""
     keys = dataset.keys
+    left_out = unfit(dataset)
     everywhere = {key for key, one in keys.arrays.items() if _is_everywhere(dataset, key) and not one.part_of}
+    everywhere -= left_out.keys()
     columns: dict[str, list[str]] = {ACTION: list(dataset.action_keys.values())}
     if dataset.proprio_keys:
         columns[STATE] = list(dataset.proprio_keys.values())
@@ -62,13 +66,12 @@ def plan_of(dataset: Dataset, lossless: bool) -> Plan:
     cameras = {f"observation.images.{name.replace('/', '.')}": name for name in dataset.cameras}
     features |= {key: Feature(kind, (*dataset.image_size(name), 3)) for key, name in cameras.items()}
     used = {key for parts in columns.values() for key in parts}
-    left_out = {*used, *uneven(dataset)}
     extras = {
         EXECUTED if key == dataset.source.executed_actions else key.removeprefix(EXTRA): key
         for key, one in keys.arrays.items()
-        if one.kind == "numbers" and key not in left_out and not one.part_of
+        if one.kind == "numbers" and key not in {*used, *left_out} and not one.part_of
     }
-    return Plan(columns, cameras, features, extras)
+    return Plan(columns, cameras, features, extras, left_out)
 
 
 def convert(
@@ -103,13 +106,23 @@ def _losses(dataset: Dataset, plan: Plan, lossless: bool) -> list[str]:
     if plan.cameras and not lossless:
         lost.append("pixels are compressed (H.264) and give other features; --lossless keeps them exact")
     columns = {key for parts in plan.columns.values() for key in parts}
-    doubles = {key for key in columns if dataset.keys.arrays[key].dtype == "float64"}
-    if doubles:
-        lost.append(f"float64 becomes float32: {', '.join(sorted(doubles))}")
-    lost += losses(dataset, {*columns, *plan.extras.values()}, columns)
+    lost += _narrowed(dataset, plan)
+    lost += losses(dataset, {*columns, *plan.extras.values()}, columns, plan.unfit)
     if dataset.format != "lerobot":
         lost.append("next_obs, and attributes other than env_args, seeds, models and outcomes, are left out")
     return lost
+
+
+def _narrowed(dataset: Dataset, plan: Plan) -> list[str]:
+    """A line for each type whose numbers become less exact: float64, but also large integers."""
+    narrowed: dict[str, set[str]] = {}
+    for name, keys in plan.columns.items():
+        new = np.dtype(plan.features[name].dtype)
+        for key in keys:
+            old = np.dtype(dataset.keys.arrays[key].dtype)
+            if new.kind != "b" and not np.can_cast(old, new, "safe"):
+                narrowed.setdefault(f"{old.name} becomes {new.name}", set()).add(key)
+    return [f"{change}: {', '.join(sorted(keys))}" for change, keys in sorted(narrowed.items())]
 
 
 def _rows(dataset: Dataset, plan: Plan, one: Episode, start: int, stop: int) -> dict[str, np.ndarray]:

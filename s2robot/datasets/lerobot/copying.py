@@ -4,7 +4,7 @@ Video files are copied whole, also where only some of their episodes are chosen:
 """
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from s2robot.datasets.lerobot.columns import schema_of
 from s2robot.datasets.lerobot.episode_rows import IMAGE_ROWS, NUMBERING
 from s2robot.datasets.lerobot.extras import EXTRA
 from s2robot.datasets.lerobot.files import expand
-from s2robot.datasets.lerobot.images import BUFFER_BYTES, image_bytes, is_image_column
+from s2robot.datasets.lerobot.images import BUFFER_BYTES, image_bytes, image_column, is_image_column
 from s2robot.datasets.lerobot.info import CHUNKS_SIZE, VIDEO_PATH
 from s2robot.datasets.lerobot.source import LeRobot
 from s2robot.datasets.lerobot.stated import Clip
@@ -44,11 +44,12 @@ def can_copy(chosen: Chosen) -> bool:
     return True
 
 
-def copy(chosen: Chosen, out: Path, masks: Mapping[str, Sequence[str]], shown: bool = True) -> None:
+def copy(chosen: Chosen, out: Path, masks: Mapping[str, Sequence[str]], shown: bool = True) -> list[str]:
     """Write episodes, in this order, as a new set of version 3.0 at `out`; `masks` hold their new names.
 
-    Frames are decoded for statistics only, which also shows that they can be. Raises `UserError` for sources
-    whose features differ, and for what cannot be read.
+    Returns what is not in it, a line each: statistics of columns with rows that hold no numbers. Frames are
+    decoded for statistics only, which also shows that they can be. Raises `UserError` for sources whose
+    features differ, and for frames that cannot be read.
     """
     first = chosen[0][0]
     _must_fit([source for source, _ in chosen])
@@ -57,16 +58,20 @@ def copy(chosen: Chosen, out: Path, masks: Mapping[str, Sequence[str]], shown: b
     out.mkdir()
     features = {key: one for key, one in first.meta.features.items() if key in declared}
     new = Assembly(out, schema, {**features, **NUMBERING})
+    holes = _with_holes(chosen, schema)
     videos = {key: _Videos(out, key) for key in first.meta.videos}
     try:
         for source, i in progress(chosen, description="episodes") if shown else chosen:
-            _copy_episode(source, i, schema, new, videos)
+            _copy_episode(source, i, schema, new, videos, holes)
         raw = {key: value for key, value in first.meta.raw.items() if key not in (*OF_VERSION_2, *COUNTED)}
         raw = {key: value for key, value in raw.items() if not key.startswith("total_")}
-        new.finish({**raw, "features": declared}, first.extras.meta, masks)
+        fps = first.meta.fps  # an older set may hold 10.0, which version 3.0 has as 10
+        raw |= {"features": declared, "fps": int(fps) if fps.is_integer() else fps}
+        new.finish(raw, first.extras.meta, masks)
     except BaseException:
         new.abandon()
         raise
+    return [f"no statistics of {key}, copied as it is: {why}" for key, why in holes.items()]
 
 
 class _Videos:
@@ -95,7 +100,12 @@ class _Videos:
 
 
 def _copy_episode(
-    source: LeRobot, i: int, schema: pa.Schema, new: Assembly, videos: Mapping[str, _Videos]
+    source: LeRobot,
+    i: int,
+    schema: pa.Schema,
+    new: Assembly,
+    videos: Mapping[str, _Videos],
+    holes: Collection[str],
 ) -> None:
     stated, rows = source.catalogue.stated[i], source.catalogue.rows[i]
     own = source.episodes[i]
@@ -108,12 +118,25 @@ def _copy_episode(
     }
     stats = {key: of_numbers(values) for key, values in numbering.items()}
     for key, recorded in own.arrays.items():
-        if recorded.kind == "numbers" and key in schema.names:
+        if recorded.kind == "numbers" and key in schema.names and key not in holes:
             stats[key] = of_numbers(source.read(i, key))
         elif recorded.kind == "frames":
             stats[key] = _frame_stats(source, i, key)
     arrays = {key.removeprefix(EXTRA): source.read(i, key) for key in own.arrays if key.startswith(EXTRA)}
     new.end_episode(rows.count, own.tasks, places, stats, arrays, dict(own.info))
+
+
+def _with_holes(chosen: Chosen, schema: pa.Schema) -> dict[str, str]:
+    """Columns of numbers that some rows have none of, or another number of, and where."""
+    holes: dict[str, str] = {}
+    for source, i in chosen:
+        for key, recorded in source.episodes[i].arrays.items():
+            if recorded.kind == "numbers" and key in schema.names and key not in holes:
+                try:
+                    source.read(i, key)
+                except UserError as error:
+                    holes[key] = str(error)
+    return holes
 
 
 def _tables(
@@ -136,7 +159,7 @@ def _tables(
         for key, cells in streams.items():
             where = f"{stated.data}: {key}, rows {start} on"
             encoded = [image_bytes(source.folder, next(cells).as_py(), where) for _ in range(count)]
-            columns[key] = pa.array([{"bytes": one, "path": None} for one in encoded], schema.field(key).type)
+            columns[key] = image_column(encoded, schema.field(key).type)
         yield pa.table([columns[key].cast(schema.field(key).type) for key in schema.names], schema=schema)
     table.close()
 
@@ -147,13 +170,14 @@ def _numbering(source: LeRobot, i: int, new: Assembly) -> dict[str, np.ndarray]:
     frame = np.arange(rows.count)
     table = Table(stated.data)
     span = (rows.first, rows.first + rows.count)
-    times_s, tasks = (frame / source.meta.fps).astype(np.float32), np.zeros(rows.count, np.int64)
+    times_s, tasks = (frame / source.meta.fps).astype(np.float32), np.full(rows.count, -1)
     if "timestamp" in table.columns:
         times_s = table.numbers("timestamp", *span).reshape(-1).astype(np.float32)
     if "task_index" in table.columns:
         tasks = table.numbers("task_index", *span).reshape(-1).astype(np.int64)
     table.close()
-    texts = {int(index): source.catalogue.tasks.get(int(index), "") for index in np.unique(tasks)}
+    stated_text = next(iter(stated.tasks), "")  # for rows whose task no one tells
+    texts = {int(index): source.catalogue.tasks.get(int(index), stated_text) for index in np.unique(tasks)}
     renumbered = {index: new.task_index(text) for index, text in texts.items()}
     return {
         "timestamp": times_s,

@@ -1,7 +1,7 @@
 """Frames that are stored as PNG or JPEG in a column of the data files, or as files that it names."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 from jaxtyping import UInt8
 from PIL import Image
 
-from s2robot.datasets.images import DEPTH, is_deep, reason
+from s2robot.datasets.images import DEPTH, is_deep, reason, undecoded
 from s2robot.datasets.lerobot.files import Folder, check_head
 from s2robot.datasets.lerobot.tables import Table
 from s2robot.datasets.limits import check_size
@@ -26,6 +26,12 @@ def is_image_column(type_: pa.DataType) -> bool:
     if pa.types.is_struct(type_):
         return bool({"bytes", "path"} & {type_.field(i).name for i in range(type_.num_fields)})
     return pa.types.is_binary(type_) or pa.types.is_large_binary(type_)
+
+
+def image_column(encoded: Sequence[bytes], type_: pa.DataType) -> pa.Array:
+    """Encoded images as a column of a type that `is_image_column` knows."""
+    cells = [{"bytes": one, "path": None} for one in encoded] if pa.types.is_struct(type_) else encoded
+    return pa.array(cells, type_)
 
 
 class ImageColumn:
@@ -67,6 +73,8 @@ def open_image(folder: Folder, cell: Any, where: str) -> Image.Image:
         check_size(image.height, image.width)
         return image
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        if kind := undecoded(content):
+            raise UserError(f"{where}: {kind}; only {' and '.join(FORMATS)} are decoded") from error
         raise UserError(f"{where}: no readable {' or '.join(FORMATS)} image: {reason(error)}") from error
 
 

@@ -44,11 +44,13 @@ class Feature:
     @property
     def frame_shape(self) -> tuple[int, ...]:
         """(h, w, c) of a camera: c by the names of the axes, else the last or first axis of 1 or 3."""
-        names = self.names if isinstance(self.names, list) else None
+        names = self.names
+        if isinstance(names, dict):  # {"axes": [height, ...]}, {height: 64, ...}
+            names = next((one for one in names.values() if isinstance(one, list)), list(names))
         if len(self.shape) != 3:
             return self.shape
-        if names and len(names) == 3 and all(isinstance(name, str) for name in names):
-            channels_first = names[0].startswith("channel")
+        if isinstance(names, list) and len(names) == 3 and all(isinstance(name, str) for name in names):
+            channels_first = names[0].lower().startswith("c")  # channel, channels, C; else height or h
         else:
             channels_first = self.shape[2] not in (1, 3) and self.shape[0] in (1, 3)
         return (*self.shape[1:], self.shape[0]) if channels_first else self.shape

@@ -1,6 +1,6 @@
 """Subsets, splits and merged datasets: chosen episodes written as they are, under a new name."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,13 +35,24 @@ def subset(config: DataConfig, out: Path, chosen: Sequence[str] | str | int, los
             raise unknown_name("filter key", chosen, source.masks, source.path)
         names = [name for name in numbers if name in set(source.masks[chosen])]
     else:
-        for name in chosen:
-            if name not in numbers:
-                raise unknown_name("episode", name, numbers, source.path)
-        names = [name for name in numbers if name in set(chosen)]
+        wanted = _names_in(chosen, numbers, source)
+        names = [name for name in numbers if name in wanted]
     if not names:
         raise UserError(f"{source.path}: no episode is chosen")
     return write(dataset, [View(source, {numbers[name]: name for name in names})], out, lossless)
+
+
+def _names_in(words: Sequence[str], known: Collection[str], source: Source) -> set[str]:
+    """The names that words between commas are; a name may hold commas itself."""
+    names, words = set(), list(words)
+    while words:
+        joined = (",".join(words[:count]) for count in range(len(words), 0, -1))
+        name = next((one for one in joined if one in known), None)
+        if name is None:
+            raise unknown_name("episode", words[0], known, source.path)
+        names.add(name)
+        del words[: name.count(",") + 1]
+    return names
 
 
 def split(config: DataConfig, out: Path, valid: float, seed: int, lossless: bool = False) -> Done:

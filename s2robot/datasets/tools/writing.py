@@ -89,8 +89,7 @@ def copy_lerobot(dataset: Dataset, views: Sequence[View], scratch: Path, lossles
         for key, members in view.masks.items():
             kept = [new[id(view), name] for name in members if (id(view), name) in new]
             masks.setdefault(key, []).extend(kept)
-    lerobot_copying.copy(chosen, scratch, {key: members for key, members in masks.items() if members})
-    return []
+    return lerobot_copying.copy(chosen, scratch, {key: members for key, members in masks.items() if members})
 
 
 def _chosen(views: Sequence[View]) -> list[tuple[LeRobot, int]]:

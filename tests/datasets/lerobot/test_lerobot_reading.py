@@ -1,5 +1,6 @@
 """Every layout, codec and way of storing frames gives the frames that were written, in order."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from PIL import Image
 
+from s2robot.datasets.lerobot.files import Folder
 from s2robot.datasets.lerobot.finding import LEROBOT
+from s2robot.datasets.lerobot.images import open_image
+from s2robot.datasets.lerobot.info import Feature
 from s2robot.datasets.lerobot.video import Video
 from s2robot.errors import UserError
 from tests.datasets.lerobot import layouts
@@ -119,6 +124,22 @@ def test_reading_on_decodes_each_frame_once(tmp_path: Path) -> None:
     assert video.decoded == 200
     video.read(np.array([15.0]))
     assert video.decoded < 300  # from a key frame before, not from the first
+
+
+@pytest.mark.parametrize(
+    "names",
+    [["c", "h", "w"], ["Channel", "Height", "Width"], {"channels": 3, "height": 64, "width": 80}, None],
+)
+def test_axes_of_a_camera_by_any_names(names: Any) -> None:
+    assert Feature("image", (3, 64, 80), names).frame_shape == (64, 80, 3)
+    assert Feature("image", (64, 80, 3), {"axes": ["height", "width", "channels"]}).frame_shape == (64, 80, 3)
+
+
+def test_an_image_of_another_kind_is_named(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(content, "webp")
+    with pytest.raises(UserError, match="row 3: a WebP image; only PNG and JPEG are decoded"):
+        open_image(Folder(tmp_path), {"bytes": content.getvalue()}, "row 3")
 
 
 @pytest.mark.parametrize("version", ["v2.1", "v3.0"])

@@ -205,3 +205,16 @@ def test_cameras_that_nobody_can_tell_apart_are_refused(
         capsys.readouterr().err, "camera 'agentview' may be obs/agentview_image or obs/agentview_rgb"
     )
     assert status_here(monkeypatch, "s2robot", "convert", *words, "data.cameras=[agentview_rgb]") == 0
+
+
+def test_numbers_that_become_less_exact_are_said(tmp_path: Path, convert: Run) -> None:
+    steps = np.arange(6)[:, None]
+    arrays = {"actions": np.full((6, 7), 2**40) + steps, "obs/robot0_eef_pos": np.ones((6, 3), ">f8")}
+    arrays |= {"obs/clock": 10**18 + steps, "obs/small": steps.astype(np.int16)}
+    path = write(tmp_path / "a.hdf5", [demo() | arrays, demo(seed=1) | arrays])
+    lost = convert(path, tmp_path / "set", "--fps", "10", "--lossless")["lost"]
+    told = "obs/robot0_eef_pos, obs/robot0_eef_quat, obs/robot0_gripper_qpos"
+    assert lost[:2] == [f"float64 becomes float32: {told}", "int64 becomes float32: actions"]
+    np.testing.assert_array_equal(
+        open_dataset(tmp_path / "set").keys.arrays["observation.clock"].dtype, "int64"
+    )

@@ -14,7 +14,7 @@ import pytest
 
 from s2robot.datasets import open_dataset
 from tests.commands.command_line import assert_one_line, status_here
-from tests.datasets.lerobot.layouts import Recording
+from tests.datasets.lerobot.layouts import FRONT, Recording
 from tests.datasets.small_files import GYM, demo, write
 
 Run = Callable[..., dict]
@@ -225,3 +225,37 @@ def test_robomimic_reads_what_was_merged(tmp_path: Path, run: Run) -> None:
     run("merge", a, b, "--out", tmp_path / "c.hdf5")
     with h5py.File(tmp_path / "c.hdf5") as file:
         assert json.loads(file["data"].attrs["env_args"]) == {}
+
+
+def test_names_that_hold_commas(tmp_path: Path, run: Run, refused: Refused) -> None:
+    path = write(tmp_path / "a.hdf5", {"a,b": demo(), "c": demo(seed=1), "d": demo(seed=2)})
+    run("subset", path, "--out", tmp_path / "b.hdf5", "--episodes", "d,a,b")
+    assert open_dataset(tmp_path / "b.hdf5").episodes == ["a,b", "d"]
+    refused(
+        "subset", path, "--out", tmp_path / "c.hdf5", "--episodes", "d,a", told="no episode 'a'; did you mean"
+    )
+
+
+def test_images_that_are_bytes_alone(tmp_path: Path, run: Run) -> None:
+    """Older recorders wrote no struct of bytes and path."""
+    root = Recording((3, 2), images="png").write(tmp_path / "set")
+    for file in sorted(root.glob("data/*/*.parquet")):
+        table = pq.read_table(file)
+        cells = pa.array([cell["bytes"] for cell in table[FRONT].to_pylist()], pa.binary())
+        pq.write_table(table.set_column(table.schema.get_field_index(FRONT), FRONT, cells), file)
+    run("subset", root, "--out", tmp_path / "one", "--episodes", "episode_000001")
+    source, copy = open_dataset(root), open_dataset(tmp_path / "one")
+    for camera in ("front", "wrist"):
+        np.testing.assert_array_equal(
+            copy.read_frames("episode_000000", camera), source.read_frames("episode_000001", camera)
+        )
+
+
+def test_a_lerobot_copy_keeps_tasks_that_only_the_metadata_name(tmp_path: Path, run: Run) -> None:
+    root = Recording((3, 2), images="png", info={"fps": 10.0}).write(tmp_path / "set")
+    for file in sorted(root.glob("data/*/*.parquet")):
+        pq.write_table(pq.read_table(file).drop_columns(["task_index"]), file)
+    run("split", root, "--out", tmp_path / "split", "--valid", "0.5")
+    tasks = [one.tasks for one in open_dataset(tmp_path / "split").source.episodes]
+    assert tasks == [("push the block",), ("lift the cube",)]
+    assert '"fps": 10,' in (tmp_path / "split/meta/info.json").read_text()  # version 3.0 has integers
