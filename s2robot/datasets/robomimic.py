@@ -182,7 +182,7 @@ def _env_args(data: h5py.Group) -> tuple[dict[str, Any] | None, str]:
     env_args = json_object(data.attrs["env_args"])
     if env_args is None:
         return None, f"env_args is no JSON object: {text(data.attrs['env_args'])[:40]!r}"
-    return env_args, ""
+    return env_args or None, ""  # {}: what a conversion writes where no environment is known
 
 
 def _file_tasks(data: h5py.Group, env_args: Mapping[str, Any] | None) -> tuple[str, ...]:

@@ -90,6 +90,7 @@ class Catalogue:
     def _arrays(self, stated: Stated, rows: Rows, schema: pa.Schema) -> Mapping[str, Recorded]:
         """The arrays of an episode; those of equal episodes are the same object, as there may be many."""
         broken = {key: why for key, clip in stated.clips.items() if (why := self._broken[clip.file])}
+        broken |= stated.unplaced
         extra = self._extras.headers(stated.name)
         alike = (schema, rows.count, tuple(broken.items()), tuple(extra.items()))
         if alike not in self._known:
@@ -140,7 +141,9 @@ class Catalogue:
 
     def _probe_video(self, key: str) -> Recorded:
         """By the header of the first file that can be read."""
-        files = [one.clips[key].file for one in self.stated]
+        files = [one.clips[key].file for one in self.stated if key in one.clips]
+        if not files:
+            self.stated[0].clip(key)  # says why there are none
         video = Video(next((file for file in files if not self._broken[file]), files[0]), self._info.fps)
         video.close()
         if video.pixels.startswith(("gray9", "gray1")):  # gray9le to gray16be

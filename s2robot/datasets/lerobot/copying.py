@@ -4,7 +4,7 @@ Video files are copied whole, also where only some of their episodes are chosen:
 """
 
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,26 @@ import numpy as np
 import pyarrow as pa
 
 from s2robot.datasets.lerobot.assembly import Assembly
-from s2robot.datasets.lerobot.columns import schema_of
-from s2robot.datasets.lerobot.episode_rows import IMAGE_ROWS, NUMBERING
+from s2robot.datasets.lerobot.copied_columns import (
+    Chosen,
+    common_schema,
+    narrowed,
+    renumbered,
+    tables,
+    with_holes,
+)
+from s2robot.datasets.lerobot.episode_rows import NUMBERING
 from s2robot.datasets.lerobot.extras import EXTRA
 from s2robot.datasets.lerobot.files import expand
-from s2robot.datasets.lerobot.images import BUFFER_BYTES, image_bytes, image_column, is_image_column
 from s2robot.datasets.lerobot.info import CHUNKS_SIZE, VIDEO_PATH
 from s2robot.datasets.lerobot.source import LeRobot
 from s2robot.datasets.lerobot.stated import Clip
 from s2robot.datasets.lerobot.stats import FrameStats, Stats, of_numbers
-from s2robot.datasets.lerobot.tables import Table
 from s2robot.datasets.lerobot.video import Video
 from s2robot.datasets.pieces import pieces
 from s2robot.errors import UserError
 from s2robot.progress import progress
 
-Chosen = Sequence[tuple[LeRobot, int]]  # episodes by their numbers in their sources
 OF_VERSION_2 = ("total_chunks", "total_videos")
 COUNTED = ("codebase_version", "data_path", "video_path", "splits", "chunks_size", "storage_format")
 
@@ -53,12 +57,12 @@ def copy(chosen: Chosen, out: Path, masks: Mapping[str, Sequence[str]], shown: b
     """
     first = chosen[0][0]
     _must_fit([source for source, _ in chosen])
-    schema = _schema(first, chosen[0][1])
+    schema = common_schema(first, chosen[0][1])
     declared = _declared(first, schema)
     out.mkdir()
     features = {key: one for key, one in first.meta.features.items() if key in declared}
     new = Assembly(out, schema, {**features, **NUMBERING})
-    holes = _with_holes(chosen, schema)
+    holes = with_holes(chosen, schema)
     videos = {key: _Videos(out, key) for key in first.meta.videos}
     try:
         for source, i in progress(chosen, description="episodes") if shown else chosen:
@@ -71,7 +75,8 @@ def copy(chosen: Chosen, out: Path, masks: Mapping[str, Sequence[str]], shown: b
     except BaseException:
         new.abandon()
         raise
-    return [f"no statistics of {key}, copied as it is: {why}" for key, why in holes.items()]
+    lost = [f"no statistics of {key}, copied as it is: {why}" for key, why in holes.items()]
+    return lost + narrowed(chosen)
 
 
 class _Videos:
@@ -109,12 +114,12 @@ def _copy_episode(
 ) -> None:
     stated, rows = source.catalogue.stated[i], source.catalogue.rows[i]
     own = source.episodes[i]
-    numbering = _numbering(source, i, new)
+    numbering = renumbered(source, i, new)
     new.data.begin()
-    for table in _tables(source, i, schema, numbering):
+    for table in tables(source, i, schema, numbering):
         new.data.write(table)
     places = {
-        key: video.place(stated.clips[key], rows.count / source.meta.fps) for key, video in videos.items()
+        key: video.place(stated.clip(key), rows.count / source.meta.fps) for key, video in videos.items()
     }
     stats = {key: of_numbers(values) for key, values in numbering.items()}
     for key, recorded in own.arrays.items():
@@ -126,85 +131,11 @@ def _copy_episode(
     new.end_episode(rows.count, own.tasks, places, stats, arrays, dict(own.info))
 
 
-def _with_holes(chosen: Chosen, schema: pa.Schema) -> dict[str, str]:
-    """Columns of numbers that some rows have none of, or another number of, and where."""
-    holes: dict[str, str] = {}
-    for source, i in chosen:
-        for key, recorded in source.episodes[i].arrays.items():
-            if recorded.kind == "numbers" and key in schema.names and key not in holes:
-                try:
-                    source.read(i, key)
-                except UserError as error:
-                    holes[key] = str(error)
-    return holes
-
-
-def _tables(
-    source: LeRobot, i: int, schema: pa.Schema, numbering: Mapping[str, np.ndarray]
-) -> Iterator[pa.Table]:
-    """The rows of an episode with new numbers; images in pieces, so that few are in memory."""
-    stated, rows = source.catalogue.stated[i], source.catalogue.rows[i]
-    table = Table(stated.data, BUFFER_BYTES)
-    images = [key for key in schema.names if is_image_column(schema.field(key).type)]
-    plain = [key for key in schema.names if key not in images and key not in numbering]
-    if missing := [key for key in (*images, *plain) if key not in table.columns]:
-        raise UserError(f"{stated.data} has no column {missing[0]!r}, which others of the set have")
-    found = table.read(plain, rows.first, rows.first + rows.count) if plain else {}
-    streams = {key: table.stream(key, rows.first, IMAGE_ROWS) for key in images}
-    step = IMAGE_ROWS if images else rows.count
-    for start in range(0, rows.count, step):
-        count = min(step, rows.count - start)
-        columns = {key: found[key].slice(start, count) for key in plain}
-        columns |= {key: pa.array(values[start : start + count]) for key, values in numbering.items()}
-        for key, cells in streams.items():
-            where = f"{stated.data}: {key}, rows {start} on"
-            encoded = [image_bytes(source.folder, next(cells).as_py(), where) for _ in range(count)]
-            columns[key] = image_column(encoded, schema.field(key).type)
-        yield pa.table([columns[key].cast(schema.field(key).type) for key in schema.names], schema=schema)
-    table.close()
-
-
-def _numbering(source: LeRobot, i: int, new: Assembly) -> dict[str, np.ndarray]:
-    """The columns that number rows, in the new set."""
-    stated, rows = source.catalogue.stated[i], source.catalogue.rows[i]
-    frame = np.arange(rows.count)
-    table = Table(stated.data)
-    span = (rows.first, rows.first + rows.count)
-    times_s, tasks = (frame / source.meta.fps).astype(np.float32), np.full(rows.count, -1)
-    if "timestamp" in table.columns:
-        times_s = table.numbers("timestamp", *span).reshape(-1).astype(np.float32)
-    if "task_index" in table.columns:
-        tasks = table.numbers("task_index", *span).reshape(-1).astype(np.int64)
-    table.close()
-    stated_text = next(iter(stated.tasks), "")  # for rows whose task no one tells
-    texts = {int(index): source.catalogue.tasks.get(int(index), stated_text) for index in np.unique(tasks)}
-    renumbered = {index: new.task_index(text) for index, text in texts.items()}
-    return {
-        "timestamp": times_s,
-        "frame_index": frame,
-        "episode_index": np.full(rows.count, new.episodes),
-        "index": new.rows + frame,
-        "task_index": np.array([renumbered[int(index)] for index in tasks]),
-    }
-
-
 def _frame_stats(source: LeRobot, i: int, key: str) -> Stats:
     recorded, stats = source.episodes[i].arrays[key], FrameStats()
     for start, stop in pieces(recorded.rows, int(np.prod(recorded.shape))):
         stats.add(source.read(i, key, start, stop))
     return stats.result()
-
-
-def _schema(source: LeRobot, i: int) -> pa.Schema:
-    """Columns of the new data files: those that are declared and there, and those that number rows."""
-    table = Table(source.catalogue.stated[i].data)
-    found = table.schema
-    table.close()
-    keys = [key for key in source.meta.features if key in found.names and key not in NUMBERING]
-    described = (found.metadata or {}).get(b"huggingface")
-    numbering = schema_of(NUMBERING)
-    fields = [found.field(key) for key in keys] + list(numbering)
-    return pa.schema(fields, {b"huggingface": described} if described else None)
 
 
 def _declared(source: LeRobot, schema: pa.Schema) -> dict[str, Any]:

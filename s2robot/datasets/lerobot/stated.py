@@ -27,6 +27,13 @@ class Stated:
     data: Path
     clips: Mapping[str, Clip] = field(default_factory=dict)
     tasks: Sequence[str] = ()
+    unplaced: Mapping[str, str] = field(default_factory=dict)  # cameras without a clip, and why
+
+    def clip(self, camera: str) -> Clip:
+        """Where a camera's frames are; raises `UserError` where the metadata do not say it."""
+        if camera in self.unplaced:
+            raise UserError(self.unplaced[camera])
+        return self.clips[camera]
 
     @property
     def name(self) -> str:

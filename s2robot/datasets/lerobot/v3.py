@@ -1,6 +1,7 @@
 """Version 3.0: many episodes a file; tables say where each lies, for data and for every camera on its own."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +45,34 @@ def _episode(folder: Folder, info: Info, row: dict[str, Any], path: Path) -> Sta
     where = f"{path}, episode {index}"
     stated_in = str(folder.root / INFO)
 
-    def file(template: str, prefix: str, camera: str | None) -> Path:
-        keys = ("chunk_index", "file_index")
-        numbers = {key: whole(row, f"{prefix}/{key}", where) for key in keys}
+    def file(template: str, numbers: Mapping[str, int], camera: str | None) -> Path:
         return folder.inside(expand(template, numbers, camera, stated_in), stated_in)
 
-    clips = {}
+    clips, unplaced = {}, {}
     for key in info.videos:
-        start = row.get(f"videos/{key}/from_timestamp")
-        if not isinstance(start, int | float) or not math.isfinite(start) or start < 0:
-            raise UserError(f"{where}: videos/{key}/from_timestamp is {start!r}; expected seconds from 0 on")
-        clips[key] = Clip(file(info.video_path, f"videos/{key}", key), float(start))
+        try:
+            numbers, start_s = _numbers(row, f"videos/{key}", where), _start_s(row, key, where)
+        except UserError as error:  # of a camera that may not be used
+            unplaced[key] = str(error)
+            continue
+        clips[key] = Clip(file(info.video_path, numbers, key), start_s)
     return Stated(
         index=index,
         length=whole(row, "length", where),
-        data=file(info.data_path, "data", None),
+        data=file(info.data_path, _numbers(row, "data", where), None),
         clips=clips,
         tasks=texts(row.get("tasks")),
+        unplaced=unplaced,
     )
+
+
+def _numbers(row: dict[str, Any], prefix: str, where: str) -> dict[str, int]:
+    """Of the file that holds an episode."""
+    return {key: whole(row, f"{prefix}/{key}", where) for key in ("chunk_index", "file_index")}
+
+
+def _start_s(row: dict[str, Any], camera: str, where: str) -> float:
+    start = row.get(f"videos/{camera}/from_timestamp")
+    if not isinstance(start, int | float) or not math.isfinite(start) or start < 0:
+        raise UserError(f"{where}: videos/{camera}/from_timestamp is {start!r}; expected seconds from 0 on")
+    return float(start)

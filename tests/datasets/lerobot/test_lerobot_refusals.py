@@ -78,11 +78,6 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
         lambda r: retable(r / V3_TABLE, column("data/file_index", 1, 0)),
         "episode_000001: it has no rows",
     ),
-    "from": (
-        "v3.0",
-        lambda r: retable(r / V3_TABLE, column(f"videos/{FRONT}/from_timestamp", 1, None)),
-        "episode 1: videos/observation.images.front/from_timestamp is None",
-    ),
     "frame order": (
         "v3.0",
         lambda r: retable(r / V3_DATA, column("frame_index", 3, 9)),
@@ -130,12 +125,24 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
 def test_refused_in_one_line(tmp_path: Path, case: str) -> None:
     version, spoil, message = REFUSED[case]
     root = Recording(version=version, images="png").write(tmp_path / "set")
-    if case == "from":
-        root = Recording(version=version).write(tmp_path / "videos")
     spoil(root)
     with pytest.raises(UserError, match=message) as caught:
         opened(root)
     assert "\n" not in str(caught.value) and str(root) in str(caught.value)
+
+
+@pytest.mark.parametrize("column_", ["from_timestamp", "file_index"])
+def test_a_camera_without_a_place_in_the_videos_blocks_nothing_else(tmp_path: Path, column_: str) -> None:
+    root = Recording().write(tmp_path / "set")
+    retable(root / V3_TABLE, column(f"videos/{FRONT}/{column_}", 1, None))
+    told = rf"episode 1: videos/{FRONT}/{column_} is None.*data.cameras=\[wrist\] trains without"
+    with pytest.raises(UserError, match=told):
+        open_dataset(root)
+    assert list(open_dataset(root, cameras=["wrist"]).cameras) == ["wrist"]
+    retable(root / V3_TABLE, lambda columns: [columns.pop(k) for k in list(columns) if FRONT in k] and None)
+    with pytest.raises(UserError, match=rf"episode 0: videos/{FRONT}/chunk_index is None"):
+        open_dataset(root)
+    assert list(open_dataset(root, cameras=["wrist"]).cameras) == ["wrist"]
 
 
 def test_rows_of_differing_width_and_nulls_are_named(tmp_path: Path) -> None:

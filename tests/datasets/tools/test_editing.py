@@ -14,7 +14,7 @@ import pytest
 
 from s2robot.datasets import open_dataset
 from tests.commands.command_line import assert_one_line, status_here
-from tests.datasets.lerobot.layouts import FRONT, Recording
+from tests.datasets.lerobot.layouts import FRONT, Recording, change_info, read_info
 from tests.datasets.small_files import GYM, demo, write
 
 Run = Callable[..., dict]
@@ -259,3 +259,22 @@ def test_a_lerobot_copy_keeps_tasks_that_only_the_metadata_name(tmp_path: Path, 
     tasks = [one.tasks for one in open_dataset(tmp_path / "split").source.episodes]
     assert tasks == [("push the block",), ("lift the cube",)]
     assert '"fps": 10,' in (tmp_path / "split/meta/info.json").read_text()  # version 3.0 has integers
+
+
+@pytest.mark.parametrize("beyond", [0, 2**40])
+def test_columns_of_another_type_than_in_the_first_set(
+    beyond: int, tmp_path: Path, run: Run, refused: Refused
+) -> None:
+    """What the metadata declare is the same, the files hold something else."""
+    roots = []
+    for name, type_ in (("a", pa.int32()), ("b", pa.int64())):
+        ticks = pa.array(np.arange(3) + beyond * (name == "b"), type_)
+        root = Recording((3,), images="png", columns={"ticks": ticks}).write(tmp_path / name)
+        features = read_info(root)["features"] | {"ticks": {"dtype": "int64", "shape": [1], "names": None}}
+        change_info(root, features=features)
+        roots.append(root)
+    words = ("merge", *roots, "--out", tmp_path / "c")
+    if beyond:
+        refused(*words, told="ticks: found int64, which does not fit int32 of the first set")
+    else:
+        assert f"int64 of {roots[1]} becomes int32: ticks" in run(*words)["lost"]
