@@ -112,10 +112,15 @@ def _rendered(dataset: Dataset, number: int, played: Played) -> Iterator[Views]:
 
 
 def _executed(dataset: Dataset, number: int, played: Played) -> Iterator[Views]:
-    """What the environment shows when the executed actions are taken once more, from the recorded start."""
+    """What the environment shows when the executed actions are taken once more, from the recorded start.
+
+    Where `data.actions` chooses others, these are: absolute poses by a controller that takes them.
+    """
     one, length = dataset.records[number], dataset.lengths[number]
     check_rendering()
-    env_id, kwargs = environment_of(dataset.env_args)
+    env_id, kwargs = environment_of(dataset.env_args, dataset.absolute)
+    if dataset.env_args is not None and not env_id:
+        raise UserError(f"{dataset.path}: env_args names no controller that could execute absolute actions")
     check_chosen(dataset.path, env_id, kwargs)
     with closing(make_env(env_id, kwargs)) as env:
         simulator: Any = env.unwrapped
@@ -158,8 +163,8 @@ def _images(dataset: Dataset, one: Episode, observed: dict[str, np.ndarray]) -> 
 
 
 def _actions(dataset: Dataset, one: Episode, length: int) -> np.ndarray:
-    """What was executed, "t da"."""
-    executed = dataset.source.executed_actions
+    """What was executed, or what the options choose, "t da"."""
+    executed = dataset.source.executed_actions if dataset.options.actions is None else None
     keys: Sequence[str] = [executed] if executed else list(dataset.action_keys.values())
     parts = [one.source.read(one.number, key, 0, length).reshape(length, -1) for key in keys]
     return np.concatenate(parts, axis=1)

@@ -1,9 +1,10 @@
 """Show an episode of a dataset as a video: its frames, its states rendered, or its actions executed.
 
-With --from states or actions it is printed how far the result is from what was recorded.
+With --from states or actions it is printed how far the result is from what was recorded. The executed actions
+are taken where a dataset has them, unless data.actions chooses others.
 
     s2robot playback demos.hdf5 --episode demo_0 --out demo_0.mp4
-    s2robot playback demos.hdf5 --episode demo_0 --out again.mp4 --from actions
+    s2robot playback demos.hdf5 --episode demo_0 --out again.mp4 --from actions data.actions=[actions_abs]
 """
 
 import json

@@ -69,6 +69,19 @@ def test_another_action_or_frame_is_measured(
     assert pixels["robot0_eye_in_hand, pixels"]["largest"] == 0
 
 
+def test_chosen_actions_are_executed(
+    demos_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "more.hdf5"
+    shutil.copy(demos_path, path)
+    with h5py.File(path, "a") as file:
+        for one in file["data"].values():
+            one["mirrored"] = -one["actions_executed"][:]
+    played = play(capsys, monkeypatch, path, tmp_path / "m.mp4", "actions", "data.actions=[mirrored]")
+    assert played["divergence"]["states"]["largest"] > 0.01
+    assert played["success"] is False
+
+
 def test_without_states_the_seed_is_the_start(
     demos_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
