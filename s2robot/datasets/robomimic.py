@@ -98,7 +98,9 @@ class Robomimic(Hdf5Source):
         data = hdf5.member(self._file, "data", self.folders) if "data" in self._file else None
         if isinstance(data, str):
             raise UserError(f"{self.path}: data: {data}")
-        if not isinstance(data, h5py.Group) or not len(data):
+        if isinstance(data, h5py.Group) and not len(data):
+            raise UserError(f"{self.path} holds no demonstrations: its group 'data' is empty")
+        if not isinstance(data, h5py.Group):
             raise UserError(
                 f"{self.path} holds no demonstrations: robomimic's format keeps them under 'data/', "
                 f"at its root it has {members(self._file)}"

@@ -128,6 +128,12 @@ def test_files_that_are_no_demonstrations(demos_path: Path, tmp_path: Path) -> N
     h5py.File(empty, "w").close()
     with pytest.raises(UserError, match="holds no demonstrations"):
         open_dataset(empty)
+    with h5py.File(empty, "w") as file:
+        file.create_group("data")
+    with pytest.raises(UserError, match="holds no demonstrations: its group 'data' is empty"):
+        open_dataset(empty)
+    with pytest.raises(UserError, match="is a file; a LeRobot dataset is a folder with meta/info.json"):
+        open_dataset(empty, format="lerobot")
 
 
 def test_a_group_that_is_no_demonstration_is_left_alone_and_said(tmp_path: Path) -> None:

@@ -40,7 +40,8 @@ class VideoWriter:
 
     def begin(self) -> None:
         """Begin an episode, in a new file if the last one is full."""
-        if self._file is not None and self._path.stat().st_size >= self._limit_bytes:
+        # the file is not there before the encoder has given a first packet, which takes it some frames
+        if self._file is not None and self._path.exists() and self._path.stat().st_size >= self._limit_bytes:
             self.close()
         self._start = self._frames
 

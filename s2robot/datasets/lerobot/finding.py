@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from s2robot.datasets.lerobot.info import INFO
 from s2robot.datasets.options import DataConfig
+from s2robot.errors import UserError
 
 if TYPE_CHECKING:
     from s2robot.datasets.lerobot.source import LeRobot
@@ -24,6 +25,8 @@ class LeRobotFormat:
         """Open a folder. Raises `UserError` in one line."""
         from s2robot.datasets.lerobot.source import LeRobot
 
+        if path.is_file():
+            raise UserError(f"{path} is a file; a LeRobot dataset is a folder with {INFO}")
         return LeRobot(path, options)
 
 

@@ -76,6 +76,19 @@ def test_read_back(tmp_path: Path, kind: str) -> None:
     assert [episode.tasks for episode in source.episodes] == [(TASKS[0],), (TASKS[1],), (TASKS[0],)]
 
 
+def test_episodes_of_a_single_frame(tmp_path: Path) -> None:
+    """The encoder still holds the first frames when the next episode begins."""
+    shown = RECORDING.frames(0, FRONT)[:3]
+    with LeRobotWriter(tmp_path / "set", {FRONT: Feature("video", (64, 80, 3))}, layouts.FPS) as writer:
+        for frame in shown:
+            with writer.episode("look") as episode:
+                episode.add({FRONT: frame[None]})
+        writer.finish()
+    source = opened(tmp_path / "set")
+    found = np.concatenate([source.read(i, FRONT) for i in range(3)])
+    assert np.abs(found.astype(float) - shown).mean((1, 2, 3)).max() < 5
+
+
 def test_what_lerobot_has_no_place_for_is_carried_along(tmp_path: Path) -> None:
     source = opened(write(tmp_path / "set"))
     assert source.env_args == {"env_name": "Toy", "type": 2}
