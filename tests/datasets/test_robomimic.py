@@ -132,7 +132,7 @@ def test_files_that_are_no_demonstrations(demos_path: Path, tmp_path: Path) -> N
         file.create_group("data")
     with pytest.raises(UserError, match="holds no demonstrations: its group 'data' is empty"):
         open_dataset(empty)
-    with pytest.raises(UserError, match="is a file; a LeRobot dataset is a folder with meta/info.json"):
+    with pytest.raises(UserError, match="is a file; a LeRobot dataset is a folder"):
         open_dataset(empty, format="lerobot")
 
 

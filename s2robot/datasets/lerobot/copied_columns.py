@@ -47,8 +47,8 @@ def narrowed(chosen: Chosen) -> list[str]:
     narrowed = {}
     for source, number in chosen:
         for key, recorded in source.episodes[number].arrays.items():
-            kept = first.episodes[i].arrays.get(key)
-            numeric = kept is not None and kept.kind == recorded.kind == "numbers"
+            kept = first.episodes[i].arrays.get(key, recorded)
+            numeric = kept.kind == recorded.kind == "numbers"
             if numeric and not np.can_cast(recorded.dtype, kept.dtype, "safe"):
                 narrowed[key] = f"{recorded.dtype} of {source.path} becomes {kept.dtype}: {key}"
     return list(narrowed.values())
