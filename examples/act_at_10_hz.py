@@ -15,6 +15,7 @@ import numpy as np
 
 import s2robot
 from s2robot.datasets import open_dataset
+from s2robot.errors import UserError
 
 PERIOD_S = 0.1
 Observations = Iterator[dict[str, Any]]
@@ -67,4 +68,9 @@ def main(run: str, data: str = "", steps: str = "50") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if not 2 <= len(sys.argv) <= 4 or sys.argv[1].startswith("-"):
+        sys.exit(__doc__)
+    try:
+        main(*sys.argv[1:])
+    except UserError as error:  # a mistake, told in one line
+        sys.exit(f"error: {error}")

@@ -6,6 +6,8 @@ policy.json    inputs and outputs in their order, how often to call it, what it 
 """
 
 import json
+import logging
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.util import find_spec
@@ -45,9 +47,9 @@ def export(
     set_acting(loaded.policy, acting or {})
     encoders = verified_encoders(loaded, CPU, "torch", weights)
     program = Program(loaded.policy, encoders).eval()
-    inputs, agent = example(program), Agent(loaded.policy, encoders, CPU)
+    agent = Agent(loaded.policy, encoders, CPU)
+    exported = traced(program)
     with torch.no_grad():
-        exported = torch.export.export(program, tuple(inputs.values()))
         check_same(program, agent, lambda given: _tuple(exported.module()(*given.values())))
     description = describe(program, loaded)
     try:
@@ -62,6 +64,13 @@ def export(
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror or error}") from error
     return description
+
+
+def traced(program: Program) -> torch.export.ExportedProgram:
+    """The program of `torch.export`, for inputs as `example` makes them."""
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The tensor attributes .*_flat_weights", UserWarning)  # of RNNs
+        return torch.export.export(program, tuple(example(program).values()))
 
 
 def description_of(out: Path) -> Path:
@@ -114,6 +123,7 @@ def check_same(program: Program, agent: Agent, run: Callable[[Tensors], tuple[Te
 
 def _write_onnx(exported: torch.export.ExportedProgram, program: Program, file: Path) -> None:
     """Raises `UserError` where ONNX lacks an operator."""
+    logging.getLogger("onnxscript").setLevel(logging.ERROR)  # it names every operator that it leaves as it is
     names: dict[str, Any] = {"input_names": list(program.inputs), "output_names": list(program.outputs)}
     try:
         written = torch.onnx.export(exported, (), dynamo=True, verbose=False, **names)
@@ -127,7 +137,9 @@ def run_onnx(file: Path, inputs: Tensors) -> tuple[Tensor, ...]:
     """The outputs that ONNX Runtime computes."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors; below are operators that were not simplified
+    session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     outputs = session.run(None, {name: values.numpy() for name, values in inputs.items()})
     return tuple(torch.from_numpy(values) for values in outputs)
 

@@ -19,6 +19,8 @@ from s2robot.rollouts.executed import after_executing
 from s2robot.rollouts.history import History
 from s2robot.types import Actor, Spec
 
+SEEDS = 2**63  # what torch's generators take for certain
+
 
 class LoadedPolicy:
     """A trained policy and the episode that it acts in; made by `s2robot.load_policy`.
@@ -41,10 +43,8 @@ class LoadedPolicy:
 
     def reset(self, seed: int | None = None) -> None:
         """Begin an episode; `seed` is that of its noise, by default one more than that of the one before."""
-        if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
-            raise UserError(f"reset(seed={seed!r}): a seed is a whole number of at least 0")
-        seed = self._seed if seed is None else int(seed)
-        self._generator, self._seed = torch.Generator().manual_seed(seed), seed + 1
+        seed = self._seed if seed is None else _checked_seed(seed)
+        self._generator, self._seed = torch.Generator().manual_seed(seed), (seed + 1) % SEEDS
         self._history.start()
         self._state: Any = None  # the policy's, carried from one decision to the next
         self._queue: deque[np.ndarray] = deque()  # what is left to execute of the last chunk
@@ -108,3 +108,9 @@ class LoadedPolicy:
             raise UserError("the policy gave an action that is not finite; nothing of it is executed")
         self._state, self._taken = states[0], []
         return chunks[0]
+
+
+def _checked_seed(seed: object) -> int:
+    if isinstance(seed, int | np.integer) and not isinstance(seed, bool) and 0 <= seed < SEEDS:
+        return int(seed)
+    raise UserError(f"seed={str(seed)[:40]!r} must be a whole number from 0 to 2**63 - 1")

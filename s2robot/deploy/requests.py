@@ -51,11 +51,5 @@ def answer(policy: LoadedPolicy, request: Mapping[str, Any]) -> dict[str, Any]:
     elif do == "executed":
         policy.executed(request["actions"])
     else:
-        policy.reset(_seed(request.get("seed")))
+        policy.reset(request.get("seed"))
     return {}
-
-
-def _seed(seed: object) -> int | None:
-    if seed is None or (isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < 2**63):
-        return seed
-    raise UserError(f"seed={str(seed)[:40]} must be an integer of at least 0")

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 MARGIN_BYTES = 64 * 1024  # of a message, beside one and a half observations
+HANDSHAKE_S = 3.0  # for a client to open or to close a connection; the server's end waits no longer for it
 NO_MESSAGE, TOO_MANY, TRY_LATER = 1007, 1008, 1013  # close codes of RFC 6455 and IANA's list
 
 quiet = logging.getLogger(f"{__name__}.connections")  # what clients do wrong would fill the log
@@ -89,6 +90,8 @@ class Server:
                 compression=None,
                 max_size=self.max_bytes,
                 max_queue=1,
+                open_timeout=HANDSHAKE_S,
+                close_timeout=HANDSHAKE_S,
                 logger=quiet,
             )
             try:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -14,7 +15,7 @@ import pytest
 import torch
 
 import s2robot
-from s2robot.deploy.export import check_same, example, export, run_onnx
+from s2robot.deploy.export import check_same, example, export, run_onnx, traced
 from s2robot.deploy.program import NOISE, Program
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.errors import UserError
@@ -66,9 +67,7 @@ def test_the_program_gives_the_actions_of_a_rollout(case: str, encoders: CameraE
     name, head = CASES[case]
     policy = make(encoders, name, head=head)
     program = Program(policy, encoders).eval()
-    inputs = example(program)
-    with torch.no_grad():
-        exported = torch.export.export(program, tuple(inputs.values())).module()
+    exported = traced(program).module()
     for seed in (0, 1):
         inputs = example(program, seed)
         upright = inputs["wrist_image"].flip(1).numpy()[None]
@@ -83,8 +82,8 @@ def test_the_state_of_an_episode_goes_in_and_out(name: str, encoders: CameraEnco
     """Until an RNN has started anew, in two episodes; the robot does not execute what was predicted."""
     policy = make(encoders, name, head="mean", horizon=4, action_steps=2)
     program, agent = Program(policy, encoders).eval(), Agent(policy, encoders, CPU)
-    with torch.no_grad():
-        exported = torch.export.export(program, tuple(example(program).values())).module()
+    with warnings.catch_warnings(action="error"):
+        exported = traced(program).module()
     assert all(not values.any() for values in program.start.values())
     for _ in range(2):
         carried, state = program.start, None

@@ -27,6 +27,10 @@ from tests.deploy.test_load_policy import observation
 from tests.training.tiny_training import ROOT
 
 TOKEN = "a-token"
+OPENING = (
+    b"GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +104,8 @@ def test_a_request_that_does_not_fit_leaves_the_episode_as_it_is(policy: LoadedP
             "unknown request 'None'": {},
             "takes obs, not nothing": {"do": "act"},
             "takes seed, not obs": {"do": "reset", "obs": {}},
-            "seed=-1 must be": {"do": "reset", "seed": -1},
+            "seed='-1' must be": {"do": "reset", "seed": -1},
+            f"seed='{2**64 - 1}' must be": {"do": "reset", "seed": 2**64 - 1},
             "at most 0 actions": {"do": "executed", "actions": np.zeros((1, 7))},
             "executed actions are object": {"do": "executed", "actions": {"a": 1}},
             "executed is no array": {"do": "executed", "actions": [1, [2]]},
@@ -147,6 +152,22 @@ def test_who_misbehaves_is_sent_away_and_the_others_are_served(policy: LoadedPol
                     break
                 await asyncio.sleep(0.01)
             assert server.figures.clients == 1
+
+    run(test)
+
+
+def test_who_says_nothing_does_not_hold_up_the_end(
+    policy: LoadedPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("s2robot.deploy.server.HANDSHAKE_S", 0.05)
+
+    async def test() -> None:
+        async with asyncio.timeout(None) as end, serving(policy) as (_, address):
+            await asyncio.open_connection(*address.split(":"))  # it sends no request
+            deaf, writer = await asyncio.open_connection(*address.split(":"))  # it answers no closing frame
+            writer.write(OPENING)
+            await deaf.readuntil(b"\r\n\r\n")
+            end.reschedule(asyncio.get_running_loop().time() + 8)  # of 10 s that websockets would wait
 
     run(test)
 

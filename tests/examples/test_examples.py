@@ -1,6 +1,7 @@
 """Every example runs as its first lines say; the plugin has a test of its own among the commands."""
 
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -44,3 +45,13 @@ def test_act_at_10_hz(data: bool, folder: Path, demos_path: Path) -> None:
     words = ["checkpoints", str(demos_path) if data else "", "6"]
     printed = run_example("act_at_10_hz.py", *words, cwd=folder)
     assert "late: median" in printed and "act: median" in printed
+
+
+def test_mistakes_in_acting_at_10_hz_are_told_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for words, told in (([], "python examples/act_at_10_hz.py runs/demo"), (["no"], "error: no checkpoint")):
+        monkeypatch.setattr(sys, "argv", ["act_at_10_hz.py", *words])
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(SystemExit, match=told):
+            runpy.run_path(str(ROOT / "examples" / "act_at_10_hz.py"), run_name="__main__")
