@@ -8,6 +8,7 @@ old one is removed. Killed at any moment, the store has every named row; what is
 import shutil
 import time
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,9 +43,10 @@ class Garbage:
 def remove_unnamed(store: FeatureStore, dry_run: bool = True, progress: bool = True) -> Garbage:
     """Remove the rows that no episode names, or say what it would be. Raises UserError for a damaged store.
 
-    Trainings on this machine keep the files that they have opened; one on another machine may not.
+    Trainings on this machine keep the files that they have opened; one on another machine may not. To remove
+    something no build or merge may be running, whose rows have no names yet; one that comes waits.
     """
-    with store.lock("gc"):
+    with nullcontext() if dry_run else store.locked_alone():
         if not dry_run:
             for removed in store.segments_folder.glob(f".*{SCRATCH_SUFFIX}"):  # of a run that was killed
                 shutil.rmtree(removed)

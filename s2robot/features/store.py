@@ -15,7 +15,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,26 @@ class FeatureStore:
                 log.warning(
                     "%s cannot be locked (%s): frames may be encoded twice", lock.name, error.strerror
                 )
+            yield
+
+    @contextmanager
+    def locked_alone(self) -> Iterator[None]:
+        """Hold the locks of all builds and merges that there were. Raises UserError while one of them runs.
+
+        Where files cannot be locked, nobody is noticed.
+        """
+        with ExitStack() as stack:
+            shares = {"build", "merge", *(path.stem for path in self.folder.glob("*.lock"))}
+            for share in sorted(shares):
+                lock = stack.enter_context(open(self.folder / f"{share}.lock", "w"))
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError as error:
+                    raise UserError(
+                        f"{self.folder} is being written ({lock.name} is locked); wait until that has ended"
+                    ) from error
+                except OSError as error:
+                    log.warning("%s cannot be locked (%s)", lock.name, error.strerror)
             yield
 
     def _check_settings(self, settings: dict[str, Any]) -> None:

@@ -86,6 +86,17 @@ def test_what_cannot_be_merged_is_one_line(make_store: MakeStore, rows: np.ndarr
         merge_stores([renamed], tmp_path / "c", False)
 
 
+def test_nothing_is_removed_while_a_build_is_running(make_store: MakeStore, rows: np.ndarray) -> None:
+    """It may have found rows that no episode names yet."""
+    store = make_store()
+    append(store, rows, range(3))
+    with store.lock("shard_0_of_2"):
+        with pytest.raises(UserError, match=r"is being written \(.*shard_0_of_2.lock is locked\)"):
+            remove_unnamed(store, dry_run=False, progress=False)
+        assert remove_unnamed(store, progress=False).rows == 3
+    assert remove_unnamed(store, dry_run=False, progress=False).rows == 3
+
+
 def test_rows_that_no_episode_names_are_removed(
     make_store: MakeStore, rows: np.ndarray, tmp_path: Path
 ) -> None:
