@@ -55,9 +55,9 @@ def _of_another_type(dataset: Dataset) -> list[Problem]:
 
 
 def meaning(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
-    """Errors and warnings about the numbers of actions of a family whose box is known."""
+    """Errors and warnings about deltas of a family whose box is known, and about absolute poses."""
     if not dataset.has_known_box:
-        return [], []
+        return [], _jumping_turns(dataset)
     width = dataset.actions().shape[1]
     beyond = outside(dataset, -np.ones(width), np.ones(width))
     return _unclear(dataset), [beyond] if beyond else []
@@ -79,6 +79,30 @@ def outside(dataset: Dataset, low: Float[np.ndarray, "da"], high: Float[np.ndarr
         f"rollouts clip to the box"
     )
     return dataset.problem(one, ", ".join(dataset.action_keys.values()), problem)
+
+
+def _jumping_turns(dataset: Dataset) -> list[Problem]:
+    """A warning where the rotation vectors of absolute poses jump between steps.
+
+    A rotation by nearly half a turn has two of them, of opposite directions: an arm that points down.
+    """
+    actions = dataset.actions()
+    width = actions.shape[1]
+    if not dataset.absolute or width not in (ARM, 2 * ARM):
+        return []
+    turns = actions.reshape(-1, width // ARM, ARM)[..., 3:6].astype(np.float64)
+    steps = np.linalg.norm(np.diff(turns, axis=0), axis=-1).max(1, initial=0)
+    steps[dataset.offsets[1:-1] - 1] = 0  # from one episode to the next
+    jumps = steps > np.pi
+    if not jumps.any():
+        return []
+    one, row = dataset.locate(int(steps.argmax()) + 1)
+    problem = (
+        f"rotation vectors jump in {jumps.sum()} of {len(steps)} steps, by {steps.max():.3g} rad in row {row}: "
+        f"a rotation by nearly half a turn has two of them, and a policy may predict their mean, which is "
+        f"neither; action_dict/abs_rot_6d does not jump"
+    )
+    return [dataset.problem(one, ", ".join(dataset.action_keys.values()), problem)]
 
 
 def _unclear(dataset: Dataset) -> list[Problem]:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from s2robot.datasets.dataset import Dataset
+from s2robot.datasets.environment import is_absolute
 from s2robot.datasets.problem import Problem
 
 
@@ -29,6 +30,8 @@ def losses(
     others = {key for key, one in arrays.items() if not one.part_of} - {*kept, *cameras, *unfit}
     if others:
         lost.append(f"left out, no numbers and no cameras in use: {', '.join(sorted(others))}")
+    if dataset.absolute and not is_absolute(dataset.env_args):
+        lost.append("no word of actions being absolute poses: use the new dataset with data.absolute=true")
     if dataset.env_problem:
         lost.append(f"env_args is left out: {dataset.env_problem}")
     if any(len(one.recorded.tasks) > 1 for one in dataset.records):

@@ -1,6 +1,6 @@
 """Any dataset as a robomimic file: which array becomes which, and what of it is lost.
 
-actions                      actions; several keys side by side
+actions                      actions; several keys side by side. Others of this name become actions_recorded
 cameras                      obs/<camera>_image, upright, compressed without loss
 proprioception               obs/<its name>
 other numeric observations   obs/<key without its group>; LeRobot's environment_state is obs/object
@@ -36,6 +36,7 @@ RENAMED = {
     "next.reward": "rewards",
     "next.done": "dones",
 }
+ACTIONS, RECORDED = "actions", "actions_recorded"
 EXECUTED, OUTCOME = "actions_executed", ("rewards", "dones")
 OWN_NAME = re.compile(r"demo_\d+")
 
@@ -59,6 +60,8 @@ def plan_of(dataset: Dataset) -> Plan:
     for key, found in dataset.keys.arrays.items():
         if found.kind == "numbers" and key not in taken and not found.part_of:
             name = _name(dataset, key)
+            if name == ACTIONS:  # not those that are in use
+                name = RECORDED
             arrays[name if name not in arrays else key] = key
     cameras = {f"{OBS}{name.replace('/', '.')}_image": name for name in dataset.cameras}
     return Plan(arrays, cameras, left_out)
@@ -88,7 +91,7 @@ def _write_episode(
     for key, value in _attributes(one, [task for task in one.recorded.tasks if task != env_name]).items():
         demo.attrs[key] = value
     parts = [one.source.read(one.number, key, 0, length) for key in dataset.action_keys.values()]
-    demo["actions"] = np.concatenate([part.reshape(length, -1) for part in parts], axis=1)
+    demo[ACTIONS] = np.concatenate([part.reshape(length, -1) for part in parts], axis=1)
     for name, key in plan.arrays.items():
         if key in one.recorded.arrays:
             demo[name] = _values(one, name, key, length)

@@ -186,6 +186,19 @@ def robosuite(delta: bool = True) -> dict[str, object]:
     }
 
 
+def test_rotation_vectors_that_jump_are_said(tmp_path: Path) -> None:
+    """Of an arm that points down, and turns a little beyond half a turn."""
+    angle = np.pi + 0.1 * np.array([-1.0, -0.5, 0.2, 0.3, -0.2, -0.3])
+    actions = np.zeros((6, 7))
+    actions[:, 3] = np.where(angle > np.pi, angle - 2 * np.pi, angle)
+    smooth = np.zeros((6, 7))
+    smooth[:, 3] = -3  # from the first episode to the second is no step
+    path = write(tmp_path / "a.hdf5", [demo(actions=actions), demo(actions=smooth)])
+    told = [str(one) for one in open_dataset(path, absolute=True).warnings if "jump" in one.problem]
+    assert len(told) == 1 and "demo_0, actions: rotation vectors jump in 2 of 11 steps" in told[0]
+    assert not any("jump" in one.problem for one in open_dataset(path).warnings)
+
+
 def test_actions_that_look_absolute_without_a_word_are_not_guessed(tmp_path: Path) -> None:
     actions = np.random.default_rng(0).uniform(-0.5, 0.5, (6, 7))
     actions[:, 3] = 3.1

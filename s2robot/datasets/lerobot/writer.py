@@ -44,7 +44,7 @@ class LeRobotWriter:
         """
         if out.exists():
             raise UserError(f"{out} is there already; delete it or choose another name")
-        if fps != int(fps) or fps < 1:
+        if not (fps >= 1 and float(fps).is_integer()):
             raise UserError(f"{fps:g} frames a second: LeRobot's version 3.0 has whole numbers from 1 on")
         for key, feature in features.items():
             _check(key, feature)

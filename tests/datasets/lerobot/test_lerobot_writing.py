@@ -186,6 +186,12 @@ def test_features_that_lerobot_cannot_take(tmp_path: Path, spoil: dict[str, Feat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("fps", [0.5, 29.97, float("nan"), float("inf"), -1.0])
+def test_rates_that_lerobot_does_not_have(fps: float, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="whole numbers from 1 on"):
+        LeRobotWriter(tmp_path / "set", {}, fps)
+
+
 def test_rows_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     for change, message in (
         ({"action": np.zeros((7, 2))}, r"episode_000000, action: rows have shape \(2,\); expected \(3,\)"),

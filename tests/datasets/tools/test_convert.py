@@ -134,6 +134,23 @@ def test_a_mapping_names_what_is_written(tmp_path: Path, convert: Run) -> None:
         assert {"main_image", "pose"} <= set(file["data/demo_0/obs"])
 
 
+@pytest.mark.parametrize("through_lerobot", [False, True])
+def test_actions_that_were_not_chosen_are_carried_along(
+    through_lerobot: bool, tmp_path: Path, convert: Run
+) -> None:
+    goals = np.random.default_rng(0).normal(size=(6, 7))
+    one = demo(actions_abs=goals)
+    source = write(tmp_path / "a.hdf5", [one])
+    if through_lerobot:
+        told = convert(source, tmp_path / "set", "--fps", "10", "data.actions=[actions_abs]")["lost"]
+        source = tmp_path / "set"
+    done = convert(source, tmp_path / "b.hdf5", *([] if through_lerobot else ["data.actions=[actions_abs]"]))
+    assert any("data.absolute=true" in line for line in (told if through_lerobot else done["lost"]))
+    with h5py.File(tmp_path / "b.hdf5") as file:
+        np.testing.assert_array_equal(file["data/demo_0/actions"][:].astype(np.float32), np.float32(goals))
+        np.testing.assert_array_equal(file["data/demo_0/actions_recorded"][:], one["actions"])
+
+
 def test_what_cannot_be_converted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
