@@ -98,9 +98,9 @@ def _jumping_turns(dataset: Dataset) -> list[Problem]:
         return []
     one, row = dataset.locate(int(steps.argmax()) + 1)
     problem = (
-        f"rotation vectors jump in {jumps.sum()} of {len(steps)} steps, by {steps.max():.3g} rad in row {row}: "
-        f"a rotation by nearly half a turn has two of them, and a policy may predict their mean, which is "
-        f"neither; action_dict/abs_rot_6d does not jump"
+        f"rotation vectors jump in {jumps.sum()} of {len(steps)} steps, by {steps.max():.3g} rad in row "
+        f"{row}; one of nearly half a turn is nearly equal to its opposite, and a policy may predict their "
+        f"mean, which is neither; action_dict/abs_rot_6d does not jump"
     )
     return [dataset.problem(one, ", ".join(dataset.action_keys.values()), problem)]
 

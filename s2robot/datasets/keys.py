@@ -13,6 +13,7 @@ CAMERA_PREFIX, CAMERA_SUFFIXES = "observation.images.", ("_image", "_rgb")
 PRIVILEGED = {"object", "object-state", "states", "observation.object", "observation.environment_state"}
 PRIVILEGED_GROUP = "datagen_info/"
 ACTIONS = ("action", "extras/action")  # how keys of actions begin, outside of the observations
+NO_OBSERVATIONS = (*ACTIONS, "next.", "extras/")
 USUAL_PROPRIO = (ROBOSUITE, ("observation.state",), ("qpos",))
 
 Chosen = Mapping[str, str] | Sequence[str] | None  # as options give it: {name: key}, [key, ...], key, null
@@ -167,13 +168,17 @@ class Keys:
         )
 
     def _observations(self) -> dict[str, Recorded]:
-        """Arrays under the observations; in a format without groups frames are, whatever their key."""
+        """Arrays under the observations; in a format without groups frames are, whatever their key.
+
+        Where no prefix tells them apart, all arrays are but actions, outcomes and extras.
+        """
         prefix = self.source.observations
         grouped = prefix.endswith("/")
         return {
             key: one
             for key, one in self.arrays.items()
-            if key.startswith(prefix) or (one.kind == "frames" and not grouped)
+            if (key.startswith(prefix) and (prefix or not key.startswith(NO_OBSERVATIONS)))
+            or (one.kind == "frames" and not grouped)
         }
 
     def _frames(self) -> list[str]:

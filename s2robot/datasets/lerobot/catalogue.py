@@ -22,7 +22,7 @@ from s2robot.datasets.lerobot.tables import Table, width
 from s2robot.datasets.lerobot.video import Video
 from s2robot.datasets.problem import Problem, refuse
 from s2robot.datasets.source import Recorded, SourceEpisode
-from s2robot.errors import UserError
+from s2robot.errors import UserError, number_of
 
 RATE_TOLERANCE = 5e-4  # of frames a second; 29.97 for 30 is 1e-3
 
@@ -41,6 +41,11 @@ class Catalogue:
         listed = layout.read_episodes(folder, info)
         self.tasks = layout.read_tasks(folder)
         files = scan(listed, info.fps)
+        empty = [one for one in listed if files[one.data].is_empty(one)]
+        self.warnings += [Problem("it has 0 steps and is left out", str(one.data), one.name) for one in empty]
+        listed = [one for one in listed if one not in empty]
+        if not listed:
+            raise UserError(f"{folder.root} has {number_of(len(empty), 'episode')}, all without a step")
         faults = {one.name: (one, fault) for one in listed if (fault := files[one.data].fault(one))}
         self.errors = [Problem(fault, str(one.data), name) for name, (one, fault) in faults.items()]
         self.stated: Sequence[Stated] = [one for one in listed if one.name not in faults]

@@ -44,6 +44,11 @@ class DataFile:
             return "it has no rows in this file; the metadata say it has"
         return found
 
+    def is_empty(self, episode: Stated) -> bool:
+        """Whether an episode has no steps, by the metadata and in the file."""
+        whole_file, own = self.faults.get(None), self.faults.get(episode.index)
+        return not (episode.length or whole_file or own or episode.index in self.episodes)
+
 
 def scan(episodes: Sequence[Stated], fps: float) -> dict[Path, DataFile]:
     """Read the numbering columns of every data file.

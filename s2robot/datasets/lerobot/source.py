@@ -26,6 +26,7 @@ OBSERVATION = "observation."
 ACTION_KEYS = ("action", "actions")  # LeRobot's own name, and that of openpi's scripts
 EXECUTED = EXTRA + "actions_executed"
 OPEN_FILES = 4  # of a kind: cameras are read one after the other, seldom side by side
+NEARBY_FRAMES = 2.5  # within which a camera of another rate may be; a tolerance beyond repeats one frame
 WARN_DEVIATION_S = 1e-4  # LeRobot refuses beyond this
 
 
@@ -158,10 +159,16 @@ class LeRobot:
             raise UserError(
                 f"{stated.name}, {key}: {clip.file}: no frame within {self._tolerance_s:.4g} s of row "
                 f"{start + row} (at {times_s[row]:.4f} s in the file); the nearest is {worst:.4g} s away. "
-                f"If that is meant, set data.tolerance_s"
+                f"{self._advice(worst)}"
             )
         self._report(key, stated.name, clip.file, worst)
         return frames
+
+    def _advice(self, off_s: float) -> str:
+        """What to do about a frame that is this far from its row."""
+        if off_s * self.fps <= NEARBY_FRAMES:
+            return "If that is meant, set data.tolerance_s"
+        return "Is the video cut short, or do time stamps not begin at 0 in each episode?"
 
     def _times_s(self, episode: int, start: int, stop: int) -> np.ndarray:
         """Times of rows in their episode."""

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from s2robot.errors import UserError
 from tests.datasets.lerobot import layouts
 from tests.datasets.lerobot.layouts import FRONT, WRIST, Recording, opened
 from tests.datasets.lerobot.spoiling import V2_DATA, V3_TABLE, column, retable
@@ -86,3 +87,16 @@ def test_time_stamps_that_are_no_numbers_are_said_and_a_mark_before_json_is_not(
     tasks.write_bytes(b"\xef\xbb\xbf" + tasks.read_bytes())
     said = [str(warning) for warning in opened(root).warnings]
     assert len(said) == 1 and "timestamp has values that are not finite" in said[0]
+
+
+@pytest.mark.parametrize("version", ["v2.1", "v3.0"])
+def test_an_episode_without_a_step_is_left_out(version: str, tmp_path: Path) -> None:
+    root = Recording((4, 0, 3), version=version, images="png").write(tmp_path / "set")
+    source = opened(root)
+    assert [(episode.name, episode.arrays["action"].rows) for episode in source.episodes] == [
+        ("episode_000000", 4),
+        ("episode_000002", 3),
+    ]
+    assert any(str(one).endswith("episode_000001: it has 0 steps and is left out") for one in source.warnings)
+    with pytest.raises(UserError, match="1 episode, all without a step"):
+        opened(Recording((0,), version=version, images="png").write(tmp_path / "none"))
