@@ -100,7 +100,7 @@ def test_demo_runs_the_public_commands() -> None:
     commands = demo.commands(Path("runs/demo"), 120, 100, [])
     assert [" ".join(command) for command in commands.values()] == [
         "s2robot collect --env s2robot/PickCube-v0 --episodes 120 --seed 0 --out runs/demo/demos.hdf5",
-        "s2robot train experiment=demo",
+        "s2robot train experiment=demo policy.action_steps=2",
         "s2robot eval checkpoint=runs/demo/checkpoints/best episodes=100 video=9",
         "s2robot report runs/demo",
     ]
