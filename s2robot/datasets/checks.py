@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from s2robot.datasets.action_checks import declared, meaning
-from s2robot.datasets.agreement import signature
+from s2robot.datasets.agreement import names_of_numbers, signature
 from s2robot.datasets.chosen import chosen, readable, unreadable
 from s2robot.datasets.dataset import Dataset, Episode
 from s2robot.datasets.inflated import inflated
@@ -37,7 +37,8 @@ def structure(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
                 errors.append(dataset.problem(one, key, problem))
             elif found is not None and found.rows == length + 1:
                 longer.append(_longer(dataset, one, key, length))
-    return errors or inflated(dataset), _once(longer)
+    swapped, renamed = names_of_numbers(dataset)
+    return errors + swapped or inflated(dataset), _once(longer) + renamed
 
 
 def _used(dataset: Dataset) -> tuple[dict[str, Episode], list[Problem]]:

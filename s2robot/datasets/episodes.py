@@ -30,11 +30,15 @@ def episodes_of(sources: Sequence[Source]) -> list[Episode]:
 
 
 def _prefixes(paths: Sequence[Path]) -> list[str]:
-    """`<file stem>/` of each source, with as many folders before it as tell them apart."""
-    for depth in range(1, max(len(path.parts) for path in paths) + 1):
-        names = [Path(*path.with_suffix("").parts[-depth:]).as_posix() for path in paths]
-        if len(set(names)) == len(paths):
-            return [f"{name}/" for name in names]
+    """`<file stem>/` of each source, with as many folders before it as tell them apart.
+
+    Whole names where only what looks like an ending does: the folders pick.v1 and pick.v2.
+    """
+    for shown in ([path.with_suffix("") for path in paths], paths):
+        for depth in range(1, max(len(path.parts) for path in paths) + 1):
+            names = [Path(*path.parts[-depth:]).as_posix() for path in shown]
+            if len(set(names)) == len(paths):
+                return [f"{name}/" for name in names]
     raise UserError(f"{paths[0]} is given twice")
 
 

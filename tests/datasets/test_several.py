@@ -12,6 +12,7 @@ from s2robot.datasets.windows import Windows
 from s2robot.errors import UserError
 from s2robot.policies import PolicyConfig
 from s2robot.training.batches import windows_of_step
+from tests.datasets.lerobot.layouts import Recording, change_info, read_info
 from tests.datasets.small_files import GYM, demo, picture, write
 
 
@@ -152,3 +153,20 @@ def test_few_demonstrations_without_masks_hold_out_the_last(tmp_path: Path) -> N
     assert open_dataset(few).splits("train", "valid") == ([0, 1], [2])
     assert open_dataset(few).splits("train", None) == ([0, 1, 2], [])
     assert open_dataset(one).splits("train", "valid") == ([0], [])
+
+
+def test_numbers_in_another_order_are_refused_and_other_names_said(tmp_path: Path) -> None:
+    roots = []
+    for name, joints in (("a", ["x", "y", "z"]), ("b", ["x", "z", "y"]), ("c", ["x", "y", "roll"])):
+        roots.append(Recording((3,), images="png").write(tmp_path / name))
+        action = {"dtype": "float32", "shape": [3], "names": {"motors": joints}}
+        change_info(roots[-1], features=read_info(roots[-1])["features"] | {"action": action})
+    with pytest.raises(UserError, match=r"b/.* action: number 1 is called 'z', and 'y' in .*another order"):
+        open_dataset([roots[0], roots[1]])
+    (told,) = (one for one in open_dataset([roots[0], roots[2]]).warnings if "called" in one.problem)
+    assert "number 2 is called 'roll', and 'z' in" in str(told)
+
+
+def test_folders_whose_names_differ_behind_a_point(tmp_path: Path) -> None:
+    paths = [write(tmp_path / name, [demo()]) for name in ("pick.v1", "pick.v2")]
+    assert open_dataset(paths).episodes == ["pick.v1/demo_0", "pick.v2/demo_0"]

@@ -25,7 +25,7 @@ def subset(config: DataConfig, out: Path, chosen: Sequence[str] | str | int, los
     """
     dataset = _opened(config)
     source = _only(dataset)
-    numbers = numbers_of(source)
+    numbers = _of_task(dataset, source)
     if isinstance(chosen, int):
         if chosen < 1:
             raise UserError(f"--first {chosen}: at least one episode is wanted")
@@ -62,17 +62,19 @@ def split(config: DataConfig, out: Path, valid: float, seed: int, lossless: bool
     dataset = _opened(config)
     source = _only(dataset)
     refuse(source.errors)
-    names = [episode.name for episode in source.episodes]
+    numbers = _of_task(dataset, source)
+    names = list(numbers)
     if len(names) < 2:
         raise UserError(f"{source.path} has one episode; two are needed for a split")
     count = min(max(1, round(valid * len(names))), len(names) - 1)
     held_out = set(np.random.default_rng(seed).permutation(len(names))[:count].tolist())
+    left_out = numbers_of(source).keys() - numbers.keys()
     masks = {
-        **source.masks,
+        **{key: [name for name in old if name not in left_out] for key, old in source.masks.items()},
         "train": [name for i, name in enumerate(names) if i not in held_out],
         "valid": [name for i, name in enumerate(names) if i in held_out],
     }
-    return write(dataset, [View(source, dict(enumerate(names)), masks)], out, lossless)
+    return write(dataset, [View(source, {numbers[name]: name for name in names}, masks)], out, lossless)
 
 
 def merge(config: DataConfig, out: Path, lossless: bool = False) -> Done:
@@ -91,14 +93,23 @@ def merge(config: DataConfig, out: Path, lossless: bool = False) -> Done:
     views: list[View] = []
     first = 0
     for source in dataset.sources:
-        names = {i: f"demo_{first + i}" for i in range(len(source.episodes))}
+        kept = _of_task(dataset, source)
+        if not kept:
+            continue
+        names = {number: f"demo_{first + i}" for i, number in enumerate(kept.values())}
         masks = None
         if any_masks and not source.masks:
-            training, held_out = usual_split(source, numbers_of(source), "train", "valid")
+            training, held_out = usual_split(source, kept, "train", "valid")
             masks = {"train": [names[i] for i in training], "valid": [names[i] for i in held_out]}
         views.append(View(source, names, masks))
         first += len(names)
     return write(dataset, views, out, lossless)
+
+
+def _of_task(dataset: Dataset, source: Source) -> dict[str, int]:
+    """Number of each episode of a source by its name, of those of `data.task`."""
+    task, numbers = dataset.options.task, numbers_of(source)
+    return {name: i for name, i in numbers.items() if task is None or task in source.episodes[i].tasks}
 
 
 def _opened(config: DataConfig) -> Dataset:

@@ -47,7 +47,7 @@ def write(dataset: Dataset, views: Sequence[View], out: Path, lossless: bool) ->
         if wanted == LEROBOT:
             lost += copy_lerobot(dataset, views, scratch, lossless)
         else:
-            lost += _copy(views, scratch)
+            lost += _not_applied(dataset) + _copy(views, scratch)
     masks = _joined(views)
     kept = {key: len(names) for key, names in masks.items() if names}
     lost += [f"filter key {key}: none of its episodes is chosen" for key in masks.keys() - kept.keys()]
@@ -89,7 +89,8 @@ def copy_lerobot(dataset: Dataset, views: Sequence[View], scratch: Path, lossles
         for key, members in view.masks.items():
             kept = [new[id(view), name] for name in members if (id(view), name) in new]
             masks.setdefault(key, []).extend(kept)
-    return lerobot_copying.copy(chosen, scratch, {key: members for key, members in masks.items() if members})
+    chosen_masks = {key: members for key, members in masks.items() if members}
+    return _not_applied(dataset) + lerobot_copying.copy(chosen, scratch, chosen_masks)
 
 
 def _chosen(views: Sequence[View]) -> list[tuple[LeRobot, int]]:
@@ -107,6 +108,15 @@ def _joined(views: Sequence[View]) -> dict[str, list[str]]:
         for key, names in view.masks.items():
             masks.setdefault(key, []).extend(names)
     return masks
+
+
+def _not_applied(dataset: Dataset) -> list[str]:
+    """A line for options that choose arrays, which are copied as they are."""
+    options = ("cameras", "proprio", "actions", "orientation")
+    given = [f"data.{name}" for name in options if getattr(dataset.options, name) not in (None, [])]
+    if not given:
+        return []
+    return [f"nothing is chosen by {', '.join(given)}: arrays are copied as they are; see `s2robot convert`"]
 
 
 def _differing(views: Sequence[View]) -> list[str]:

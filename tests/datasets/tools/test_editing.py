@@ -278,3 +278,23 @@ def test_columns_of_another_type_than_in_the_first_set(
         refused(*words, told="ticks: found int64, which does not fit int32 of the first set")
     else:
         assert f"int64 of {roots[1]} becomes int32: ticks" in run(*words)["lost"]
+
+
+@pytest.mark.parametrize("form", ["a.hdf5", "set"])
+def test_a_task_is_chosen(form: str, tmp_path: Path, run: Run, refused: Refused) -> None:
+    root: Path = Recording((3, 2, 3, 2), images="png").write(tmp_path / "set")
+    out = tmp_path / ("out.hdf5" if form == "a.hdf5" else "out")
+    if form == "a.hdf5":
+        run("convert", root, tmp_path / form)
+        root = tmp_path / form
+    run("split", root, "--out", out, "data.task=lift the cube", "--valid", "0.5")
+    found = open_dataset(out)
+    assert (found.tasks, found.lengths) == (("lift the cube",), [2, 2])
+    assert {key: len(names) for key, names in found.source.masks.items()} == {"train": 1, "valid": 1}
+    first = out.with_name("first" + out.suffix)
+    run("subset", root, "--out", first, "--first", "1", "data.task=lift the cube")
+    assert open_dataset(first).lengths == [2]
+    told = run(
+        "subset", root, "--out", out.with_name("x" + out.suffix), "--first", "1", "data.cameras=[front]"
+    )
+    assert "nothing is chosen by data.cameras" in told["lost"][0]
