@@ -21,10 +21,14 @@ def states_key(one: Episode) -> str | None:
 
 
 def states_of(one: Episode, start: int = 0, stop: int | None = None) -> np.ndarray:
-    """Rows of an episode's states, "t d". Raises `UserError` where it has none."""
+    """Rows of an episode's states, "t d". Raises `UserError` where it has none, or too few."""
     if (key := states_key(one)) is None:
         raise UserError(f"{one.recorded.file}: {one.name} has no states")
-    return one.source.read(one.number, key, start, stop)
+    states = one.source.read(one.number, key, start, stop)
+    if stop is not None and len(states) < stop - start:
+        rows = one.recorded.arrays[key].rows
+        raise UserError(f"{place(one)}, {key}: found {rows} rows, expected a state for each action")
+    return states
 
 
 def scene_for(dataset: Dataset, one: Episode, size: tuple[int, int]) -> Scene:

@@ -26,7 +26,7 @@ from s2robot.datasets.losses import losses
 from s2robot.datasets.pieces import frames_in_pieces
 from s2robot.datasets.problem import Problem
 from s2robot.datasets.robomimic_writer import empty_frames, write_masks, write_totals
-from s2robot.datasets.stepwise import unfit
+from s2robot.datasets.stepwise import is_stepwise, unfit, wrong_rows
 from s2robot.progress import progress
 
 OBS = "obs/"
@@ -59,7 +59,7 @@ def plan_of(dataset: Dataset) -> Plan:
     taken = {*arrays.values(), *dataset.action_keys.values(), *left_out}
     for key, found in dataset.keys.arrays.items():
         if found.kind == "numbers" and key not in taken and not found.part_of:
-            name = _name(dataset, key)
+            name = _name(dataset, key) if is_stepwise(dataset, key) else key.removeprefix(EXTRA)
             if name == ACTIONS:  # not those that are in use
                 name = RECORDED
             arrays[name if name not in arrays else key] = key
@@ -169,9 +169,9 @@ def _attributes(one: Episode, tasks: Sequence[str]) -> dict[str, Any]:
 
 def _values(one: Episode, name: str, key: str, length: int) -> np.ndarray:
     """An array as robomimic has it: observations are vectors, rewards and dones numbers."""
-    if name.startswith(OBS):
-        return one.source.read(one.number, key, 0, length).reshape(length, -1)
     values = one.source.read(one.number, key)
+    if name.startswith(OBS) and not wrong_rows(len(values), length):  # else it is of another rate
+        return values[:length].reshape(length, -1)
     if name in OUTCOME:
         values = values[:length].reshape(length)
     return values.astype(np.int64) if name == "dones" else values

@@ -14,6 +14,13 @@ def wrong_rows(rows: int, length: int) -> str:
     return f"found {rows} rows, expected {length}, one for each action (or one more at the end)"
 
 
+def is_stepwise(dataset: Dataset, key: str) -> bool:
+    """Whether an array has a row for each action in all episodes that have it."""
+    pairs = zip(dataset.records, dataset.lengths, strict=True)
+    having = ((one, length) for one, length in pairs if key in one.recorded.arrays)
+    return not any(wrong_rows(one.recorded.arrays[key].rows, length) for one, length in having)
+
+
 def uneven(dataset: Dataset) -> dict[str, list[Problem]]:
     """The unused arrays of numbers that break this in some episodes, by key, with their faults.
 

@@ -82,6 +82,23 @@ def test_chosen_actions_are_executed(
     assert played["success"] is False
 
 
+def test_fewer_states_than_actions_are_one_line(
+    demos_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "short.hdf5"
+    shutil.copy(demos_path, path)
+    with h5py.File(path, "a") as file:
+        for one in file["data"].values():
+            states = one["states"][:2]
+            del one["states"]
+            one["states"] = states
+    for origin in ("states", "actions"):
+        words = ("playback", str(path), "--episode", "demo_1", "--out", str(tmp_path / "v.mp4"))
+        assert status_here(monkeypatch, "s2robot", *words, "--from", origin) == 2
+        assert_one_line(capsys.readouterr().err, "demo_1, states: found 2 rows, expected a state for each")
+    assert status_here(monkeypatch, "s2robot", "validate", str(path), "--pixels") in (0, 1)
+
+
 def test_without_states_the_seed_is_the_start(
     demos_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -71,3 +71,16 @@ def test_a_damaged_array_of_a_file(tmp_path: Path, run: Run) -> None:
     lost = run("convert", path, tmp_path / "b.hdf5")["lost"]
     assert any(line.startswith("left out") and "demo_1, obs/force" in line for line in lost), lost
     np.testing.assert_array_equal(open_dataset(tmp_path / "b.hdf5").actions(), open_dataset(path).actions())
+
+
+@pytest.mark.parametrize("rows", [1, 5, 24])
+def test_observations_of_another_rate(rows: int, tmp_path: Path, run: Run) -> None:
+    """Fewer rows than actions in all demonstrations, or several for each: they are kept as they are."""
+    touch = np.random.default_rng(0).normal(size=(rows, 3))
+    path = write(tmp_path / "a.hdf5", [demo(6, seed, obs__touch=touch) for seed in range(3)])
+    run("convert", path, tmp_path / "b.hdf5")
+    run("convert", path, tmp_path / "set", "--fps", "10", "--lossless")
+    run("convert", tmp_path / "set", tmp_path / "c.hdf5")
+    for name in ("b.hdf5", "c.hdf5"):
+        with h5py.File(tmp_path / name) as file:
+            np.testing.assert_array_equal(file["data/demo_1/obs/touch"][:], touch)
