@@ -61,7 +61,11 @@ def _unused(dataset: Dataset) -> list[str]:
 def _unreadable(dataset: Dataset, key: str) -> list[Problem]:
     """A fault for the first episode in which an array cannot be read."""
     for one in dataset.records:
-        if key in one.recorded.arrays and one.recorded.arrays[key].kind == "numbers":
+        found = one.recorded.arrays.get(key)
+        if found is not None and found.kind != "numbers":
+            told = f"found {found.describe() if found.dtype else found.note}, expected numbers as in most"
+            return [dataset.problem(one, key, told)]
+        if found is not None:
             try:
                 one.source.read(one.number, key)
             except UserError as error:

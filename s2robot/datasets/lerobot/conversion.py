@@ -162,7 +162,11 @@ def _is_everywhere(dataset: Dataset, key: str) -> bool:
     shape = dataset.keys.arrays[key].shape
     found = [one.recorded.arrays.get(key) for one in dataset.records]
     return all(
-        one is not None and one.kind == "numbers" and one.shape == shape and 0 <= one.rows - length <= 1
+        one is not None
+        and one.kind == "numbers"
+        and one.shape == shape
+        and 0 <= one.rows - length <= 1
+        and np.prod(shape)  # LeRobot has no feature of rows that hold nothing
         for one, length in zip(found, dataset.lengths, strict=True)
     )
 

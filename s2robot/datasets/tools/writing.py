@@ -47,15 +47,15 @@ def write(dataset: Dataset, views: Sequence[View], out: Path, lossless: bool) ->
         if wanted == LEROBOT:
             lost += copy_lerobot(dataset, views, scratch, lossless)
         else:
-            lost += _not_applied(dataset) + _copy(views, scratch)
+            lost += _not_applied(dataset) + _copy(views, scratch, next(iter(dataset.action_keys.values())))
     masks = _joined(views)
     kept = {key: len(names) for key, names in masks.items() if names}
     lost += [f"filter key {key}: none of its episodes is chosen" for key in masks.keys() - kept.keys()]
     return Done(sum(len(view.episodes) for view in views), kept, lost)
 
 
-def _copy(views: Sequence[View], scratch: Path) -> list[str]:
-    """Write robomimic's format from files of it, every array as it is."""
+def _copy(views: Sequence[View], scratch: Path, actions: str) -> list[str]:
+    """Write robomimic's format from files of it, every array as it is; `actions` have a row for each step."""
     lost: list[str] = []
     with new_hdf5(scratch) as (file, check):
         data = file.create_group("data")
@@ -66,7 +66,7 @@ def _copy(views: Sequence[View], scratch: Path) -> list[str]:
             demo = data.create_group(view.episodes[i].name)
             found = source.group(view.numbers[i])
             lost += [f"left out, {line}" for line in copy_group(found, demo, source.folders)]
-            demo.attrs.setdefault("num_samples", len(demo["actions"]))
+            demo.attrs["num_samples"] = view.episodes[i].arrays[actions].rows  # whatever the source said
             check()
         first = views[0].source
         assert isinstance(first, Robomimic)

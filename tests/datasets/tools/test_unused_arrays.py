@@ -12,7 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from s2robot.datasets import open_dataset
-from tests.commands.command_line import status_here
 from tests.datasets.lerobot.layouts import Recording, change_info, read_info
 from tests.datasets.small_files import demo, write
 
@@ -23,15 +22,6 @@ CELLS: dict[str, tuple[list[Any], str]] = {  # rows of a column, and what is sai
     "ragged": ([[0.0], [1.0, 2.0], [3.0]], "row 1: 2 numbers; expected 1"),
     "other width": ([[0.0, 1.0]] * 3, "rows have shape (2,)"),
 }
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    def run_(*words: object) -> dict:
-        assert status_here(monkeypatch, "s2robot", *map(str, words), "--json") == 0, capsys.readouterr().err
-        return json.loads(capsys.readouterr().out)
-
-    return run_
 
 
 def with_feature(root: Path, key: str, shape: list[int]) -> None:
@@ -84,3 +74,23 @@ def test_observations_of_another_rate(rows: int, tmp_path: Path, run: Run) -> No
     for name in ("b.hdf5", "c.hdf5"):
         with h5py.File(tmp_path / name) as file:
             np.testing.assert_array_equal(file["data/demo_1/obs/touch"][:], touch)
+
+
+@pytest.mark.parametrize("target", ["b.hdf5", "set"])
+def test_what_are_numbers_in_other_demonstrations(target: str, tmp_path: Path, run: Run) -> None:
+    path = write(tmp_path / "a.hdf5", [demo(6, seed, states=np.ones((6, 2))) for seed in range(3)])
+    with h5py.File(path, "a") as file:
+        one = file["data/demo_1"]
+        del one["states"]
+        one.create_dataset("states", data=[one.ref] * 6, dtype=h5py.ref_dtype)
+    lost = run("convert", path, tmp_path / target, *(["--fps", "10"] if target == "set" else []))["lost"]
+    assert any("demo_1, states: found object" in line and "expected numbers" in line for line in lost), lost
+    assert not any("states" in key for key in open_dataset(tmp_path / target).keys.arrays)
+
+
+def test_rows_that_hold_nothing(tmp_path: Path, run: Run) -> None:
+    path = write(tmp_path / "a.hdf5", [demo(6, seed, obs__none=np.zeros((6, 0))) for seed in range(2)])
+    run("convert", path, tmp_path / "set", "--fps", "10", "--lossless")
+    run("convert", tmp_path / "set", tmp_path / "b.hdf5")
+    with h5py.File(tmp_path / "b.hdf5") as file:
+        assert file["data/demo_0/obs/none"].shape == (6, 0)
