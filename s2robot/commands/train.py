@@ -16,7 +16,7 @@ import torch
 
 from s2robot import parallel
 from s2robot.commands.cli.options import TrainConfig
-from s2robot.commands.cli.sweeps import in_sweep
+from s2robot.commands.cli.sweeps import in_sweep, words_of_job
 from s2robot.config import plain
 from s2robot.datasets import open_dataset
 from s2robot.datasets.dataset import Dataset
@@ -187,7 +187,8 @@ def run(prepared: Prepared, run_dir: Path) -> None:
     replay = validate_offline if offline.is_cheap else None
     rollouts = (policy, prepared.encoders, device, prepared.seeds, prepared.mapping)
     evaluate = success_rate(*rollouts) if prepared.seeds else None
-    with recorded(run_dir, str(device), lambda: (trainer.step, stopped_by(trainer))):
+    words = words_of_job(config.run_dir)
+    with recorded(run_dir, str(device), words, lambda: (trainer.step, stopped_by(trainer))):
         with (
             run_folder.stage(run_dir, "train"),
             open_log(

@@ -63,6 +63,7 @@ def write_overview(paths: Sequence[Path], out: Path | None = None, embed: bool =
         values={key: by_value(key, _rates(rows)) for key in options if key != SEED},
         scatters=_scatters(rows),
         curves=_curves(rows),
+        cost_legend=charts.legend(row.label for row in rows[:MOST_LINES] if row.main is not None),
         run_legend=charts.legend(row.label for row in rows[:MOST_LINES]),
         most_lines=MOST_LINES,
         faults=faults,

@@ -24,6 +24,7 @@ from s2robot.rollouts.decisions import FilmLayout
 
 BORDER = 6  # pixels around the views, where the outcome shows; no view is covered
 SMALLEST_TEXT, TEXT_SHARE = 15, 1 / 34  # height of letters in pixels, and in parts of the frame's width
+LEAST_TEXT = 8  # height of a line in pixels, where views are narrow
 LINES = 2  # of text above the views: seed, step and outcome; the names of the views
 NEUTRAL, SUCCESS, FAILURE = (32, 34, 37), (22, 132, 72), (190, 44, 44)
 HOLD_S = 1.0  # the last frame stays this long, with the outcome
@@ -78,9 +79,10 @@ def compose(
     line, above = _line_height(width), caption_height(width)
     strip = Image.fromarray(frame[:above])
     draw = ImageDraw.Draw(strip)
-    draw.text((BORDER, 2), caption, fill=(255, 255, 255), font=_font(line))
-    for name, (left, _) in zip(names, places, strict=False):
-        draw.text((left, 2 + line), name, fill=(215, 218, 222), font=_font(line))
+    font = _fitting(caption, line, width - 2 * BORDER)
+    draw.text((BORDER, 2), caption, fill=(255, 255, 255), font=font)
+    for name, (left, _), (_, wide, _) in zip(names, places, shapes, strict=False):
+        draw.text((left, 2 + line), name, fill=(215, 218, 222), font=_fitting(name, line, wide))
     frame[:above] = np.asarray(strip)
     return frame
 
@@ -89,8 +91,14 @@ def _line_height(width: int) -> int:
     return round(1.25 * max(SMALLEST_TEXT, TEXT_SHARE * width))
 
 
+def _fitting(text: str, line_height: int, width: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The font of such a line, smaller where the text would not fit into `width` pixels."""
+    share = width / max(1.0, _font(line_height).getlength(text))
+    return _font(line_height) if share >= 1 else _font(max(LEAST_TEXT, share * line_height - 1))
+
+
 @cache
-def _font(line_height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def _font(line_height: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(round(line_height / 1.25))  # comes with Pillow
 
 

@@ -11,8 +11,7 @@ import platform
 import shlex
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -32,17 +31,19 @@ GIB = 2**30
 
 
 @contextmanager
-def recorded(run_dir: Path, device: str, reached: Callable[[], tuple[int, str]]) -> Iterator[None]:
+def recorded(
+    run_dir: Path, device: str, words: Sequence[str], reached: Callable[[], tuple[int, str]]
+) -> Iterator[None]:
     """Note a start of the training, and how it ends; the main process of several does.
 
-    `reached()` is the step that was reached, and the name of the signal that stopped it or "".
+    `words` are those of its command after `s2robot train`. `reached()` is the step that was reached, and the name of the signal that stopped it or "".
     """
     from s2robot import parallel  # imports PyTorch, which reading a record does not need
 
     if not parallel.is_main():
         yield
         return
-    begin(run_dir, reached()[0], device)
+    begin(run_dir, reached()[0], device, words)
     try:
         yield
     except KeyboardInterrupt:
@@ -58,12 +59,12 @@ def recorded(run_dir: Path, device: str, reached: Callable[[], tuple[int, str]])
     end(run_dir, STOPPED if signal else FINISHED, step, signal)
 
 
-def begin(run_dir: Path, step: int, device: str) -> None:
+def begin(run_dir: Path, step: int, device: str, words: Sequence[str]) -> None:
     """Note a start at this step."""
     commit, clean = source_state()
     start = {
         "date": now(),
-        "command": shlex.join(["s2robot", "train", *sys.argv[1:]]),  # Hydra takes the verb away
+        "command": shlex.join(["s2robot", "train", *words]),
         "folder": os.getcwd(),
         "commit": commit,
         "clean": clean,

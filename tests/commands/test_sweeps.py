@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from s2robot.commands import train
+from s2robot.commands.cli.sweeps import words_of_job
 from s2robot.errors import UserError
 from tests.commands.command_line import status_here
 
@@ -69,6 +70,23 @@ def test_all_jobs_well(trained: list, tmp_path: Path, monkeypatch: pytest.Monkey
     words = ("-m", "data.path=d.hdf5", "seed=0,4", "run_dir=r/${seed}")
     assert status_here(monkeypatch, "train.py", *words) == 0
     assert {path.name for path in tmp_path.iterdir()} == {"r"}
+
+
+def test_the_words_of_a_job_train_it_alone(
+    trained: list, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are those of `run.json`: no folder of Hydra's that is deleted, and no other job."""
+    words: list[list[str]] = []
+    monkeypatch.setattr(train, "main", lambda config: words.append(words_of_job(config.run_dir)))
+    typed = ("data.path=d.hdf5", "policy=bc,act", "run_dir=r/${policy.name}")
+    (tmp_path / "mine").mkdir()
+    assert status_here(monkeypatch, "train.py", "-m", "--config-dir", "mine", *typed) == 0
+    assert words == [
+        ["--config-dir", str(tmp_path / "mine"), "data.path=d.hdf5", f"policy={name}", f"run_dir=r/{name}"]
+        for name in ("bc", "act")
+    ]
+    assert status_here(monkeypatch, "train.py", "data.path=d.hdf5", "run_dir=r") == 0
+    assert words[-1] == ["data.path=d.hdf5", "run_dir=r"]
 
 
 HABITS = {

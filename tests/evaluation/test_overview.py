@@ -75,8 +75,10 @@ def test_success_by_variation_cost_and_curves(sweep: Path) -> None:
     cost = text[text.index('id="cost"') : text.index('id="variation"')]
     assert "success against training: deeper/flow 90% at 3; bc_1 80% at 2; bc_0 60% at 1" in cost
     assert "success against time of a decision" in cost
+    assert "untested" not in cost  # it has no point
     curves = text[text.index('id="curves"') :]
     assert curves.count('data-name="bc_1"') == 2  # loss in training and in validation
+    assert "untested" in curves
 
 
 def test_a_damaged_run_is_left_out_and_named(sweep: Path, capsys: pytest.CaptureFixture[str]) -> None:

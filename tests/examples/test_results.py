@@ -38,7 +38,7 @@ def write_run(run_dir: Path, solved: str) -> None:
     )
     cameras = {"agentview": {"gflops": 0.5, "feature_bytes": 8}}
     (run_dir / "sizes.json").write_text(json.dumps({"encoder_parameters": 1_500_000, "cameras": cameras}))
-    record.begin(run_dir, 0, "cpu")
+    record.begin(run_dir, 0, "cpu", ["data.path=d.hdf5"])
     record.end(run_dir, record.FINISHED, 30)
     results = [EpisodeResult(100 + i, one == "1", 5, 1.0, 0.1) for i, one in enumerate(solved)]
     (folder / "episodes.jsonl").write_text("".join(map(to_line, results)))

@@ -48,6 +48,17 @@ def test_views_of_other_sizes_stand_side_by_side_uncovered() -> None:
     assert not (compose([large, small], "seed 7")[above // 2 : above] > 200).any()
 
 
+def test_text_that_is_wider_than_small_views_gets_smaller() -> None:
+    views = [np.zeros((64, 64, 3), np.uint8)] * 2
+    names = ["robot0_eye_in_hand", "agentview"]
+    frame = compose(views, "seed 100000   step 100   failure", names=names)
+    above = caption_height(frame.shape[1])
+    bright = frame[:above].min(axis=2) > 120
+    assert bright[: above // 2].any() and not bright[: above // 2, -BORDER:].any()  # its end is inside
+    first, second = corners([view.shape for view in views])
+    assert not bright[above // 2 :, first[0] + 64 : second[0]].any()  # a name stays above its view
+
+
 @pytest.mark.parametrize(("side", "width"), [(20, 46), (448, 908), (1024, 2060)])
 def test_the_text_grows_with_the_frame(side: int, width: int) -> None:
     height, wide, _ = frame_shape([(side, width - 12, 3)])

@@ -30,6 +30,17 @@ def in_sweep() -> bool:
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
+def words_of_job(run_dir: str) -> list[str]:
+    """The words that train into `run_dir` once more: those typed, of a sweep those of the one job."""
+    if not in_sweep():
+        return sys.argv[1:]
+    of_hydra = HydraConfig.get()
+    sources = [one for one in of_hydra.runtime.config_sources if one.provider == "command-line"]
+    flags = [word for one in sources for word in ("--config-dir", one.path)]
+    options = [word for word in of_hydra.overrides.task if word.partition("=")[0] != "run_dir"]
+    return [*flags, *options, f"run_dir={run_dir}"]
+
+
 class Sweep:
     """What is known of the jobs of a command line, and how they ended.
 

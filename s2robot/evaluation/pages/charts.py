@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from s2robot.evaluation.pages.axes import Axis, exactly, fitting, text
+from s2robot.evaluation.pages.dot_names import Name, placed
 
 SIDE = 1000  # of the drawing, in its own units
 MOST_POINTS = 600  # of a line; of longer ones every n-th is drawn
@@ -88,12 +89,14 @@ def beside(panels: Mapping[str, Mapping[str, Points]], x: str = "step") -> Marku
 def scatter(dots: Sequence[Dot], x: str, unit: str = "") -> Markup:
     """Success against a cost: a point with its interval for each of `dots`, which link to their pages.
 
-    A point's name shows when it is pointed at or has the focus; its colour is that of a legend.
+    A point's name stands beside it where there is room; its values show when it is pointed at or has the
+    focus; its colour is that of a legend.
     """
     horizontal = fitting([dot.x for dot in dots], may_be_logarithmic=True)
     vertical = Axis(0, 1)
     drawn, links = [], []
-    for dot in dots:
+    names = placed([dot.name for dot in dots], [(horizontal.place(dot.x), dot.y) for dot in dots])
+    for dot, name in zip(dots, names, strict=True):
         colour = dot.colour % COLOURS
         at = round(SIDE * horizontal.place(dot.x), 1)
         low, high, middle = (_down(vertical.place(y)) for y in (dot.low, dot.high, dot.y))
@@ -103,8 +106,8 @@ def scatter(dots: Sequence[Dot], x: str, unit: str = "") -> Markup:
         side = " left" if horizontal.place(dot.x) > 0.5 else ""
         links.append(
             Markup(
-                '<a class="point" href="{}" style="left:{}%;bottom:{}%"><span class="tip{}">{}</span></a>'
-            ).format(dot.href, _percent(horizontal.place(dot.x)), _percent(dot.y), side, told)
+                '<a class="point" href="{}" style="left:{}%;bottom:{}%"><span class="tip{}">{}</span>{}</a>'
+            ).format(dot.href, _percent(horizontal.place(dot.x)), _percent(dot.y), side, told, _beside(name))
         )
     title = f"{x}, {unit}" if unit else x
     described = f"success against {x}: " + "; ".join(
@@ -192,6 +195,13 @@ def _mark(name: str, at: float, horizontal: Axis) -> Markup:
     return Markup('<span class="mark{}" style="left:{}%"><b>{}</b></span>').format(
         side, _percent(place), name
     )
+
+
+def _beside(name: Name | None) -> Markup:
+    if name is None:
+        return Markup("")
+    side = " left" if name.is_left else ""
+    return Markup('<b class="name{}" aria-hidden="true">{}</b>').format(side, name.text)
 
 
 def _finite(points: Points) -> Points:
