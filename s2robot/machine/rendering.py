@@ -9,7 +9,6 @@ import time
 from contextlib import closing
 
 import gymnasium
-import mujoco
 import numpy as np
 
 from s2robot.errors import UserError
@@ -69,6 +68,7 @@ def _places(frame: np.ndarray) -> dict[str, np.ndarray]:
 
 def _drawn() -> tuple[str, dict[str, np.ndarray]]:
     """OpenGL's vendor and renderer, and the scene's frames by camera."""
+    import mujoco  # not earlier: its import raises an error with a MUJOCO_GL that it does not know
     from OpenGL import GL  # after MuJoCo has chosen the platform
 
     model = mujoco.MjModel.from_xml_string(_scene())

@@ -2,6 +2,9 @@
 
 import importlib.metadata
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +112,11 @@ def test_the_command_prints_each_finding_and_fails_when_one_is_missing(
     with pytest.raises(UserError, match="missing"):
         doctor.cli([])
     assert "MISSING c" in capsys.readouterr().out
+
+
+def test_a_gl_that_mujoco_does_not_know_is_a_finding() -> None:
+    code = "from s2robot.machine import rendering; print(rendering.findings()[0].mend)"
+    environment = {**os.environ, "MUJOCO_GL": "foo"}
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert "MUJOCO_GL='foo' is unknown to MuJoCo" in done.stdout, done.stderr
