@@ -57,7 +57,7 @@ def _episodes(checkpoint_path: str, episodes: int, shift: str, words: Sequence[s
     path = find_checkpoint(Path(checkpoint_path))
     env_id = options.env.id or read_description(path)["spec"]["env_id"]
     if not env_id.startswith(OWN):
-        raise UserError(f"{env_id} has no shifts; generalise knows those of {OWN}'s tabletop tasks")
+        raise UserError(f"{env_id or path} has no shifts; generalise knows those of {OWN}'s tabletop tasks")
     env = replace(options.env, kwargs={**options.env.kwargs, **SHIFTS[shift][1]})
     evaluation.main(replace(options, checkpoint=checkpoint_path, env=env))
     return read_episodes(run_dir(path) / "eval" / options.name / "episodes.jsonl")
