@@ -35,7 +35,6 @@ def lift(controller: object) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "env_args",
     [
-        {},
         "RealArm",
         {"env_name": "A", "type": 2},
         {"type": 2, "env_kwargs": {}},
@@ -47,6 +46,12 @@ def test_env_args_of_no_use_name_no_environment_and_are_said(env_args: object, t
     opened = dataset(tmp_path / "d.hdf5", env_args)
     assert recorded_environment(opened) == ("", {})
     assert [str(w) for w in opened.warnings if "there will be no rollouts" in str(w)]
+
+
+def test_empty_env_args_are_none(tmp_path: Path) -> None:
+    opened = dataset(tmp_path / "d.hdf5", {})
+    assert recorded_environment(opened) == ("", {}) and not opened.env_problem
+    assert "the dataset names no environment" in why_no_rollouts(opened, "", EnvConfig())
 
 
 @pytest.mark.parametrize("controller", [FLAT, COMPOSITE])
