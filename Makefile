@@ -3,6 +3,7 @@ PYTHON ?= python3.11
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 PACKAGES := $(filter-out tests/with_robosuite tests/cuda,$(patsubst %/,%,$(wildcard tests/[!_]*/)))
+LONGEST := tests/commands tests/training tests/policies
 JOBS ?= 2
 
 .PHONY: demo fuzz paper paper-small tables docs test torture lint types test-robosuite test-cuda install clean $(PACKAGES)
@@ -26,9 +27,11 @@ tables: install
 	$(BIN)/python benchmarks/tables.py
 
 # Each package's tests run in a process of their own: together they would load every library that brings its own
-# LLVM, OpenMP and OpenGL into one process, which no user's command does. JOBS of them at once, each on one thread.
+# LLVM, OpenMP and OpenGL into one process, which no user's command does. JOBS of them at once, each on one thread,
+# the longest first, so that none is left alone at the end.
 test: install
-	$(MAKE) --jobs=$(JOBS) $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) lint types $(PACKAGES) docs test-cuda test-robosuite
+	$(MAKE) --jobs=$(JOBS) $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) lint types \
+	  test-robosuite $(LONGEST) $(filter-out $(LONGEST),$(PACKAGES)) docs test-cuda
 
 lint: install
 	$(BIN)/ruff check .
