@@ -1,7 +1,8 @@
 """A policy of a checkpoint, built only where its weights in the file say that it is as large as it claims.
 
-A description is a few bytes and may claim layers of any size. So the policy is built on PyTorch's meta device first,
-where tensors have shapes and no memory, and compared with the shapes in the header of the weights file.
+A description is a few bytes and may claim layers of any size. So the policy is built on PyTorch's meta
+device first, where tensors have shapes and no memory, and compared with the shapes in the header of the
+weights file.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,8 @@ from s2robot.files import not_regular
 from s2robot.policies import Policy, PolicyConfig, make_policy
 from s2robot.types import Spec
 
-MOST_BUFFER_BYTES = 2**28  # of what a policy computes for itself and no file holds, such as positions of cells
+# Of what a policy computes for itself and no file holds, such as positions of cells
+MOST_BUFFER_BYTES = 2**28
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -29,7 +31,9 @@ def build(spec: Spec, config: PolicyConfig, weights: Path) -> Policy:
         claimed = make_policy(spec, config)
     check_fit(weights, shapes, {name: tuple(tensor.shape) for name, tensor in claimed.state_dict().items()})
     if (computed := sum(map(_bytes, _unsaved(claimed)))) > MOST_BUFFER_BYTES:
-        raise UserError(f"its policy has buffers of {computed / 2**30:.1f} GiB beside the weights in {weights}")
+        raise UserError(
+            f"its policy has buffers of {computed / 2**30:.1f} GiB beside the weights in {weights}"
+        )
     return make_policy(spec, config)
 
 
@@ -50,7 +54,9 @@ def check_fit(file: Path, found: Shapes, wanted: Shapes) -> None:
     def told(shapes: Shapes, name: str) -> str:
         return str(list(shapes[name])) if name in shapes else "nothing"
 
-    differing = [name for name in sorted(wanted.keys() | found.keys()) if told(wanted, name) != told(found, name)]
+    differing = [
+        name for name in sorted(wanted.keys() | found.keys()) if told(wanted, name) != told(found, name)
+    ]
     if differing:
         more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
         shapes = f"{told(found, differing[0])} there and {told(wanted, differing[0])} here"
@@ -58,7 +64,8 @@ def check_fit(file: Path, found: Shapes, wanted: Shapes) -> None:
 
 
 def _check_counts(spec: Spec, config: PolicyConfig, tensors: int, weights: Path) -> None:
-    """Raise `UserError` for more parts than there are tensors: each takes time to build, even without memory."""
+    """Raise `UserError` for more parts than there are tensors: each takes time to build, even without
+    memory."""
     counts = {"cameras": len(spec.cameras), "proprio": len(spec.proprio)}
     counts |= {f"scales of {name}": camera.scales for name, camera in spec.cameras.items()}
     for name, value in _options(vars(config)):
@@ -68,7 +75,9 @@ def _check_counts(spec: Spec, config: PolicyConfig, tensors: int, weights: Path)
             counts[name] = value
     for name, count in counts.items():
         if count > tensors:
-            raise UserError(f"{weights} does not fit the policy: it has {tensors} tensors, and {count} {name}")
+            raise UserError(
+                f"{weights} does not fit the policy: it has {tensors} tensors, and {count} {name}"
+            )
 
 
 def _options(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

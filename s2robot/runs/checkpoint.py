@@ -101,9 +101,9 @@ def save(
 def load(path: str | Path) -> Checkpoint:
     """Rebuild the policy of a checkpoint, in eval mode on the CPU. Raises `UserError` in one line.
 
-    `path` is the checkpoint's, or that of a run, whose last one is taken. A link such as `last` is followed once,
-    so that all parts are of one checkpoint. If a training deletes that meanwhile, the link leads to another one
-    by then, which is loaded.
+    `path` is the checkpoint's, or that of a run, whose last one is taken. A link such as `last` is followed
+    once, so that all parts are of one checkpoint. If a training deletes that meanwhile, the link leads to
+    another one by then, which is loaded.
     """
     while True:
         named = find_checkpoint(path)
@@ -196,14 +196,19 @@ def restore_training_state(path: Path, state: Mapping[str, Tensor]) -> None:
 
 
 def start_from(path: Path, policy: Policy, name: str) -> str:
-    """Give the policy called `name` a checkpoint's weights; returns their hash. `UserError` if they do not fit."""
+    """Give the policy called `name` a checkpoint's weights; returns their hash. `UserError` if they do not
+    fit."""
     path = steps.resolved(path)
     weights, sha256 = read_weights(path)
     theirs, ours = _shapes(weights), _shapes(policy.state_dict())
     with reading(path):
-        saved = policy_config(described(read_description(path), str(path / DESCRIPTION)).config["policy"]).name
+        saved = policy_config(
+            described(read_description(path), str(path / DESCRIPTION)).config["policy"]
+        ).name
     if saved != name and theirs.keys() != ours.keys():
-        raise UserError(f"{path} is of policy {saved!r} and cannot start one of {name!r}; give policy={saved}")
+        raise UserError(
+            f"{path} is of policy {saved!r} and cannot start one of {name!r}; give policy={saved}"
+        )
     check_fit(path / WEIGHTS, theirs, ours)
     policy.load_state_dict(weights)
     return sha256

@@ -43,11 +43,17 @@ def spec_of(plain: Mapping[str, Any], where: str) -> Spec:
     spec = build(Spec, json.loads(json.dumps(Spec.from_dict(plain).to_dict())), where)
     sizes = {"action_dim": spec.action_dim} | {f"proprio.{key}": dim for key, dim in spec.proprio.items()}
     for name, camera in spec.cameras.items():
-        for of, values in (("size", camera.size), ("features", camera.features), ("prefix", camera.prefix or ())):
+        for of, values in (
+            ("size", camera.size),
+            ("features", camera.features),
+            ("prefix", camera.prefix or ()),
+        ):
             sizes |= {f"cameras.{name}.{of}[{i}]": value for i, value in enumerate(values)}
         sizes[f"cameras.{name}.scales"] = camera.scales
         if not set(camera.flips) <= set(AXES):
-            raise UserError(f"{where}: cameras.{name}.flips is {list(camera.flips)}, expected axes of {list(AXES)}")
+            raise UserError(
+                f"{where}: cameras.{name}.flips is {list(camera.flips)}, expected axes of {list(AXES)}"
+            )
     for name, size in sizes.items():
         if size < 1:
             raise UserError(f"{where}: {name} is {size}, expected at least 1")

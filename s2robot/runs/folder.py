@@ -12,8 +12,8 @@ runs/<name>/
   eval/<name>/     see s2robot.evaluation.evaluation
   report.html
 
-One training at a time writes there, and an earlier one is replaced only when the user says so: it stays until the
-new one has a checkpoint.
+One training at a time writes there, and an earlier one is replaced only when the user says so: it stays
+until the new one has a checkpoint.
 """
 
 import json
@@ -50,13 +50,13 @@ def check(run_dir: Path, resume: bool = False, overwrite: bool = False) -> None:
         return  # what was interrupted is brought into order first; resuming replaces nothing
     if found := foreign(run_dir):
         raise UserError(
-            f"run_dir={run_dir} holds {found.relative_to(run_dir)}, which no training of s2robot wrote; nothing was "
-            f"changed: say another run_dir, or move it elsewhere"
+            f"run_dir={run_dir} holds {found.relative_to(run_dir)}, which no training of s2robot wrote; "
+            f"nothing was changed: say another run_dir, or move it elsewhere"
         )
     if not (resume or overwrite) and holds_training(run_dir):
         raise UserError(
-            f"run_dir={run_dir} holds a training already: resume=true goes on with it, overwrite=true replaces "
-            f"it, another run_dir keeps both"
+            f"run_dir={run_dir} holds a training already: resume=true goes on with it, overwrite=true "
+            f"replaces it, another run_dir keeps both"
         )
 
 
@@ -108,7 +108,8 @@ def put_back(run_dir: Path) -> None:
 def start(run_dir: Path, config: Mapping[str, Any], resume: bool, features_s: float) -> None:
     """Write the configuration (plain data) of a training; without `resume` what is there is kept aside.
 
-    `features_s` is how long the features took, the stage before. The folder is open. Raises `UserError` while one of its evaluations is running.
+    `features_s` is how long the features took, the stage before. The folder is open.
+    Raises `UserError` while one of its evaluations is running.
     """
     from s2robot import parallel
 

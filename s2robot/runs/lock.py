@@ -1,8 +1,8 @@
 """One writer a folder: a lock file that names its owner, and a lock that ends with the owner's process.
 
-The lock is the kernel's (`flock`; NFS carries it between machines), so a killed process leaves none behind. On a
-file system without locks the file itself is the lock: it is created exclusively, and after a crash a user has
-to delete it.
+The lock is the kernel's (`flock`; NFS carries it between machines), so a killed process leaves none behind.
+On a file system without locks the file itself is the lock: it is created exclusively, and after a crash a
+user has to delete it.
 """
 
 import errno
@@ -117,7 +117,9 @@ def _refusal(error: OSError, path: Path, what: str, told: str) -> str:
     if error.errno in (errno.EAGAIN, errno.EACCES):
         return f"{what} is being written by {told}; wait for it, or choose another name"
     if error.errno in WITHOUT_LOCKS:
-        return f"{what} is on a file system without locks and {path} names {told}; delete it if that has ended"
+        return (
+            f"{what} is on a file system without locks and {path} names {told}; delete it if that has ended"
+        )
     return f"{what} cannot be locked: {error}"
 
 

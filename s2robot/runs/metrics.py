@@ -125,5 +125,5 @@ def _line(text: str, where: str) -> dict[str, float]:
         raise UserError(f"{where} is not JSON: {error}") from error
     numbers = isinstance(values, dict) and all(type(value) in (int, float) for value in values.values())
     if not numbers or type(values.get("step")) is not int:
-        raise UserError(f"{where} is no line of metrics: expected {{\"step\": 10, NAME: number, ...}}")
+        raise UserError(f'{where} is no line of metrics: expected {{"step": 10, NAME: number, ...}}')
     return values

@@ -51,7 +51,8 @@ def _events(folder: Path) -> Iterator[Path]:
 
 
 def _inside(folder: Path) -> Iterator[Path]:
-    """What a folder holds, but for locks and what killed processes left; the path itself if it is no folder."""
+    """What a folder holds, but for locks and what killed processes left; the path itself if it is no
+    folder."""
     if folder.is_dir():
         yield from (path for path in sorted(folder.iterdir()) if not _is_hidden(path))
     elif folder.exists() or folder.is_symlink():

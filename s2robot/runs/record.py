@@ -1,8 +1,8 @@
 """`run.json`: with what, where, when and by what command a run was trained, and how each start of it ended.
 
-    {"s2robot": "0.2.0", "starts": [{"date": ..., "command": ..., "folder": ..., "commit": ..., "clean": true,
-      "versions": {...}, "hardware": {...}, "step": 0,
-      "ended": {"how": "stopped", "date": ..., "step": 700, "reason": "SIGTERM"}}]}
+{"s2robot": "0.2.0", "starts": [{"date": ..., "command": ..., "folder": ..., "commit": ..., "clean": true,
+  "versions": {...}, "hardware": {...}, "step": 0,
+  "ended": {"how": "stopped", "date": ..., "step": 700, "reason": "SIGTERM"}}]}
 """
 
 import json
@@ -36,7 +36,8 @@ def recorded(
 ) -> Iterator[None]:
     """Note a start of the training, and how it ends; the main process of several does.
 
-    `words` are those of its command after `s2robot train`. `reached()` is the step that was reached, and the name of the signal that stopped it or "".
+    `words` are those of its command after `s2robot train`. `reached()` is the step that was reached, and
+    the name of the signal that stopped it or "".
     """
     from s2robot import parallel  # imports PyTorch, which reading a record does not need
 

@@ -1,11 +1,13 @@
-"""Replacing what a folder holds: the old is kept aside until there is something new, and a kill loses nothing.
+"""Replacing what a folder holds: the old is kept aside until there is something new, and a kill loses
+nothing.
 
     begin     old names are moved to `.replacing/`, which then becomes `.replaced/`
     finish    `.replaced/` is deleted: the new has something worth keeping
     undo      the new names are deleted, `.replaced/` becomes `.replacing/`, and its content is moved back
 
 So whatever lies beside `.replacing/` is old, whatever lies beside `.replaced/` is new, and `settle` brings
-a folder into order after a kill at any moment. All of it is done under the folder's lock (`s2robot.runs.lock`).
+a folder into order after a kill at any moment. All of it is done under the folder's lock
+(`s2robot.runs.lock`).
 """
 
 import shutil

@@ -26,9 +26,7 @@ with locked(Path(sys.argv[1]), "run_dir=r"):
 @pytest.fixture
 def holder(tmp_path: Path) -> subprocess.Popen[str]:
     """A process that holds the lock of tmp_path."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "held\n"
     return process
@@ -89,9 +87,9 @@ def test_without_locks_the_file_stands_for_one(
     monkeypatch.setattr(fcntl, "flock", no_locks)
     with locked(tmp_path, "run_dir=r"):
         assert "this file system has no locks" in capsys.readouterr().err
-        with pytest.raises(UserError, match=rf"names process {os.getpid()} .*delete it if that has ended"):
-            with locked(tmp_path, "run_dir=r"):
-                pass
+        told = rf"names process {os.getpid()} .*delete it if that has ended"
+        with pytest.raises(UserError, match=told), locked(tmp_path, "run_dir=r"):
+            pass
     with locked(tmp_path, "run_dir=r"):
         pass
     assert list(tmp_path.iterdir()) == []

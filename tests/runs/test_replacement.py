@@ -42,7 +42,10 @@ def write(folder: Path, files: dict[str, str]) -> None:
         (folder / name).write_text(text)
 
 
-CHANGES = {os: ("unlink", "rmdir"), Path: ("mkdir", "rename", "write_text", "rmdir")}  # rmtree is made of os's
+CHANGES = {
+    os: ("unlink", "rmdir"),
+    Path: ("mkdir", "rename", "write_text", "rmdir"),
+}  # rmtree is made of os's
 
 
 def test_nothing_is_lost_or_mixed_by_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
