@@ -83,7 +83,7 @@ def _use(path: Path) -> None:
 def make_lerobot(folder: Path) -> None:
     make_dataset(folder)
     dataset = open_dataset(folder / "demos.hdf5", proprio=PROPRIO)
-    conversion.convert(dataset, folder / "lerobot", False)
+    conversion.convert(dataset, folder / "lerobot", lossless=False, fps=20)
     dataset.close()
     (folder / "demos.hdf5").unlink()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import h5py
 
+from s2robot.datasets.hdf5_heaps import endless_heap
 from s2robot.datasets.natural import natural
 from s2robot.datasets.problem import Problem
 from s2robot.errors import UserError
@@ -64,6 +65,8 @@ def _content_fault(path: Path) -> str:
         return "is a Git LFS pointer, not the data: run `git lfs pull` where it came from"
     if not h5py.is_hdf5(path):
         return "is not an HDF5 file; datasets are HDF5 files (robomimic, ALOHA) or LeRobot folders"
+    if (byte := endless_heap(path)) is not None:
+        return f"is damaged at byte {byte}: HDF5 would read its texts without end; copy the file again"
     return ""
 
 

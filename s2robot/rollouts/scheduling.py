@@ -163,12 +163,12 @@ class Schedule:
 
     def _failed(self, job: Job, reason: str) -> None:
         logger.warning("the episode of seed %d failed: its worker %s", job.seed, reason)
+        _drop_unfinished_video(job)
         if not job.failed_before:
             job.failed_before = True
             self.queue.append(job)
             return
         self.failures[job.seed] = reason
-        _drop_unfinished_video(job)
         if len(self.failures) > MAX_FAILURES:
             raise RolloutError(self.setup.env_id, self.failures)
 

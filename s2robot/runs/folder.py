@@ -35,6 +35,7 @@ from s2robot.runs.plain import read_object
 from s2robot.runs.replacement import Replacement
 
 KIB_PER_GIB = 1024**2
+MOST = 1e12  # seconds or GiB that can be true
 STAGES = ("features", "train", "validate", "evaluate")  # that a training and its evaluations go through
 
 
@@ -159,6 +160,6 @@ def read_stages(run_dir: Path) -> dict[str, dict[str, float]]:
     stages = read_object(path)
     for name, stage in stages.items():
         numbers = [stage.get(key) for key in ("seconds", "peak_gib")] if isinstance(stage, dict) else [None]
-        if not all(type(number) in (int, float) for number in numbers):
+        if not all(isinstance(number, int | float) and 0 <= number < MOST for number in numbers):
             raise UserError(f"{path}: stage {name!r} is {stage}, expected numbers `seconds` and `peak_gib`")
     return stages

@@ -10,6 +10,7 @@ import pytest
 
 from s2robot.datasets import open_dataset
 from s2robot.datasets.dataset import Dataset
+from s2robot.datasets.hdf5_heaps import HEADER, LOOKED_AT, OBJECT, SIGNATURE, endless_heap
 from s2robot.errors import UserError
 
 
@@ -88,3 +89,27 @@ def test_a_group_that_is_inside_itself_is_left_alone(tmp_path: Path) -> None:
 def test_groups_without_end_are_not_walked_through(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="demo_0"):
         opened(tmp_path / "a.hdf5", without_a_circle)
+
+
+@pytest.mark.parametrize("before", [0, LOOKED_AT + 1])
+def test_a_heap_of_texts_that_hdf5_would_read_without_end(tmp_path: Path, before: int) -> None:
+    """Opening such a file never came back. A user block of a big file's length stands before it."""
+    path = tmp_path / "demos.hdf5"
+    opened(path, lambda file: file["data"].attrs.__setitem__("env_args", "{}")).close()
+    content = bytearray(path.read_bytes())
+    free = content.index(SIGNATURE) + HEADER.size + OBJECT.size + 8  # behind the object of "{}"
+    assert OBJECT.unpack_from(content, free)[0] == 0
+    OBJECT.pack_into(content, free, 0, 0, 0, 0)
+    path.write_bytes(b"\0" * before + content)
+    if before:
+        assert endless_heap(path) == before + free
+        return
+    with pytest.raises(UserError, match=f"is damaged at byte {free}: HDF5 would read its texts without end"):
+        open_dataset(path)
+
+
+def test_whole_heaps_are_read(tmp_path: Path) -> None:
+    texts = {f"text_{i}": "t" * 100 * i for i in range(60)}  # collections of several sizes, some full
+    path = tmp_path / "demos.hdf5"
+    opened(path, lambda file: file["data"].attrs.update(texts)).close()
+    assert endless_heap(path) is None

@@ -20,6 +20,7 @@ from tests.policies.policy_cases import OBS_STEPS, SPEC, fitted, make_batch
 SHAPE = CameraShape(channels=6, grid=(5, 9), scales=2, prefix=(3, 10), proprio=4)
 OPTIONS: dict[str, list[dict[str, object]]] = {  # other than the defaults
     "attention": [{"proprio": True}],
+    "spatial_softmax": [{"hidden": 8}],
     "tokens": [{"cells": 2}],
 }
 CASES = [(name, options) for name in sorted(HEADS) for options in [{}, *OPTIONS.get(name, [])]]

@@ -62,18 +62,20 @@ def test_a_seed_that_fails_twice_is_reported_after_the_others(
     assert names == ["seed_1.json", "seed_1.mp4", "seed_3.json", "seed_3.mp4"]
 
 
-def test_a_killed_worker_is_replaced() -> None:
+def test_a_killed_worker_is_replaced_and_its_unfinished_video_dropped(tmp_path: Path) -> None:
     expected = run_episodes(TinyActor(), TINY, SEEDS, workers=1)
     others = set(psutil.Process().children())
     results: list[Any] = []
 
-    for result in iter_episodes(TinyActor(), TINY, SEEDS, workers=2):
+    for result in iter_episodes(TinyActor(), TINY, SEEDS, workers=2, record=len(SEEDS), video_dir=tmp_path):
         if not results:
             worker = (set(psutil.Process().children()) - others).pop()
             os.kill(worker.pid, signal.SIGKILL)
         results.append(result)
 
     assert sorted(numbers(results)) == sorted(numbers(expected))
+    assert len(list(tmp_path.glob("*.mp4"))) == len(SEEDS)
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_an_interrupted_run_ends_its_workers_and_drops_unfinished_videos(tmp_path: Path) -> None:
