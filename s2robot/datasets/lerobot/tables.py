@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from s2robot.datasets.lerobot.files import check_parquet, check_regular
+from s2robot.datasets.lerobot.footer import declared_values
 from s2robot.datasets.limits import MOST_NUMBERS, NUMBER_BYTES, NUMBERS_RATIO
 from s2robot.errors import UserError
 
@@ -38,12 +39,10 @@ class Table:
 
     def _check_inflated(self) -> None:
         """Raise `UserError` for a file that declares more numbers than anyone records."""
-        meta = self._file.metadata
-        values = sum(
-            meta.row_group(i).column(j).num_values
-            for i in range(meta.num_row_groups)
-            for j in range(meta.num_columns)
-        )
+        try:
+            values = declared_values(self.path)
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.path} cannot be read as parquet: {error}") from error
         declared, size = values * NUMBER_BYTES, self.path.stat().st_size
         if declared > max(MOST_NUMBERS, NUMBERS_RATIO * size):
             raise UserError(
