@@ -37,7 +37,7 @@ def main() -> None:
     arguments = _parser().parse_args()
     if arguments.tiny:
         arguments.demonstrations, arguments.episodes, arguments.steps = [2], 1, 20
-    env_id = _known(arguments.task)
+    env_id = known_task(arguments.task)
     seeds = evaluation_seeds(arguments.episodes)
     found: dict[str, Any] = {"task": env_id}
     description, model = _imitation(env_id, seeds, arguments, found)
@@ -105,7 +105,7 @@ def _trained(env_id: str, seeds: list[int], arguments: argparse.Namespace, found
     _say(arguments, f"policy: {row}")
 
 
-def _known(task: str) -> str:
+def known_task(task: str) -> str:
     """The id of a task by its id or its short name, e.g. ThreadNut."""
     ids = [env_id for env_id in envs.TASKS if task in (env_id, env_id.split("/")[-1])]
     ids = ids or sorted(env_id for env_id in envs.TASKS if f"/{task}-v" in env_id)

@@ -48,6 +48,31 @@ def test_it_prints_one_json_object(
     assert row["closed_loop"]["episodes"] == 1
 
 
+def test_it_locates_part_and_goal_in_first_frames(
+    diagnosis: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    import locate
+
+    words = [
+        "ThreadNut",
+        "--starts",
+        "8",
+        "16",
+        "--test",
+        "4",
+        "--steps",
+        "10",
+        "--probe",
+        "encoder.sizes=[32]",
+    ]
+    monkeypatch.setattr(sys, "argv", ["locate.py", *words, "--json"])
+    locate.main()
+    few, more = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (few["starts"], more["starts"]) == (8, 16)
+    assert few["errors"] != more["errors"]
+    assert 0 < more["errors"]["goal_mm"] < 500
+
+
 def test_the_expert_completes_all_phases_in_order(diagnosis: Any) -> None:
     import envs
 
