@@ -26,6 +26,25 @@ def test_a_table_of_repeated_numbers(tmp_path: Path) -> None:
         Table(tmp_path / "a.parquet")
 
 
+@pytest.mark.parametrize("key", ["task", "language.instruction", "tasks"])
+@pytest.mark.parametrize("rows", [200, 400])
+def test_a_table_of_repeated_texts(tmp_path: Path, key: str, rows: int) -> None:
+    """A text of a MiB in each row takes a few kilobytes of parquet: 0.4 GiB are refused, 0.2 are read."""
+    path, text = tmp_path / "a.parquet", "t" * 2**20
+    values = pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), [text])
+    if key == "tasks":
+        values = pa.ListArray.from_arrays(np.arange(rows + 1, dtype=np.int32), values)
+    table = pa.table({key: values, "i": np.arange(rows)})
+    pq.write_table(table, path, dictionary_pagesize_limit=2**30, store_schema=False)
+    assert path.stat().st_size < 2**17
+    if rows == 200:
+        read = Table(path).read([key, "i"])
+        assert read[key][-1].as_py() == ([text] if key == "tasks" else text)
+        return
+    with pytest.raises(UserError, match=rf"a\.parquet: the texts of {key} are 0\.39\d* GiB and the file has"):
+        Table(path).read([key, "i"])
+
+
 def test_frames_larger_than_cameras_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layouts.encode(tmp_path / "a.mp4", picture(3, 32, 24))
     (stream, *_) = encoded("PNG")

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from s2robot.datasets.lerobot.files import check_parquet, check_regular
 from s2robot.datasets.lerobot.footer import declared_values
+from s2robot.datasets.lerobot.texts import check_texts, holds_text
 from s2robot.datasets.limits import MOST_NUMBERS, NUMBER_BYTES, NUMBERS_RATIO
 from s2robot.errors import UserError
 
@@ -64,12 +65,14 @@ class Table:
         groups = self._groups(start, stop)
         if not groups:
             return {key: pa.array([], self.schema.field(key).type) for key in keys}
+        first = start - self._bounds[groups[0]]
         try:
+            if texts := [key for key in keys if holds_text(self.schema.field(key).type)]:
+                check_texts(self.path, self._file.schema, groups, texts)
             found = self._file.read_row_groups(groups, columns=list(keys), use_threads=False)
+            return {key: _one_array(found[key].slice(first, stop - start)) for key in keys}
         except (pa.ArrowException, OSError) as error:
             raise UserError(f"{self.path}: {', '.join(keys)} cannot be read: {error}") from error
-        first = start - self._bounds[groups[0]]
-        return {key: _one_array(found[key].slice(first, stop - start)) for key in keys}
 
     def numbers(self, key: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Rows start to stop of a numeric column, "t ...", nested lists as further axes."""
