@@ -45,6 +45,16 @@ def test_a_table_of_repeated_texts(tmp_path: Path, key: str, rows: int) -> None:
         Table(path).read([key, "i"])
 
 
+def test_a_table_that_declares_more_rows_than_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"task": ["a", "b"]}), path)
+    table = Table(path)
+    monkeypatch.setattr(table, "rows", 3)
+    monkeypatch.setattr(table, "_bounds", np.array([0, 3]))
+    with pytest.raises(UserError, match=r"a\.parquet: column 'task' ends at row 2, the file declares 3"):
+        table.read(["task"])
+
+
 def test_frames_larger_than_cameras_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layouts.encode(tmp_path / "a.mp4", picture(3, 32, 24))
     (stream, *_) = encoded("PNG")

@@ -37,6 +37,9 @@ class Table:
         self.rows: int = self._file.metadata.num_rows
         groups = [self._file.metadata.row_group(i).num_rows for i in range(self._file.num_row_groups)]
         self._bounds = np.concatenate([[0], np.cumsum(groups)]).astype(int)
+        if self.rows != self._bounds[-1]:
+            found = f"declares {self.rows} rows and its row groups {self._bounds[-1]}"
+            raise UserError(f"{path} {found}; the file is damaged")
 
     def _check_inflated(self) -> None:
         """Raise `UserError` for a file that declares more numbers than anyone records."""
@@ -70,9 +73,16 @@ class Table:
             if texts := [key for key in keys if holds_text(self.schema.field(key).type)]:
                 check_texts(self.path, self._file.schema, groups, texts)
             found = self._file.read_row_groups(groups, columns=list(keys), use_threads=False)
-            return {key: _one_array(found[key].slice(first, stop - start)) for key in keys}
+            rows = {key: _one_array(found[key].slice(first, stop - start)) for key in keys}
         except (pa.ArrowException, OSError) as error:
             raise UserError(f"{self.path}: {', '.join(keys)} cannot be read: {error}") from error
+        for key, values in rows.items():
+            if len(values) != stop - start:
+                raise UserError(
+                    f"{self.path}: column {key!r} ends at row {start + len(values)}, the file declares "
+                    f"{self.rows}; it is damaged"
+                )
+        return rows
 
     def numbers(self, key: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Rows start to stop of a numeric column, "t ...", nested lists as further axes."""
