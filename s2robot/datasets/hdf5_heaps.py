@@ -15,6 +15,7 @@ SIGNATURE = b"GCOL\x01\0\0\0"  # and version 1
 HEADER = struct.Struct("<8xQ")  # of a collection: its size
 OBJECT = struct.Struct("<HHIQ")  # index (0: free space), references, reserved, size
 LOOKED_AT = 2**24  # bytes of each end of a file; writers put texts there, a whole file may be a terabyte
+MOST_OBJECTS = 2 * LOOKED_AT // OBJECT.size  # more are in collections that lie over each other
 
 
 def endless_heap(path: Path) -> int | None:
@@ -23,10 +24,16 @@ def endless_heap(path: Path) -> int | None:
         if not (size := os.fstat(file.fileno()).st_size):
             return None
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            objects = 0
             for start in _collections(data, size):
                 (length,) = HEADER.unpack_from(data, start)
-                if (stuck := _stuck(data, start + HEADER.size, min(start + length, size))) is not None:
-                    return stuck
+                at, end = start + HEADER.size, min(start + length, size)
+                while at + OBJECT.size <= end:
+                    index, _, _, held = OBJECT.unpack_from(data, at)
+                    objects += 1
+                    if index == held == 0 or objects > MOST_OBJECTS:
+                        return at
+                    at += held if index == 0 else OBJECT.size + (held + 7) // 8 * 8
     return None
 
 
@@ -37,12 +44,3 @@ def _collections(data: mmap.mmap, size: int) -> Iterator[int]:
             if found + HEADER.size <= size:
                 yield found
             found = data.find(SIGNATURE, found + 1, last)
-
-
-def _stuck(data: mmap.mmap, at: int, end: int) -> int | None:
-    while at + OBJECT.size <= end:
-        index, _, _, size = OBJECT.unpack_from(data, at)
-        if index == size == 0:
-            return at
-        at += size if index == 0 else OBJECT.size + (size + 7) // 8 * 8
-    return None

@@ -160,6 +160,10 @@ def read_stages(run_dir: Path) -> dict[str, dict[str, float]]:
     stages = read_object(path)
     for name, stage in stages.items():
         numbers = [stage.get(key) for key in ("seconds", "peak_gib")] if isinstance(stage, dict) else [None]
-        if not all(isinstance(number, int | float) and 0 <= number < MOST for number in numbers):
+        if not all(_is_measured(number) for number in numbers):
             raise UserError(f"{path}: stage {name!r} is {stage}, expected numbers `seconds` and `peak_gib`")
     return stages
+
+
+def _is_measured(number: Any) -> bool:
+    return type(number) in (int, float) and 0 <= number < MOST

@@ -108,6 +108,13 @@ def test_a_heap_of_texts_that_hdf5_would_read_without_end(tmp_path: Path, before
         open_dataset(path)
 
 
+def test_heaps_that_lie_over_each_other_are_refused_in_time(tmp_path: Path) -> None:
+    path = tmp_path / "a.hdf5"
+    header = SIGNATURE + LOOKED_AT.to_bytes(8, "little")
+    path.write_bytes((OBJECT.pack(0, 0, 0, 32) + header) * 2**14)  # each is walked through from its place on
+    assert endless_heap(path) is not None
+
+
 def test_whole_heaps_are_read(tmp_path: Path) -> None:
     texts = {f"text_{i}": "t" * 100 * i for i in range(60)}  # collections of several sizes, some full
     path = tmp_path / "demos.hdf5"

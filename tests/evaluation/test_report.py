@@ -182,6 +182,7 @@ PLAN = {"seeds": [1], "env_id": "x"}
         ("metrics.jsonl", '{"train/loss": 1.0}\n', "line 1 is no line of metrics"),
         ("timings.json", '{"train": 7}', "stage 'train' is 7, expected numbers"),
         ("timings.json", '{"train": {"seconds": Infinity, "peak_gib": 1}}', "'seconds': inf"),
+        ("timings.json", '{"train": {"seconds": true, "peak_gib": 1}}', "'seconds': True"),
         ("validation.json", '{"step": 1}', "validation.json has no 'demonstrations'"),
         ("config.yaml", "a: [", "cannot be read as YAML"),
         ("config.yaml", "- a", "holds no options"),

@@ -53,18 +53,8 @@ def test_it_locates_part_and_goal_in_first_frames(
 ) -> None:
     import locate
 
-    words = [
-        "ThreadNut",
-        "--starts",
-        "8",
-        "16",
-        "--test",
-        "4",
-        "--steps",
-        "10",
-        "--probe",
-        "encoder.sizes=[32]",
-    ]
+    words = ["ThreadNut", "--starts", "8", "16", "--test", "4", "--steps", "10"]
+    words += ["--probe", "encoder.sizes=[32]"]
     monkeypatch.setattr(sys, "argv", ["locate.py", *words, "--json"])
     locate.main()
     few, more = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

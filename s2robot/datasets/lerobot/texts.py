@@ -18,15 +18,7 @@ def holds_text(type_: pa.DataType) -> bool:
     """Whether a column holds texts or bytes, or lists of them."""
     while pa.types.is_nested(type_) and type_.num_fields == 1:
         type_ = type_.field(0).type
-    return any(
-        kind(type_)
-        for kind in (
-            pa.types.is_string,
-            pa.types.is_large_string,
-            pa.types.is_binary,
-            pa.types.is_large_binary,
-        )
-    )
+    return any(kind(type_) for kind in TEXTS)
 
 
 def check_texts(path: Path, schema: pq.ParquetSchema, groups: Sequence[int], keys: Sequence[str]) -> None:
