@@ -1,6 +1,7 @@
 """What Ray costs on one machine: a feature build and an evaluation, plain and over a local cluster, in turns.
 
     python benchmarks/cluster.py DATA RUN [--turns 3] [--episodes 100] [--sizes 224,448] [--cameras agentview]
+        [--only build evaluation]
 
 DATA is a dataset (features are built into a folder that is removed), RUN a run that `s2robot train` has
 finished. The cluster is started before the clock and its time is told apart; the start of the actor, which
@@ -32,6 +33,8 @@ from s2robot.features import CameraStore, build
 from s2robot.features.options import FeaturesConfig
 from s2robot.runs import checkpoint
 from s2robot.runs.finding import find_checkpoint
+
+STAGES = ("build", "evaluation")
 
 
 def builds(ray: Any, data: str, cameras: list[str], sizes: list[int]) -> dict[str, Callable[[], None]]:
@@ -86,13 +89,18 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument("--sizes", default="224,448")
     parser.add_argument("--cameras", nargs="*", default=[])
+    parser.add_argument("--only", nargs="+", choices=STAGES, default=STAGES)
     given = parser.parse_args()
     keep_freed_memory()
     start = time.perf_counter()
     with connected() as ray:
         print(f"start of the cluster: {time.perf_counter() - start:.1f} s")
         sizes = [int(size) for size in given.sizes.split(",")]
-        works = builds(ray, given.data, given.cameras, sizes) | evaluations(ray, given.run, given.episodes)
+        works: dict[str, Callable[[], None]] = {}
+        if "build" in given.only:
+            works |= builds(ray, given.data, given.cameras, sizes)
+        if "evaluation" in given.only:
+            works |= evaluations(ray, given.run, given.episodes)
         seconds: dict[str, list[float]] = {name: [] for name in works}
         for _ in range(given.turns):
             for name, work in works.items():
@@ -100,7 +108,7 @@ def main() -> None:
                 work()
                 seconds[name].append(time.perf_counter() - start)
                 print(f"{name}: {seconds[name][-1]:.1f} s", flush=True)
-    for what in ("build", "evaluation"):
+    for what in given.only:
         plain, by_ray = (statistics.median(seconds[f"{what}, {how}"]) for how in ("plain", "ray"))
         print(f"{what}: plain {plain:.1f} s, Ray {by_ray:.1f} s, {by_ray / plain - 1:+.1%}")
 

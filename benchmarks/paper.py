@@ -11,12 +11,12 @@ training is `experiment=paper_cube`; the tables are those of docs/paper.md, whic
 
 import argparse
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import common
 import results
 from paper_tables import power_lines, success_table
+from results import Planned
 
 EXPERIMENT = "paper_cube"
 EPISODES, DEMONSTRATIONS, IMAGE_SIZE = 200, 120, 672
@@ -46,23 +46,6 @@ ALL = {**ENCODERS, **ABLATIONS, **MVP}
 SMALL = ("pick_small", ("lite0_224", "lite0_224_448", "lite2_256"), (0,))
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A cell that is to be run."""
-
-    task: str
-    encoder: str
-    seed: int
-
-    @property
-    def name(self) -> str:
-        return f"{self.task}-{self.encoder}-seed{self.seed}"
-
-    @property
-    def labels(self) -> dict[str, str | int]:
-        return {"task": self.task, "encoder": self.encoder, "seed": self.seed}
-
-
 def planned(arguments: argparse.Namespace) -> Iterator[Planned]:
     """The cells in the order in which they are run: those of --small first."""
     if arguments.small:
@@ -79,25 +62,20 @@ def planned(arguments: argparse.Namespace) -> Iterator[Planned]:
 
 def run(cell: Planned, arguments: argparse.Namespace) -> None:
     """Demonstrations, features, training and evaluation of a cell, as far as they are not there."""
-    folder = arguments.results / EXPERIMENT / cell.name
-    if results.is_kept(folder):
-        common.say(f"{cell.name}: in {folder}")
-        return
     size = 224 if cell.encoder == "interpolated" else IMAGE_SIZE
-    data = common.demonstrations(
-        arguments.out / f"{cell.task}_{size}.hdf5",
-        TASKS[cell.task],
-        *("--image-size", str(size), "--cameras", "agentview"),
-        episodes=DEMONSTRATIONS,
-    )
-    run_dir = arguments.out / cell.name
+
+    def data() -> Path:
+        return common.demonstrations(
+            arguments.out / f"{cell.task}_{size}.hdf5",
+            TASKS[cell.task],
+            *("--image-size", str(size), "--cameras", "agentview"),
+            episodes=DEMONSTRATIONS,
+        )
+
     weights = dict(word.split("=", 1) for word in arguments.weights)
     own = [f"encoder.weights={path}" for name, path in weights.items() if cell.encoder.startswith(name)]
-    options = (f"experiment={EXPERIMENT}", f"data.path={data}", f"seed={cell.seed}")
-    common.trained(run_dir, *options, *ALL[cell.encoder], *own)
-    episodes = common.evaluated(run_dir, "default", EPISODES)
-    results.keep(run_dir, "default", folder, cell.labels)
-    common.say(f"{cell.name}: {common.rate(episodes)}")
+    folders = arguments.results, arguments.out
+    results.run(cell, EXPERIMENT, folders, data, (*ALL[cell.encoder], *own), EPISODES)
 
 
 def main() -> None:

@@ -10,13 +10,13 @@ A cell is also an evaluation: `s2robot compare CELL CELL` takes it.
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import common
 import yaml
-from common import ROOT
 
 from s2robot.evaluation.episodes_file import read_episodes
 from s2robot.files import write_text
@@ -25,7 +25,7 @@ from s2robot.runs import folder as run_folder
 from s2robot.runs import record
 from s2robot.runs.plain import read_object
 
-RESULTS = ROOT / "docs" / "results"
+RESULTS = common.ROOT / "docs" / "results"
 SUMMARY = "summary.json"
 APART = 10**9  # the same start after another training is another pair
 
@@ -42,6 +42,47 @@ class Cell:
     @property
     def successes(self) -> int:
         return sum(episode.success for episode in self.episodes)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A cell that is to be run."""
+
+    task: str
+    encoder: str
+    seed: int  # of training
+
+    @property
+    def name(self) -> str:
+        return f"{self.task}-{self.encoder}-seed{self.seed}"
+
+    @property
+    def labels(self) -> dict[str, str | int]:
+        return {"task": self.task, "encoder": self.encoder, "seed": self.seed}
+
+
+def run(
+    cell: Planned,
+    experiment: str,
+    folders: tuple[Path, Path],
+    data: Callable[[], Path],
+    options: Sequence[str],
+    episodes: int,
+    *evaluation: str,
+) -> None:
+    """Train, evaluate and keep a cell, as far as that is not done.
+
+    `folders`: of the results and of the runs. `data` makes the demonstrations where they are missing,
+    `options` are those of `s2robot train`, `evaluation` those of `s2robot eval`.
+    """
+    kept, run_dir = folders[0] / experiment / cell.name, folders[1] / cell.name
+    if is_kept(kept):
+        common.say(f"{cell.name}: in {kept}")
+        return
+    common.trained(run_dir, f"experiment={experiment}", f"data.path={data()}", f"seed={cell.seed}", *options)
+    done = common.evaluated(run_dir, "default", episodes, *evaluation)
+    keep(run_dir, "default", kept, cell.labels)
+    common.say(f"{cell.name}: {common.rate(done)}")
 
 
 def is_kept(folder: Path) -> bool:

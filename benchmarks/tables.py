@@ -24,6 +24,7 @@ MARKED = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end of table -->)", re.D
 TABLES: Mapping[str, tuple[str, Callable[[list[Cell]], list[str]]]] = {  # name -> experiment, its lines
     "paper_cube": ("paper_cube", success_table),
     "paper_cube power": ("paper_cube", power_lines),
+    "precise": ("precise", success_table),
 }
 
 

@@ -5,7 +5,8 @@ import sys
 
 import msgpack
 import numpy as np
-from websockets.sync.client import connect
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import ClientConnection, connect
 
 
 def to_plain(array: np.ndarray) -> dict:
@@ -17,9 +18,16 @@ def from_plain(found: dict) -> object:
     return np.frombuffer(found["data"], found["dtype"]).reshape(found["shape"]) if is_array else found
 
 
-def main(url: str = "ws://127.0.0.1:8000", steps: str = "10") -> None:
+def connected(url: str) -> ClientConnection:
     headers = {"Authorization": f"Bearer {os.environ.get('S2ROBOT_TOKEN', '')}"}
-    with connect(url, additional_headers=headers, compression=None) as server:
+    try:
+        return connect(url, additional_headers=headers, compression=None)
+    except (OSError, WebSocketException) as error:
+        sys.exit(f"{url}: {error}; is `s2robot serve RUN` running there, with the same S2ROBOT_TOKEN?")
+
+
+def main(url: str = "ws://127.0.0.1:8000", steps: str = "10") -> None:
+    with connected(url) as server:
         inputs = msgpack.unpackb(server.recv())["inputs"]  # key -> shape and dtype of what the policy reads
         for _ in range(int(steps)):
             obs = {key: np.zeros(said["shape"], said["dtype"]) for key, said in inputs.items()}  # the robot's

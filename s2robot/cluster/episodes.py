@@ -22,6 +22,8 @@ from s2robot.runs import checkpoint
 from s2robot.runs.checkpoint import Checkpoint
 from s2robot.types import Actor
 
+LEAST_EPISODES = 10  # of a piece, whose simulators are started anew
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -64,7 +66,7 @@ class PlayedOverNodes:
             raise UserError("a seed is listed more than once; each episode needs its own")
         make = partial(EpisodeWorker, self._recipe, frozenset(seeds[:record]), self._device)
         pool = Pool(self._ray, make, self._device == "cuda")
-        for played in pool.run(seeds, least=2 * self._recipe.batch):
+        for played in pool.run(seeds, least=max(LEAST_EPISODES, 2 * self._recipe.batch)):
             if played.decision_ms is not None:
                 self._decisions_ms.append(played.decision_ms)
             for name, content in played.film.items():

@@ -48,7 +48,7 @@ class Pool:
         self._looked = self._worked = float("-inf")
 
     def run(self, items: Sequence[Hashable], least: int = 1) -> Iterator[Any]:
-        """The results of all items as they come, in pieces of `least` items or more.
+        """The results of all items as they come, in pieces of `least` items or more while there are so many.
 
         Raises `UserError` where no node can do the work, and what a worker raises; results before that count.
         """
@@ -102,7 +102,8 @@ class Pool:
 
     def _give(self, member: _Member, least: int) -> None:
         actors = sum(one.started for one in self._members)
-        size = max(least, -(-len(self._todo) // (2 * actors)))
+        share = -(-len(self._todo) // actors)
+        size = max(min(least, share), -(-share // 2))
         member.items = [self._todo.popleft() for _ in range(min(size, len(self._todo)))]
         member.actor.give.remote(member.items)
         member.owes = member.actor.take.remote()

@@ -47,10 +47,12 @@ def write_run(run_dir: Path, solved: str) -> None:
     (folder / "summary.json").write_text(json.dumps({"episodes": len(results)}))
 
 
-def kept(results: ModuleType, folder: Path, encoder: str, seed: int, solved: str) -> Path:
+def kept(
+    results: ModuleType, folder: Path, encoder: str, seed: int, solved: str, experiment: str = "paper_cube"
+) -> Path:
     run_dir = folder / f"run_{encoder}_{seed}"
     write_run(run_dir, solved)
-    cell = folder / "results" / "paper_cube" / f"pick_small-{encoder}-seed{seed}"
+    cell = folder / "results" / experiment / f"pick_small-{encoder}-seed{seed}"
     assert not results.is_kept(cell)
     results.keep(run_dir, "default", cell, {"task": "pick_small", "encoder": encoder, "seed": seed})
     assert results.is_kept(cell)
@@ -101,23 +103,39 @@ def test_a_table_is_rebuilt_between_its_markers(benchmark: Import, tmp_path: Pat
         tables.rebuilt(page.replace("paper_cube", "unknown"), tmp_path)
 
 
-def test_no_cell_of_the_experiment_is_run_twice(
-    benchmark: Import, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "experiment, words, expected",
+    [
+        ("paper", "--small", ["pick_small-lite0_224_448-seed0", "pick_small-lite2_256-seed0"]),
+        (
+            *("precise", "--tasks pick_small thread_nut --seeds 0"),
+            [f"{cell}-seed0" for cell in ("pick_small-lite0_224_448", "thread_nut-lite0_224_448")]
+            + ["thread_nut-lite0_224-seed0"],
+        ),
+    ],
+)
+def test_no_cell_of_an_experiment_is_run_twice(
+    experiment: str,
+    words: str,
+    expected: list[str],
+    benchmark: Import,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    paper, results = benchmark("paper"), benchmark("results")
-    kept(results, tmp_path, "lite0_224", 0, "1100")
+    script, results, common = benchmark(experiment), benchmark("results"), benchmark("common")
+    kept(results, tmp_path, "lite0_224", 0, "1100", script.EXPERIMENT)
     trained = []
     for name, found in (("demonstrations", tmp_path), ("evaluated", [])):
-        monkeypatch.setattr(paper.common, name, lambda *_, found=found, **__: found)
-    monkeypatch.setattr(paper.common, "trained", lambda run_dir, *options: trained.append(run_dir.name))
-    monkeypatch.setattr(paper.common, "rate", lambda episodes: "")
+        monkeypatch.setattr(common, name, lambda *_, found=found, **__: found)
+    monkeypatch.setattr(common, "trained", lambda run_dir, *options: trained.append(run_dir.name))
+    monkeypatch.setattr(common, "rate", lambda episodes: "")
     monkeypatch.setattr(results, "keep", lambda *_: None)
-    words = ["paper.py", "--small", "--out", str(tmp_path), "--results", str(tmp_path / "results")]
-    monkeypatch.setattr("sys.argv", words)
+    folders = ["--out", str(tmp_path), "--results", str(tmp_path / "results")]
+    monkeypatch.setattr("sys.argv", [experiment, *words.split(), *folders])
 
-    paper.main()
+    script.main()
 
-    assert trained == ["pick_small-lite0_224_448-seed0", "pick_small-lite2_256-seed0"]
+    assert sorted(trained) == sorted(expected)
 
 
 def test_a_stopped_training_goes_on_and_a_finished_one_is_left_alone(
