@@ -33,7 +33,7 @@ TASKS = {
     "place_by_colour": "s2robot/PlaceByColour-v0",
 }
 ONE_CAMERA = ("pick_small", "place_by_colour")  # as they are registered: seen from far away alone
-HAND = "encoder.camera_grids.robot0_eye_in_hand=[14,14]"  # the far camera needs the fine grid
+FAR = "encoder.camera_grids.agentview=[14,14]"  # where a camera in the hand has the fine grid
 SCALES: Mapping[str, tuple[str, ...]] = {
     "lite0_224_448": (),
     "lite0_224": ("encoder.sizes=[224]", "encoder.output_grid=[14,14]"),
@@ -47,10 +47,10 @@ def run(cell: Planned, arguments: argparse.Namespace) -> None:
         path = arguments.out / f"{cell.task}.hdf5"
         return common.demonstrations(path, TASKS[cell.task], episodes=DEMONSTRATIONS)
 
-    hand = () if cell.task in ONE_CAMERA else (HAND,)
+    far = () if cell.task in ONE_CAMERA else (FAR,)
     starts = f"seed={FIRST_SEED + EPISODES * cell.seed}"
     folders = arguments.results, arguments.out
-    results.run(cell, EXPERIMENT, folders, data, (*SCALES[cell.encoder], *hand), EPISODES, starts)
+    results.run(cell, EXPERIMENT, folders, data, (*SCALES[cell.encoder], *far), EPISODES, starts)
 
 
 def main() -> None:
