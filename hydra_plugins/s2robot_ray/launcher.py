@@ -1,6 +1,7 @@
 """The launcher, and its options: `hydra.launcher.address=auto`, `hydra.launcher.num_gpus=0.5`."""
 
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,9 +40,26 @@ class RayLauncher(Launcher):
             gpus = (
                 float(ray.cluster_resources().get("GPU", 0) >= 1) if self.num_gpus is None else self.num_gpus
             )
+            _check_room(ray, self.num_cpus, gpus, self.address or os.environ.get("RAY_ADDRESS"))
             task = ray.remote(num_cpus=self.num_cpus, num_gpus=gpus, max_retries=0)(_run)
             state, jobs = Singleton.get_state(), enumerate(job_overrides, initial_job_idx)
             return [_result(ray, one) for one in [task.remote(*job, self.job, state) for job in jobs]]
+
+
+def _check_room(ray: Any, cpus: float, gpus: float, address: str | None) -> None:
+    """Raise `UserError` where no node of this machine's cluster can hold a job; another one may grow."""
+    from s2robot.errors import UserError
+
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if any(node.get("CPU", 0) >= cpus and node.get("GPU", 0) >= gpus for node in nodes):
+        return
+    told = (
+        f"no node of the cluster has the {cpus:g} CPUs and {gpus:g} GPUs that a job takes: "
+        "lower hydra.launcher.num_cpus or hydra.launcher.num_gpus"
+    )
+    if address is None:
+        raise UserError(told)
+    print(f"warning: {told}, or wait for such a node", file=sys.stderr, flush=True)
 
 
 def _result(ray: Any, reference: Any) -> JobReturn:

@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from s2robot.processes.starting import safe_children
 OLDEST = "2.50"
 MISSING = "Ray is not installed: pip install 's2robot[ray]'"
 SLOW = "timed out during startup"  # in Ray's message
+ANSWER_S = 10.0  # for a first word; Ray itself tries for minutes
 STORE_BYTES = 2 * 2**27  # of a local cluster's object store: what travels are names and results, no frames
 
 
@@ -67,8 +69,22 @@ def _start(ray: Any, address: str | None) -> None:
         told = f"{found.get('CPU', 0):g} CPUs and {found.get('GPU', 0):g} GPUs"
         print(f"no Ray cluster is named: a local one is started, with {told}", file=sys.stderr)
         return
+    _check_answer(address)
     try:
         ray.init(address, **quiet)
     except (ConnectionError, ValueError, RuntimeError) as error:
         what = " ".join(str(error).split())
         raise UserError(f"cannot use the Ray cluster at {address!r}: {what[:400]}") from error
+
+
+def _check_answer(address: str) -> None:
+    """Raise `UserError` where an address HOST:PORT does not answer."""
+    host, _, port = address.rpartition(":")
+    if "/" in host or not (host and port.isdecimal()):
+        return  # auto, ray://HOST:PORT: Ray says at once what is wrong with them
+    try:
+        socket.create_connection((host, int(port)), ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"cannot use the Ray cluster at {address!r}: {error}; is one started there (`ray start --head`)?"
+        ) from error

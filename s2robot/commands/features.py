@@ -29,11 +29,12 @@ from s2robot.commands.cli.machines import (
     machine_options,
     plan_over_machines,
     print_plan,
+    share_of,
 )
 from s2robot.commands.cli.options import TrainConfig
 from s2robot.commands.cli.overrides import check_overrides
 from s2robot.commands.cli.parser import Parser, camera_sizes, comma_separated, numbers
-from s2robot.commands.cli.stores import keep_stores, store_options
+from s2robot.commands.cli.stores import check_store_options, keep_stores, store_options
 from s2robot.errors import UserError, number_of
 
 if TYPE_CHECKING:
@@ -96,22 +97,19 @@ def cli(words: Sequence[str]) -> None:
     if given.merge or given.gc:
         keep_stores(given)
         return
-    if given.data is None:
-        raise UserError(
-            "which dataset? give a file, a folder or a glob in quotes; see `s2robot features --help`"
-        )
     check_machine_options(given)
+    check_store_options(given)
     options = _options(given)
 
     from s2robot.features.shards import Shard
     from s2robot.features.tiers import choose_tier
 
     start = time.monotonic()
+    shard = None if given.shard is None else Shard.of(given.shard)
     on_devices = build_on_devices(words, given) if given.devices else 0  # here all is found then
     job = _job(options, given.device, given.json)
-    if given.shard is not None:
-        shard = Shard.of(given.shard)
-        job = replace(job, episodes=shard.share(job.episodes), share=shard.name)
+    if shard is not None:
+        job = replace(job, episodes=share_of(shard, job.episodes), share=shard.name)
     if given.plan:
         summary = _plan(job, given.machines, given.gpus)
     else:
@@ -260,7 +258,9 @@ def _plan(job: Job, machines: int | None, gpus: int | None) -> Summary:
     found = sum(camera.frames * camera.views for camera in plan.cameras) - new
     details: dict[str, Any] = {"plan": asdict(plan)}
     if machines is not None or gpus is not None:
-        details["machines"] = plan_over_machines(plan, machines, gpus, job.device.type, not job.quiet)
+        details["machines"] = plan_over_machines(
+            plan, len(job.episodes), machines, gpus, job.device.type, not job.quiet
+        )
     return Summary(new, found, plan.bytes, plan.seconds, details)
 
 

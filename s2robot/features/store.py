@@ -33,6 +33,8 @@ from s2robot.files import cache_root, read_text, write_text
 FORMAT = 2
 DTYPES = {"float16": torch.float16, "float32": torch.float32}
 
+WRITERS = "writers"  # the lock that builds and merges share, and that nobody has who removes rows
+
 log = logging.getLogger(__name__)
 
 
@@ -70,8 +72,12 @@ class FeatureStore:
                 store = cls.__new__(cls)
                 store._open(settings, root or folder.parent)
                 return store
-        except (KeyError, TypeError, ValueError) as error:
+        except UserError:
+            raise
+        except KeyError as error:
             raise UserError(f"{folder} is no feature store: settings.json lacks {error}") from error
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{folder} is no feature store: settings.json is damaged ({error})") from error
         raise UserError(
             f"{folder} is no feature store of format {FORMAT} under its own name; its settings.json is of "
             f"{_folder_name(settings)}, format {settings['format']}"
@@ -110,13 +116,21 @@ class FeatureStore:
 
     @contextmanager
     def lock(self, share: str) -> Iterator[None]:
-        """Wait until no other process builds this share here; does nothing where files cannot be locked."""
-        with open(self.folder / f"{share}.lock", "w") as lock:
+        """Wait until no other process builds this share here, and none removes rows.
+
+        Does nothing where files cannot be locked.
+        """
+        with self._locked(WRITERS, fcntl.LOCK_SH), self._locked(share, fcntl.LOCK_EX):
+            yield
+
+    @contextmanager
+    def _locked(self, name: str, how: int) -> Iterator[None]:
+        with open(self.folder / f"{name}.lock", "w") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, how | fcntl.LOCK_NB)
             except BlockingIOError:
                 log.warning("waiting for another build of %s", self.folder)
-                fcntl.flock(lock, fcntl.LOCK_EX)
+                fcntl.flock(lock, how)
             except OSError as error:
                 log.warning(
                     "%s cannot be locked (%s): frames may be encoded twice", lock.name, error.strerror
@@ -125,12 +139,12 @@ class FeatureStore:
 
     @contextmanager
     def locked_alone(self) -> Iterator[None]:
-        """Hold the locks of all builds and merges that there were. Raises UserError while one of them runs.
+        """Hold the locks of all builds and merges, of those to come too. Raises UserError while one runs.
 
         Where files cannot be locked, nobody is noticed.
         """
         with ExitStack() as stack:
-            shares = {"build", "merge", *(path.stem for path in self.folder.glob("*.lock"))}
+            shares = {WRITERS, *(path.stem for path in self.folder.glob("*.lock"))}
             for share in sorted(shares):
                 lock = stack.enter_context(open(self.folder / f"{share}.lock", "w"))
                 try:

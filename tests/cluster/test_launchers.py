@@ -33,7 +33,7 @@ def test_four_jobs_build_the_features_once(
     )
 
     assert done.returncode == 2, done.stdout + done.stderr
-    failed = "error: 1 jobs failed: job 4 of 4: seed=-3 (seed=-3 must be at least 0)"
+    failed = "error: 1 job failed: job 4 of 4: seed=-3 (seed=-3 must be at least 0)"
     assert done.stderr.splitlines()[-1] == failed
     assert {path.name for path in tmp_path.iterdir()} == {"runs", "features"}
     for seed in "012":

@@ -20,6 +20,11 @@ from s2robot.features.plan import CameraPlan, Plan
         (["--engine", "ray", "--plan"], "leave out --plan"),
         (["--engine", "ray", "--shard", "0/2"], "leave out --shard"),
         (["--machines", "4"], "add --plan"),
+        (["--plan", "--machines", "4", "--shard", "0/2"], "leave out --shard"),
+        (["--engine", "ray", "--address", ""], "--address is empty"),
+        (["--shard", "2/2"], "so 0 to 1 here"),
+        (["--into", "other"], "add --merge"),
+        (["--delete"], "add --gc"),
         (["--plan", "--machines", "0"], "--machines is 1 or more, not 0"),
         (["--plan", "--gpus", "-1"], "--gpus is 0 or more, not -1"),
         (["--engine", "rey"], "rey"),
@@ -28,6 +33,26 @@ from s2robot.features.plan import CameraPlan, Plan
 def test_options_of_features_that_cannot_be(words: list[str], told: str) -> None:
     with pytest.raises(UserError, match=told):
         features.cli(["demos.hdf5", *words])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--merge", "a", "--into", ""], "it is empty"),
+        (["--merge", "a", "--into", "b", "--root", "c"], "leave out --root"),
+        (["--merge", "a", "--into", "b", "--shard", "0/2", "--sizes", "32"], "leave out --shard, --sizes"),
+        (["--gc", "--into", "b"], "add --merge"),
+        (["--shard", "demos.hdf5"], "--shard took 'demos.hdf5'"),
+    ],
+)
+def test_options_of_stores_that_cannot_be(words: list[str], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        features.cli(words)
+
+
+def test_an_address_where_nothing_listens_is_told_at_once() -> None:
+    with pytest.raises(UserError, match=r"'127\.0\.0\.1:1'.*ray start --head"), connected("127.0.0.1:1"):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -59,7 +84,9 @@ def test_a_plan_for_many_machines(capsys: pytest.CaptureFixture[str]) -> None:
     camera = CameraPlan("front", 1000, 1, 1000, 1000, 0.5, 512.0, (3, 2, 2), 24, 24_000, [])
     plan = Plan([camera], 24_000, 512.0, "disk")
 
-    found = plan_over_machines(plan, 16, 8, "cpu", shown=True)
+    found = plan_over_machines(plan, 200, 16, 8, "cpu", shown=True)
 
     assert found == {"encoders": 128, "frames_each": 8, "seconds": 4.0}
     assert "on 16 machines with 8 GPUs each: 128 encoders with 8 frames each" in capsys.readouterr().out
+    assert plan_over_machines(plan, 100, 16, 8, "cpu", shown=True)["frames_each"] == 10
+    assert "100 encoders with 10 frames each (28 more have no episode)" in capsys.readouterr().out

@@ -44,7 +44,7 @@ def test_jobs_are_named_and_a_failed_one_does_not_end_the_others(
         assert f"{line}\n" in said.out
     assert said.err.splitlines() == [
         "error: seed 1 has bad luck",
-        "error: 1 jobs failed: job 2 of 3: seed=1",
+        "error: 1 job failed: job 2 of 3: seed=1",
     ]
     assert [Path(run_dir).name for run_dir, _ in trained] == ["0", "4"]
 
@@ -56,7 +56,7 @@ def test_a_defect_shows_its_traceback_and_the_others_go_on(
     assert status_here(monkeypatch, "train.py", *words) == 1
     said = capsys.readouterr().err
     assert "ZeroDivisionError: a defect" in said
-    assert said.splitlines()[-1] == "error: 1 jobs failed: job 1 of 2: seed=2"
+    assert said.splitlines()[-1] == "error: 1 job failed: job 1 of 2: seed=2"
     assert len(trained) == 1
 
 

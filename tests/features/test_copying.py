@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -76,8 +77,12 @@ def test_what_cannot_be_merged_is_one_line(make_store: MakeStore, rows: np.ndarr
     append(store, rows, range(2))
     with pytest.raises(UserError, match="holds no feature store"):
         merge_stores([tmp_path / "nothing"], tmp_path / "c", False)
-    with pytest.raises(UserError, match="give another"):
-        merge_stores([tmp_path / "a"], tmp_path / "a", False)
+    for into in (tmp_path / "a", store.folder, store.folder / "inner"):
+        with pytest.raises(UserError, match="give another"):
+            merge_stores([tmp_path / "a"], into, False)
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"^cannot make feature store"):
+        merge_stores([tmp_path / "a"], tmp_path / "file", False)
     renamed = shutil.copytree(store.folder, tmp_path / "b" / "lite0-0123456789abcdef")
     with pytest.raises(UserError, match="under its own name"):
         merge_stores([renamed], tmp_path / "c", False)
@@ -95,6 +100,21 @@ def test_nothing_is_removed_while_a_build_is_running(make_store: MakeStore, rows
             remove_unnamed(store, dry_run=False, progress=False)
         assert remove_unnamed(store, progress=False).rows == 3
     assert remove_unnamed(store, dry_run=False, progress=False).rows == 3
+
+
+def test_a_build_waits_while_rows_are_removed(make_store: MakeStore) -> None:
+    store, entered = make_store(), threading.Event()
+
+    def build() -> None:
+        with store.lock("shard_5_of_9"):  # a share that was never built here
+            entered.set()
+
+    builder = threading.Thread(target=build)
+    with store.locked_alone():
+        builder.start()
+        assert not entered.wait(0.3)
+    assert entered.wait(10)
+    builder.join()
 
 
 def test_rows_that_no_episode_names_are_removed(

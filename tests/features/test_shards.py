@@ -27,6 +27,25 @@ def test_the_share_is_that_of_the_process() -> None:
     assert Shard.of("3/16") == Shard(3, 16)
     assert Shard.of("", {"RANK": "1", "WORLD_SIZE": "4", "SLURM_PROCID": "0"}) == Shard(1, 4)
     assert Shard.of("", {"SLURM_PROCID": "2", "SLURM_NTASKS": "8"}) == Shard(2, 8)
+    assert Shard.of("", _array("3", "16", "0", "15")) == Shard(3, 16)
+
+
+def _array(number: str, count: str, first: str, last: str) -> dict[str, str]:
+    names = [f"SLURM_ARRAY_TASK_{name}" for name in ("ID", "COUNT", "MIN", "MAX")]
+    return dict(zip(names, (number, count, first, last), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"RANK": "1"}, "only RANK is set"),
+        (_array("3", "1", "3", "3"), "give the share of the whole array, e.g. --shard 3/16"),
+        (_array("1", "4", "1", "4"), "an array of tasks 0 to N - 1"),
+    ],
+)
+def test_variables_that_name_no_share_are_refused(variables: dict[str, str], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        Shard.of("", variables)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +54,7 @@ def test_the_share_is_that_of_the_process() -> None:
         ("4/4", "0 to 3 here"),
         ("1", "not '1'"),
         ("-1/4", "not '-1/4'"),
+        ("٠/2", "not '٠/2'"),
         ("0/0", "0 to 0"),
         ("", "none is set"),
     ],

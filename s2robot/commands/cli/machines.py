@@ -1,6 +1,7 @@
 """`s2robot features` beyond one machine: options of `--engine ray`, and the plan for many machines."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from s2robot.errors import UserError, number_of
 
 if TYPE_CHECKING:
     from s2robot.features.plan import Plan
+    from s2robot.features.shards import Shard
 
 
 def machine_options(add: Callable[..., object]) -> None:
@@ -22,18 +24,36 @@ def machine_options(add: Callable[..., object]) -> None:
 
 
 def check_machine_options(given: argparse.Namespace) -> None:
-    """Raise `UserError` for options that do not go together."""
+    """Raise `UserError` for a dataset that is not named, and for options that do not go together."""
+    if given.data is None:
+        taken = f" (--shard took {given.shard!r}: it goes behind that)" if given.shard else ""
+        raise UserError(
+            f"which dataset? give a file, a folder or a glob in quotes{taken}; see `s2robot features --help`"
+        )
     if given.address is not None and given.engine != "ray":
         raise UserError(f"--address {given.address} is that of a Ray cluster: add --engine ray")
     if given.engine == "ray" and (given.plan or given.verify or given.check is not None):
         raise UserError("--engine ray builds: leave out --plan, --verify and --check")
     if given.engine == "ray" and (given.shard is not None or given.devices):
         raise UserError("--engine ray shares the episodes out itself: leave out --shard and --devices")
+    if given.shard is not None and (given.machines is not None or given.gpus is not None):
+        raise UserError("--machines and --gpus plan the whole dataset: leave out --shard")
+    if given.address == "":
+        raise UserError("--address is empty: give auto or ray://HOST:PORT, or leave it out")
     if (given.machines is not None or given.gpus is not None) and not given.plan:
         raise UserError("--machines and --gpus are of a plan: add --plan")
     for name, least in (("machines", 1), ("gpus", 0)):
         if (count := getattr(given, name)) is not None and count < least:
             raise UserError(f"--{name} is {least} or more, not {count}")
+
+
+def share_of(shard: "Shard", episodes: list[int]) -> list[int]:
+    """The episodes of a shard; told where there are none."""
+    share = shard.share(episodes)
+    if not share:
+        there = number_of(len(episodes), "episode")
+        print(f"warning: --shard {shard.number}/{shard.count} is empty: there are {there}", file=sys.stderr)
+    return share
 
 
 def print_plan(plan: "Plan", dtype: str) -> None:
@@ -55,21 +75,25 @@ def print_plan(plan: "Plan", dtype: str) -> None:
 
 
 def plan_over_machines(
-    plan: "Plan", machines: int | None, gpus: int | None, device: str, shown: bool
+    plan: "Plan", episodes: int, machines: int | None, gpus: int | None, device: str, shown: bool
 ) -> dict[str, float]:
     """The same plan for so many machines, each with so many GPUs: encoders, and what each of them does.
 
-    The speed is that of this machine's `device`, and reading is taken to be as fast on each of them.
+    A share is whole episodes, so no more encoders than episodes have work. The speed is that of this
+    machine's `device`, and reading is taken to be as fast on each of them.
     """
-    encoders = (machines or 1) * max(gpus or 0, 1)
+    there = (machines or 1) * max(gpus or 0, 1)
+    encoders = min(there, max(episodes, 1))
     frames = sum(camera.frames_to_encode for camera in plan.cameras)
     share = -(-frames // encoders)
     seconds = plan.seconds / encoders
+    new = sum(camera.frames_to_encode * camera.row_bytes for camera in plan.cameras)
+    idle = f" ({there - encoders} more have no episode)" if there > encoders else ""
     if shown:
         print(
             f"on {number_of(machines or 1, 'machine')} with {number_of(gpus or 0, 'GPU')} each: "
-            f"{number_of(encoders, 'encoder')} with {number_of(share, 'frame')} each, about {seconds:.0f} s "
-            f"at the speed of this machine's {device}, {plan.bytes / 2**20 / encoders:.1f} MiB written by "
-            f"each; `s2robot features DATA --shard I/{encoders}`, or `--engine ray`"
+            f"{number_of(encoders, 'encoder')} with {number_of(share, 'frame')} each{idle}, about "
+            f"{seconds:.0f} s at the speed of this machine's {device}, {new / 2**20 / encoders:.1f} MiB "
+            f"written by each; `s2robot features DATA --shard I/{encoders}`, or `--engine ray`"
         )
     return {"encoders": encoders, "frames_each": share, "seconds": seconds}

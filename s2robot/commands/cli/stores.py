@@ -8,6 +8,9 @@ from pathlib import Path
 
 from s2robot.errors import UserError, number_of
 
+# Options of a build, or of a plan of it: whole stores have none of them
+OTHERS = ("shard", "machines", "gpus", "address", "devices", "encoder", "sizes", "grid", "cameras", "dtype")
+
 
 def store_options(form: argparse._MutuallyExclusiveGroup, add: Callable[..., object]) -> None:
     """The options of both."""
@@ -15,8 +18,14 @@ def store_options(form: argparse._MutuallyExclusiveGroup, add: Callable[..., obj
         "--merge", nargs="+", type=Path, metavar="FOLDER", help="copy stores into those of --into"
     )
     form.add_argument("--gc", action="store_true", help="say which rows no episode names (see --delete)")
-    add("--into", type=Path, metavar="FOLDER", help="of --merge: the folder of the merged stores")
+    add("--into", type=_folder, metavar="FOLDER", help="of --merge: the folder of the merged stores")
     add("--delete", action="store_true", help="of --gc: remove these rows")
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty: give a folder")
+    return Path(text)
 
 
 def keep_stores(given: argparse.Namespace) -> None:
@@ -24,10 +33,25 @@ def keep_stores(given: argparse.Namespace) -> None:
     alone = "--merge and --gc are of whole stores: they take no dataset and no NAME=VALUE"
     if given.data is not None or given.words:
         raise UserError(f"{alone}, not {given.data}")
+    if named := [f"--{one}" for one in OTHERS if getattr(given, one) is not None]:
+        raise UserError(f"--merge and --gc are of whole stores: leave out {', '.join(named)}")
+    check_store_options(given)
     if given.merge:
         _merge(given)
     else:
         _gc(given)
+
+
+def check_store_options(given: argparse.Namespace) -> None:
+    """Raise `UserError` for options of `--merge` or `--gc` without it."""
+    if given.into is not None and not given.merge:
+        raise UserError(
+            f"--into {given.into} is of --merge: add --merge FOLDER, or name a store's with --root"
+        )
+    if given.delete and not given.gc:
+        raise UserError("--delete is of --gc: add --gc")
+    if given.merge and given.root is not None:
+        raise UserError("--merge reads the folders that it names and writes to --into: leave out --root")
 
 
 def _merge(given: argparse.Namespace) -> None:

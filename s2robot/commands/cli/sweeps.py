@@ -18,7 +18,7 @@ from hydra.types import RunMode
 
 from s2robot.commands.cli.console import BAD_INPUT, one_line_errors
 from s2robot.commands.cli.launchers import LAUNCHERS
-from s2robot.errors import UserError
+from s2robot.errors import UserError, number_of
 from s2robot.files import write_text
 
 DEFECT, LOST = 1, -1  # exit status
@@ -94,7 +94,7 @@ class Sweep:
         if self._launcher != "basic" and (never := self._count - len(found)) > 0:
             titles.append(f"{never} never started")
         if titles:
-            print(f"error: {len(titles)} jobs failed: {'; '.join(titles)}", file=sys.stderr)
+            print(f"error: {number_of(len(titles), 'job')} failed: {'; '.join(titles)}", file=sys.stderr)
             sys.exit(BAD_INPUT if {one.status for one in failed} == {BAD_INPUT} else DEFECT)
 
     def _write(self, number: int, outcome: "Outcome") -> None:
