@@ -4,11 +4,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ray.cluster_utils import Cluster
 
+from hydra_plugins.s2robot_ray.launcher import _check_room
 from s2robot.commands.cli.launchers import LAUNCHERS
+from s2robot.commands.cli.sweeps import Sweep
+from s2robot.errors import UserError
 from tests.commands.command_line import assert_one_line, status_here
 from tests.training.tiny_training import options
 
@@ -42,6 +46,21 @@ def test_four_jobs_build_the_features_once(
         assert checkpoint["step"] == 1
     written = list((tmp_path / "features").glob("*/segments/*"))  # one by each build that encoded frames
     assert len(written) == 2  # of the two cameras
+
+
+def test_a_job_that_no_node_can_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    small = SimpleNamespace(nodes=lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
+    _check_room(small, 2, 0, None)
+    with pytest.raises(UserError, match=r"3 CPUs and 0 GPUs .*lower hydra\.launcher\.num_cpus"):
+        _check_room(small, 3, 0, None)
+    _check_room(small, 1, 1, "auto")  # a cluster that may grow
+    assert "1 CPUs and 1 GPUs" in capsys.readouterr().err
+
+
+def test_jobs_that_all_ended_elsewhere_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "0.json").write_text(json.dumps({"title": "job 1", "status": 0, "said": ""}))
+    Sweep([], "joblib", tmp_path).conclude()
+    assert capsys.readouterr().out == "1 job finished\n"
 
 
 @pytest.mark.parametrize("launcher", sorted(LAUNCHERS.keys() - {"basic"}))

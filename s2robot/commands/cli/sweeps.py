@@ -87,7 +87,7 @@ class Sweep:
             self._write(number, outcome)
 
     def conclude(self) -> None:
-        """Exit with the jobs that failed, if there are any."""
+        """Exit with the jobs that failed, if there are any; say that all ended where they ran elsewhere."""
         found = [Outcome(**json.loads(file.read_text())) for file in sorted(self._outcomes.glob("*.json"))]
         failed = [one for one in found if one.status]
         titles = [one.title + one.said for one in failed]
@@ -96,6 +96,8 @@ class Sweep:
         if titles:
             print(f"error: {number_of(len(titles), 'job')} failed: {'; '.join(titles)}", file=sys.stderr)
             sys.exit(BAD_INPUT if {one.status for one in failed} == {BAD_INPUT} else DEFECT)
+        if self._launcher != "basic":
+            print(f"{number_of(len(found), 'job')} finished")
 
     def _write(self, number: int, outcome: "Outcome") -> None:
         write_text(self._outcomes / f"{number:09}.json", json.dumps(asdict(outcome)))
