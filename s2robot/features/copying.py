@@ -42,7 +42,9 @@ def merge_stores(sources: Sequence[Path], into: Path, progress: bool = True) -> 
     folders = [folder for source in sources for folder in store_folders(source)]
     for folder in folders:
         if into.resolve() == folder.parent.resolve() or into.resolve().is_relative_to(folder.resolve()):
-            raise UserError(f"--into {into} holds {folder}, which is to be merged into it; give another")
+            raise UserError(
+                f"--into {into} holds {folder} or lies in it, which is to be merged; give another"
+            )
     return [
         _merge(FeatureStore.like(folder), FeatureStore.like(folder, into), progress) for folder in folders
     ]

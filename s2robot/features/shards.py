@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from s2robot.errors import UserError
 
-# Number and count of a process, as what starts it says them: the first pair that is there counts.
 ARRAY = ("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT")
+# Number and count of a process, as what starts it says them: the first pair that is there counts.
 VARIABLES = (
     ARRAY,
     ("RANK", "WORLD_SIZE"),  # torchrun

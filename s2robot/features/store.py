@@ -129,7 +129,7 @@ class FeatureStore:
             try:
                 fcntl.flock(lock, how | fcntl.LOCK_NB)
             except BlockingIOError:
-                log.warning("waiting for another build of %s", self.folder)
+                log.warning("waiting for another process that writes %s", self.folder)
                 fcntl.flock(lock, how)
             except OSError as error:
                 log.warning(
