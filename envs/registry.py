@@ -23,8 +23,8 @@ class Task:
     """One registered environment: its class, the arguments that make it what it is, its expert.
 
     `noise` and `push_probability` say how much its expert can be disturbed, so that demonstrations show
-    corrections and still succeed: the deviation of noise added to each motion component of an action, and
-    how likely a push off course begins in a step.
+    corrections and still succeed: the deviation of noise added to each motion component of an action, how
+    likely a push off course begins in a step, and the largest drift (see `s2robot.collecting.disturbance`).
     """
 
     env: type[gymnasium.Env]
@@ -33,6 +33,7 @@ class Task:
     max_episode_steps: int = MAX_EPISODE_STEPS
     noise: float = 0.1
     push_probability: float = 0.04
+    drift: float = 0.0
 
 
 KNOWN: dict[str, Task] = {}  # id -> task

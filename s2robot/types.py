@@ -7,6 +7,7 @@ Axis legend, used in all shape strings:
     to observation steps (history, the last one is now)
     ta action steps      (chunk, the first one is now)
     tp action steps before now
+    tf frames to foresee
     c  channels          n     tokens                   p   prefix tokens (of c2 channels)
                                                          _   a size of its own for each key
 
@@ -189,6 +190,8 @@ class Batch:
     past_mask: Bool[Tensor, "b tp"]
     # What was executed in these steps; the expert's actions where the dataset records nothing else:
     executed: Float[Tensor, "b tp da"]
+    # Proprioception of later frames of the demonstration, for policies that learn to foresee it:
+    future: Mapping[str, Float[Tensor, "b tf _"]] = field(default_factory=dict)
 
     def pin_memory(self) -> "Batch":
         """The batch in page-locked memory, from where copies to a GPU do not block."""
@@ -206,6 +209,7 @@ class Batch:
         """All of them but `windows`."""
         yield from self.obs.tensors()
         yield from (self.actions, self.mask, self.past_actions, self.past_mask, self.executed)
+        yield from self.future.values()
 
     def _each(self, move: Callable[[Tensor], Tensor]) -> "Batch":
         return Batch(
@@ -216,6 +220,7 @@ class Batch:
             past_actions=move(self.past_actions),
             past_mask=move(self.past_mask),
             executed=move(self.executed),
+            future={key: move(values) for key, values in self.future.items()},
         )
 
 

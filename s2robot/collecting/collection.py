@@ -25,6 +25,7 @@ class Collection:
     env_kwargs: dict[str, Any] = field(default_factory=dict)
     noise: float | None = None  # standard deviation on each motion component of the action; None: the task's
     push_probability: float | None = None  # that a push begins, each step; None: the task's
+    drift: float | None = None  # the largest, in action units; None: the task's
     keep_failures: bool = False
 
 
@@ -56,7 +57,8 @@ def resolve(collection: Collection) -> Collection:
     task = envs.KNOWN[collection.env_id]
     noise = task.noise if collection.noise is None else collection.noise
     pushes = task.push_probability if collection.push_probability is None else collection.push_probability
-    return replace(collection, env_kwargs=env_kwargs, noise=noise, push_probability=pushes)
+    drift = task.drift if collection.drift is None else collection.drift
+    return replace(collection, env_kwargs=env_kwargs, noise=noise, push_probability=pushes, drift=drift)
 
 
 def _settings(env: gymnasium.Env) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from s2robot.files import SCRATCH_SUFFIX, read_text, write_text
 from s2robot.runs import lock
 
 SUFFIX = ".hdf5"
+BEFORE = {"drift": 0.0}  # what a setting was before it could be set
 
 
 @contextmanager
@@ -65,6 +66,7 @@ def kept_parts(parts: Path) -> dict[str, bool]:
 def must_match(found: str, wanted: str, where: Path) -> None:
     """Raise `UserError` naming the settings in which two runs differ."""
     old, new = json.loads(found), json.loads(wanted)
+    old = BEFORE | old
     differing = [f"{key} is {old.get(key)!r}, not {new[key]!r}" for key in new if old.get(key) != new[key]]
     if differing:
         raise UserError(

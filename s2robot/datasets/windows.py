@@ -66,6 +66,10 @@ class WindowOptions(Protocol):
     def reads_executed(self) -> bool:
         """Whether what was executed is read."""
 
+    @property
+    def foreseen(self) -> Sequence[int]:
+        """How many steps ahead proprioception is read as well; a negative number: in the last frame."""
+
 
 class Windows:
     """All windows of the given episodes: one for each frame that can be "now"."""
@@ -104,6 +108,9 @@ class Windows:
         self._back = torch.arange(config.obs_stride - back, 1, config.obs_stride, device=device)  # to
         self._past = torch.arange(-back, 0, device=device)  # tp
         self._ahead = torch.arange(config.horizon, device=device)  # ta
+        longest = int(np.diff(dataset.offsets).max(initial=0))  # beyond the end of any episode
+        steps = [longest if step < 0 else step for step in config.foreseen]
+        self._later = torch.tensor(steps, dtype=torch.long, device=device)  # tf
 
     def __len__(self) -> int:
         return len(self._now)
@@ -149,6 +156,7 @@ class Windows:
             executed=past_actions
             if self.executed is None
             else self.executed[past_frames] * past_mask[..., None],
+            future=self._future(now, end),
         )
 
     def _gather(
@@ -156,6 +164,13 @@ class Windows:
     ) -> Features:
         features = table.gather(seen, views)
         return features if self.prefix else Features(features.map)
+
+    def _future(self, now: Int[Tensor, "b"], end: Int[Tensor, "b"]) -> dict[str, Tensor]:
+        """Proprioception of the frames to foresee, "b tf _" of each key; beyond the end that of the last."""
+        if not len(self._later):
+            return {}
+        frames = torch.minimum(now[:, None] + self._later, end[:, None] - 1)  # b tf
+        return {key: values[frames] for key, values in self.proprio.items()}
 
     def _seen(self, windows: Int[Tensor, "b"]) -> Int[Tensor, "b to"]:
         """The frames that are observed; at the start of an episode its first one is repeated."""

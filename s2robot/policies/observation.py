@@ -98,7 +98,11 @@ class ObservationEncoder(nn.Module):
 
     def proprioception(self, obs: Observation) -> Float[Tensor, "b to d"]:
         """All proprioception of each step, normalised, side by side: `proprio_dim` numbers."""
-        return torch.cat(self._proprio(obs), dim=-1)
+        return self.normalized(obs.proprio)
+
+    def normalized(self, proprio: Mapping[str, Float[Tensor, "b t _"]]) -> Float[Tensor, "b t d"]:
+        """Proprioception of any frames, normalised, side by side."""
+        return torch.cat([self._normalizer(key)(proprio[key]) for key in self.proprio_keys], dim=-1)
 
     def look(self, obs: Observation) -> dict[str, Float[Tensor, "b k gh gw"]]:
         """How much the head of each camera weighs the cells of the newest step; only of heads that weigh."""

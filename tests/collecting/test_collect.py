@@ -17,9 +17,10 @@ import robomimic.utils.obs_utils as obs_utils
 from robomimic.utils.dataset import SequenceDataset
 
 import envs
-from s2robot.collecting.attempt import disturb, run_attempt
+from s2robot.collecting.attempt import run_attempt
 from s2robot.collecting.collect import Collection, collect
 from s2robot.collecting.collection import episode_seed, resolve
+from s2robot.collecting.disturbance import Disturbance
 from s2robot.commands import cli
 from s2robot.errors import UserError
 
@@ -138,15 +139,27 @@ def test_images_are_compressed_in_chunks_of_a_frame(demos_path: Path) -> None:
 
 
 def test_disturbance_is_bounded_and_spares_the_gripper() -> None:
-    rng = np.random.default_rng(0)
-    action, push = np.full(7, 0.9, np.float32), np.zeros(3)
+    rng, disturb = np.random.default_rng(0), Disturbance(0.1, 0.04, drift=0.05)
+    action = np.full(7, 0.9, np.float32)
     pushes = 0
     for _ in range(500):
-        executed, push = disturb(action, push, rng, 0.1, 0.04)
+        executed = disturb(action, rng)
         assert np.abs(executed).max() <= 1
         assert executed[6] == action[6]
-        pushes += bool(push.any())
+        pushes += bool(disturb.push.any())
     assert 20 < pushes < 150  # one begins in 1 of 25 steps and lasts 3 on average
+
+
+def test_a_drift_is_weak_turns_as_well_and_lasts() -> None:
+    rng, disturb = np.random.default_rng(0), Disturbance(0.0, 0.0, drift=0.05)
+    added = np.stack([disturb(np.zeros(7, np.float32), rng)[:6] for _ in range(2000)])
+    drifts = added[np.r_[True, (added[1:] != added[:-1]).any(axis=1)]]
+    drifts = drifts[drifts.any(axis=1)]
+
+    lengths = np.linalg.norm(drifts.reshape(-1, 2, 3), axis=2)
+    assert 0.02 < lengths.mean() < 0.03
+    assert lengths.max() <= 0.05
+    assert 7 < added.any(axis=1).sum() / len(drifts) < 13  # steps
 
 
 @pytest.mark.parametrize("env_id", sorted(envs.TASKS))
@@ -181,8 +194,9 @@ def test_arguments_of_the_task_are_taken_and_recorded(
 
 
 def test_the_disturbance_asked_for_is_kept() -> None:
-    asked = resolve(Collection("s2robot/PegInsertion-v0", episodes=1, noise=0.0, push_probability=0.5))
-    assert (asked.noise, asked.push_probability) == (0.0, 0.5)
+    settings = {"noise": 0.0, "push_probability": 0.5, "drift": 0.01}
+    asked = resolve(Collection("s2robot/PegInsertion-v0", episodes=1, **settings))
+    assert (asked.noise, asked.push_probability, asked.drift) == (0.0, 0.5, 0.01)
 
 
 def test_collections_with_other_seeds_share_no_episode() -> None:

@@ -51,6 +51,7 @@ class Options:
     obs_stride: int = 1
     reads_prefix: bool = False
     reads_executed: bool = False
+    foreseen: tuple[int, ...] = ()
 
 
 def make_windows(episodes: list[int], stride: int = 1, prefix: bool = False, views: int = 1) -> Windows:
@@ -134,3 +135,12 @@ def test_a_view_for_each_sample_is_decided_by_seed_and_step() -> None:
     assert views(range(5, 12)) == every[5:]  # resumed
     assert views(range(12), seed=1) != every and every[0] != every[1]
     assert windows.batch(torch.arange(9)).obs.features["a"].map.max() < 100  # validation
+
+
+def test_proprioception_is_foreseen_up_to_the_end_of_the_episode() -> None:
+    windows = Windows(Numbered(), {"a": FrameNumbers()}, Options(foreseen=(2, -1)), [0, 1])
+
+    batch = windows.batch(torch.tensor([0, 3, 4]))  # frames 0, 3 and 4, of episodes that end with 3 and 8
+
+    assert (batch.future["eef"][..., 0] / 10).tolist() == [[2, 3], [3, 3], [6, 8]]
+    assert not make_windows([0]).batch(torch.tensor([0])).future

@@ -34,6 +34,7 @@ class Options:
     obs_stride: int = 1
     reads_prefix: bool = False
     reads_executed: bool = False
+    foreseen: tuple[int, ...] = ()
 
 
 class Shifted(Policy):

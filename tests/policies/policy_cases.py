@@ -32,6 +32,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {name: (name, {}) for name in sor
         {"hidden": [64], "rnn_dim": 32, "horizon": 1, "action_steps": 1},
     ),
     "bc_transformer_gmm": ("bc_transformer_gmm", {"width": 64, "dropout": 0.0}),
+    "bc, foresight": ("bc", {"foresee": [8, -1]}),
     "bc, 6d": ("bc", {"rotation": "6d"}),
     "diffusion_unet, ddpm": ("diffusion_unet", {"sampler": "ddpm", "channels": [16, 32]}),
     "diffusion_unet, epsilon": ("diffusion_unet", {"prediction": "epsilon", "channels": [16, 32]}),
@@ -75,6 +76,7 @@ def make_batch(config: PolicyConfig, b: int = 3, seed: int = 0) -> Batch:
         past_actions=past_actions,
         past_mask=past_mask,
         executed=past_actions,
+        future={key: random(b, len(config.foreseen), dim) for key, dim in SPEC.proprio.items()},
     )
 
 

@@ -153,6 +153,7 @@ def test_overfits_one_demonstration(case: str) -> None:
         past_actions=before_now,
         past_mask=past >= 0,
         executed=before_now,
+        future={key: torch.rand(LENGTH, len(config.foreseen), dim) for key, dim in SPEC.proprio.items()},
     )
     policy.actions.fit(actions)
     optimizer = torch.optim.AdamW(policy.parameters(), lr=learning.rate, weight_decay=0)
@@ -182,6 +183,7 @@ def test_horizons_that_do_not_fit_are_refused() -> None:
     [
         ("bc", {"loss": "nll"}, "unknown policy.loss 'nll'; .*l1, l2"),
         ("bc_gmm", {"modes": 0}, "policy.modes=0 must be at least 1"),
+        ("bc", {"foresee": [4, 0]}, "policy.foresee=.4, 0.: 0 is neither a number of steps"),
         ("bc", {"obs_steps": 0}, "policy.obs_steps=0 must be at least 1"),
         ("bc", {"action_norm": "gaussian"}, "action_norm must be limits"),
         ("bc", {"proprio_norm": "gausian"}, "did you mean 'gaussian'"),

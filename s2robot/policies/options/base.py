@@ -1,6 +1,6 @@
 """What every policy can be configured with, and the choices that several policies share."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import methodcaller
 from typing import Any, ClassVar
@@ -11,6 +11,7 @@ from s2robot.policies.heads import HEADS
 
 NORMALISATIONS = ("limits", "gaussian")  # each dimension onto [-1, 1]; onto mean 0 and deviation 1
 ROTATIONS = ("as_is", "6d")  # see `s2robot.policies.actions`
+AT_END = -1  # instead of a number of steps ahead: the last frame of the episode
 LOSSES: Mapping[str, Callable[[Any], Any]] = {"l1": methodcaller("abs"), "l2": methodcaller("square")}
 
 
@@ -55,6 +56,11 @@ class PolicyConfig:
     def reads_executed(self) -> bool:
         """Whether it reads what was executed before."""
         return False
+
+    @property
+    def foreseen(self) -> Sequence[int]:
+        """How many steps ahead proprioception is foreseen; -1 at the end of the episode."""
+        return ()
 
     def check(self) -> None:
         """Raise `UserError` for values that cannot be or do not fit together."""

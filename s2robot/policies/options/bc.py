@@ -1,10 +1,11 @@
 """Options of behaviour cloning with robomimic's networks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from s2robot.config import at_least, option
 from s2robot.errors import UserError
-from s2robot.policies.options.base import LOSSES, PolicyConfig, check_attention
+from s2robot.policies.options.base import AT_END, LOSSES, PolicyConfig, check_attention
 
 
 @dataclass
@@ -24,10 +25,25 @@ class BCConfig(RobomimicOptions):
     name: str = option("bc", "of the policy")
     loss: str = option("l1", "l1 or l2, of normalised actions")
     hidden: list[int] = option([512, 512], "widths of the hidden layers")
+    foresee: list[int] = option(
+        [], "steps ahead at which proprioception is foreseen, -1 is the end of the episode"
+    )
+    foresee_weight: float = option(1.0, "of its error, beside that of the actions")
+
+    @property
+    def foreseen(self) -> Sequence[int]:
+        return self.foresee
 
     def check(self) -> None:
         super().check()
         self.check_choice("loss", LOSSES)
+        for steps in self.foresee:
+            if steps < 1 and steps != AT_END:
+                raise UserError(
+                    f"policy.foresee={self.foresee}: {steps} is neither a number of steps from 1 on nor "
+                    f"{AT_END}, the end of the episode"
+                )
+        at_least(0, self, "foresee_weight", group="policy.")
 
 
 @dataclass
