@@ -19,6 +19,7 @@ import results
 from paper_tables import success_table
 from results import Planned
 
+import envs
 from s2robot.evaluation.seeds import FIRST_SEED
 
 EXPERIMENT = "precise"
@@ -32,8 +33,10 @@ TASKS = {
     "peg_insertion": "s2robot/PegInsertion-v0",
     "place_by_colour": "s2robot/PlaceByColour-v0",
 }
-ONE_CAMERA = ("pick_small", "place_by_colour")  # as they are registered: seen from far away alone
-FAR = "encoder.camera_grids.agentview=[14,14]"  # where a camera in the hand has the fine grid
+FAR = (  # where a camera in the hand has the fine grid
+    "encoder.camera_sizes.agentview=[224]",
+    "encoder.camera_grids.agentview=[14,14]",
+)
 SCALES: Mapping[str, tuple[str, ...]] = {
     "lite0_224_448": (),
     "lite0_224": ("encoder.sizes=[224]", "encoder.output_grid=[14,14]"),
@@ -47,7 +50,8 @@ def run(cell: Planned, arguments: argparse.Namespace) -> None:
         path = arguments.out / f"{cell.task}.hdf5"
         return common.demonstrations(path, TASKS[cell.task], episodes=DEMONSTRATIONS)
 
-    far = () if cell.task in ONE_CAMERA else (FAR,)
+    in_hand = envs.KNOWN[TASKS[cell.task]].kwargs.get("wrist_camera", True)
+    far = FAR if in_hand else ()
     starts = f"seed={FIRST_SEED + EPISODES * cell.seed}"
     folders = arguments.results, arguments.out
     results.run(cell, EXPERIMENT, folders, data, (*SCALES[cell.encoder], *far), EPISODES, starts)

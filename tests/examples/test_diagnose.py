@@ -63,6 +63,34 @@ def test_it_locates_part_and_goal_in_first_frames(
     assert 0 < more["errors"]["goal_mm"] < 500
 
 
+def test_colours_are_looked_for_where_part_and_slot_are(diagnosis: Any) -> None:
+    import colours
+
+    env = diagnosis.make(colours.ENV_ID)
+    task = env.unwrapped
+    for seed in range(3):
+        env.reset(seed=seed)
+        image = task.observe((colours.CAMERA,))[f"{colours.CAMERA}_image"].astype(int)
+        points = np.stack([task.data.body("part").xpos, task.goal_pose()[0]])
+        x, y = (colours.seen_at(task, points) * image.shape[0]).astype(int).T
+        part, slot = image[y, x]
+        assert part.argmax() == slot.argmax()
+        for colour in (part, slot):  # nothing else is so strong: the table's is 0.35
+            assert np.ptp(colour) / colour.max() > 0.6
+    env.close()
+
+
+def test_it_says_in_how_many_starts_a_cell_tells_the_colour(
+    diagnosis: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    import colours
+
+    words = ["--encoder", "encoder.sizes=[224]", "--starts", "12", "--test", "4"]
+    monkeypatch.setattr(sys, "argv", ["colours.py", *words])
+    colours.main()
+    assert "encoder.sizes=[224]: colour of the part right in" in capsys.readouterr().out
+
+
 def test_the_expert_completes_all_phases_in_order(diagnosis: Any) -> None:
     import envs
 
