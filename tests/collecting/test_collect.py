@@ -194,8 +194,8 @@ def test_arguments_of_the_task_are_taken_and_recorded(
 
 
 def test_the_disturbance_asked_for_is_kept() -> None:
-    settings = {"noise": 0.0, "push_probability": 0.5, "drift": 0.01}
-    asked = resolve(Collection("s2robot/PegInsertion-v0", episodes=1, **settings))
+    wanted = Collection("s2robot/PegInsertion-v0", 1, noise=0.0, push_probability=0.5, drift=0.01)
+    asked = resolve(wanted)
     assert (asked.noise, asked.push_probability, asked.drift) == (0.0, 0.5, 0.01)
 
 

@@ -39,10 +39,10 @@ def test_a_wrong_shape_is_an_error() -> None:
 
 def test_sizes_of_one_letter_are_the_same() -> None:
     actions, mask = torch.zeros(2, 8, 7), torch.ones(2, 8, dtype=torch.bool)
-    past = {"past_actions": actions, "past_mask": mask, "executed": actions}
-    Batch(Observation({}, {}), actions, mask, torch.arange(2), **past)
+    past = (actions, mask, actions)
+    Batch(Observation({}, {}), actions, mask, torch.arange(2), *past)
     with pytest.raises(TypeCheckError, match="parameter 'mask'"):
-        Batch(Observation({}, {}), actions, mask[:, 1:], torch.arange(2), **past)
+        Batch(Observation({}, {}), actions, mask[:, 1:], torch.arange(2), *past)
 
 
 def test_another_type_is_an_error() -> None:
