@@ -15,7 +15,6 @@ from envs.grasp import Part
 
 MAX_EPISODE_STEPS = 150
 PUSHES = 0.02  # of `Task.push_probability`: these experts do not recover from every push
-DRIFT = 0.05  # of `Task.drift`: the expert is held up to 5 mm and 3 degrees beside where it wants to be
 HEIGHT_TOLERANCE_M = 0.003
 SHADE = 0.06  # red, green and blue of part and goal differ by up to this between episodes
 

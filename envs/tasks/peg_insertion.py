@@ -8,7 +8,7 @@ import numpy as np
 from envs.arguments import check_metres
 from envs.grasp import Part
 from envs.place_expert import PlaceExpert
-from envs.placing import DRIFT, MAX_EPISODE_STEPS, PUSHES, PlaceTask, add_ring, upright
+from envs.placing import MAX_EPISODE_STEPS, PUSHES, PlaceTask, add_ring, upright
 from envs.registry import Task
 from envs.starts import points_apart
 
@@ -78,11 +78,6 @@ class PegInsertion(PlaceTask):
 
 TASKS = {
     "s2robot/PegInsertion-v0": Task(
-        PegInsertion,
-        PlaceExpert,
-        max_episode_steps=MAX_EPISODE_STEPS,
-        noise=0.01,
-        push_probability=PUSHES,
-        drift=DRIFT,
+        PegInsertion, PlaceExpert, max_episode_steps=MAX_EPISODE_STEPS, noise=0.01, push_probability=PUSHES
     ),
 }

@@ -33,8 +33,7 @@ def run_attempt(collection: Collection, attempt: int, env: gymnasium.Env) -> Epi
     while not done:
         if has_states:
             steps["states"].append(scene.stored_state())
-        action = np.asarray(expert(env), dtype=np.float32)
-        executed = disturb(action, rng)
+        action, executed = disturb(expert, env, rng)
         for key, value in obs.items():
             seen[key].append(value)
         obs, reward, terminated, truncated, info = env.step(executed)
