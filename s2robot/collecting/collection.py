@@ -63,6 +63,9 @@ def resolve(collection: Collection) -> Collection:
     noise = task.noise if collection.noise is None else collection.noise
     pushes = task.push_probability if collection.push_probability is None else collection.push_probability
     aim_error = task.aim_error_m if collection.aim_error_m is None else collection.aim_error_m
+    for option, value in (("noise", noise), ("push-probability", pushes), ("aim-error", aim_error)):
+        if not 0 <= value <= 1:
+            raise UserError(f"--{option} {value}: it must be a number from 0 to 1")
     return replace(
         collection, env_kwargs=env_kwargs, noise=noise, push_probability=pushes, aim_error_m=aim_error
     )

@@ -3,8 +3,8 @@
 Actions say little about where a motion leads: a far goal only gives them their direction. The robot's own
 later positions in a demonstration say it exactly, in every frame, and every dataset has them. Predicted
 beside the actions they teach the head where goals are; what was foreseen is given to the policy as well,
-as it is and relative to where the robot is now. Related: the next keyframes of "Perceiver-Actor",
-arXiv 2209.05451, and the final states of "Learning Latent Plans from Play", arXiv 1903.01973.
+as it is and relative to where the robot is now. Related: the next keyframe of "Perceiver-Actor",
+arXiv 2209.05451.
 """
 
 import torch

@@ -259,6 +259,8 @@ def test_collections_with_other_seeds_share_no_episode() -> None:
         ({"env_id": "s2robot/PickCub-v0"}, "did you mean 's2robot/PickCube-v0'"),
         ({"episodes": 0}, "at least 1"),
         ({"seed": -1}, "start at 0"),
+        ({"noise": float("nan")}, "--noise nan: it must be a number from 0 to 1"),
+        ({"push_probability": 2.0}, "--push-probability 2.0"),
         ({"env_kwargs": {"image_size": 0}}, "image_size is 0"),
         ({"env_kwargs": {"cameras": ["agentvue"]}}, "unknown camera 'agentvue'"),
     ],
