@@ -44,7 +44,7 @@ def run_episode(collection: Collection, seed: int) -> Episode:
     overlap, slip, grasp = 0.0, 0.0, None
     done, info, steps = False, {"success": False}, 0
     while not done:
-        _, _, terminated, truncated, info = env.step(disturb(expert, env, rng)[1])
+        _, _, terminated, truncated, info = env.step(disturb(expert(env), rng))
         steps, done = steps + 1, terminated or truncated
         overlap = max(overlap, -min(task.data.contact.dist, default=0.0))
         if task.is_gripped():
@@ -66,8 +66,7 @@ def row(collection: Collection, episodes: list[Episode], seconds: float) -> str:
     slip_mm = 1e3 * max(episode.slip_m for episode in episodes)
     failed = [episode.seed for episode in episodes if not episode.success]
     return (
-        f"{collection.env_id:27} {collection.noise:5} {collection.push_probability:5} "
-        f"{collection.aim_error_m:5} "
+        f"{collection.env_id:27} {collection.noise:5} {collection.push_probability:5} {collection.drift:5} "
         f"{len(solved):4} of {len(episodes)} = {len(solved) / len(episodes):6.1%} [{low:.1%}, {high:.1%}]  "
         f"{np.mean(steps):5.1f} {min(steps):4} {max(steps):4}  {overlap_mm:7.2f} {slip_mm:7.2f} "
         f"{sum(episode.steps for episode in episodes) / seconds:8.0f}"
@@ -86,20 +85,19 @@ def main() -> None:
     parser.add_argument("--disturbed", action="store_true", help="as `s2robot collect` does by default")
     parser.add_argument("--noise", type=float, help="of the executed action instead (see s2robot collect)")
     parser.add_argument("--push-probability", type=float, help="a step instead")
-    parser.add_argument("--aim-error", type=float, help="m, instead")
+    parser.add_argument("--drift", type=float, help="the largest instead")
     arguments = parser.parse_args()
 
     undisturbed = None if arguments.disturbed else 0.0
     noise = undisturbed if arguments.noise is None else arguments.noise
     pushes = undisturbed if arguments.push_probability is None else arguments.push_probability
-    aim = undisturbed if arguments.aim_error is None else arguments.aim_error
+    drift = undisturbed if arguments.drift is None else arguments.drift
     collections = [
-        resolve(Collection(i, 1, noise=noise, push_probability=pushes, aim_error_m=aim))
-        for i in arguments.env
+        resolve(Collection(i, 1, noise=noise, push_probability=pushes, drift=drift)) for i in arguments.env
     ]
     seeds = range(arguments.seed, arguments.seed + arguments.episodes)
     print(
-        "environment                 noise  push aim m solved [95% interval]                   "
+        "environment                 noise  push drift solved [95% interval]                   "
         "steps min  max",
         end="",
     )

@@ -1,6 +1,5 @@
 """The scripted expert of every task that places a part at its goal."""
 
-from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -31,31 +30,26 @@ class PlaceExpert:
         self._pace = float(np.random.default_rng(seed).uniform(0.95, 1.05))
 
     def __call__(self, env: gymnasium.Env[Any, Any]) -> np.ndarray:
-        return self.aim(env, np.zeros(3))
-
-    def aim(self, env: gymnasium.Env[Any, Any], beside_m: np.ndarray) -> np.ndarray:
-        """The action if what is headed for, part or goal, were `beside_m` (3,) from where it is."""
         task = env.unwrapped
         assert isinstance(task, PlaceTask)
         part, held = task.part(), task.is_gripped()
-        part = replace(part, position_m=part.position_m + beside_m)
         closing, error, turn = approach(task.panda, task.data, part)
         if task.is_placed(task.drop_m if held else HEIGHT_TOLERANCE_M):
             gap = task.panda.finger_qpos(task.data).mean() - part.half_width_m
             error = np.array([0.0, 0.0, LEAVE_M * np.clip(gap / 0.005 - 1, 0.0, 1.0)])
             return self._action(error, np.eye(3), gripper=-1.0)
         if held:
-            error, turn = carry(task, beside_m)
+            error, turn = carry(task)
         return self._action(error, turn, gripper=1.0 if closing or held else -1.0)
 
     def _action(self, error_m: np.ndarray, turn: np.ndarray, gripper: float) -> np.ndarray:
         return np.append(towards(error_m, turn, self._pace), gripper).astype(np.float32)
 
 
-def carry(task: PlaceTask, beside_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def carry(task: PlaceTask) -> tuple[np.ndarray, np.ndarray]:
     """Where to move the part that is held, (3,) m, and how to turn the gripper, (3, 3)."""
     goal, goal_wxyz = task.goal_pose()
-    error = goal + beside_m - task.data.body("part").xpos
+    error = goal - task.data.body("part").xpos
     off, above_entry = float(np.linalg.norm(error[:2])), -error[2] - task.entry_m
 
     gripper, part = task.panda.pose(task.data)[1], task.data.body("part").xmat.reshape(3, 3)

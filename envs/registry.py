@@ -18,22 +18,13 @@ class Expert(Protocol):
     def __call__(self, env: gymnasium.Env[Any, Any]) -> np.ndarray: ...
 
 
-@runtime_checkable
-class AimingExpert(Expert, Protocol):
-    """An expert that can be misled about where things are."""
-
-    def aim(self, env: gymnasium.Env[Any, Any], beside_m: np.ndarray) -> np.ndarray:
-        """The action if what it heads for were `beside_m` (3,) from where it is, in the world frame."""
-
-
 @dataclass(frozen=True)
 class Task:
     """One registered environment: its class, the arguments that make it what it is, its expert.
 
-    `noise`, `push_probability` and `aim_error_m` say how much its expert can be disturbed, so that
-    demonstrations show corrections and still succeed: the deviation of noise added to each motion component
-    of an action, how likely a push off course begins in a step, and how far beside its goal it is made to aim
-    at most (see `s2robot.collecting.disturbance`), which takes an `AimingExpert`.
+    `noise` and `push_probability` say how much its expert can be disturbed, so that demonstrations show
+    corrections and still succeed: the deviation of noise added to each motion component of an action, how
+    likely a push off course begins in a step, and the largest drift (see `s2robot.collecting.disturbance`).
     """
 
     env: type[gymnasium.Env]
@@ -42,7 +33,7 @@ class Task:
     max_episode_steps: int = MAX_EPISODE_STEPS
     noise: float = 0.1
     push_probability: float = 0.04
-    aim_error_m: float = 0.0
+    drift: float = 0.0
 
 
 KNOWN: dict[str, Task] = {}  # id -> task

@@ -81,6 +81,6 @@ TASKS = {
         max_episode_steps=MAX_EPISODE_STEPS,
         noise=0.03,
         push_probability=PUSHES,
-        aim_error_m=0.004,
+        drift=0.05,
     ),
 }

@@ -33,7 +33,8 @@ def run_attempt(collection: Collection, attempt: int, env: gymnasium.Env) -> Epi
     while not done:
         if has_states:
             steps["states"].append(scene.stored_state())
-        action, executed = disturb(expert, env, rng)
+        action = np.asarray(expert(env), dtype=np.float32)
+        executed = disturb(action, rng)
         for key, value in obs.items():
             seen[key].append(value)
         obs, reward, terminated, truncated, info = env.step(executed)

@@ -7,7 +7,6 @@ import gymnasium
 
 import envs
 from envs.observing import ObservingEnv
-from envs.registry import AimingExpert
 from envs.robosuite import RobosuiteEnv
 from s2robot.errors import UserError, unknown_name
 from s2robot.rollouts.resolving import make_env
@@ -26,7 +25,7 @@ class Collection:
     env_kwargs: dict[str, Any] = field(default_factory=dict)
     noise: float | None = None  # standard deviation on each motion component of the action; None: the task's
     push_probability: float | None = None  # that a push begins, each step; None: the task's
-    aim_error_m: float | None = None  # how far beside its goal the expert is made to aim; None: the task's
+    drift: float | None = None  # the largest, in action units; None: the task's
     keep_failures: bool = False
 
 
@@ -49,26 +48,20 @@ def resolve(collection: Collection) -> Collection:
     if collection.seed < 0:
         raise UserError(f"--seed {collection.seed}: seeds start at 0")
     try:
-        expert = envs.make_expert(collection.env_id)
+        envs.make_expert(collection.env_id)
     except ValueError as error:
         raise UserError(f"{collection.env_id}: {error}") from error
-    if collection.aim_error_m and not isinstance(expert, AimingExpert):
-        raise UserError(
-            f"--aim-error {collection.aim_error_m}: the expert of {collection.env_id} has no method `aim`"
-        )
     env = make_env(collection.env_id, collection.env_kwargs)
     env_kwargs = collection.env_kwargs | _settings(env.unwrapped)
     env.close()
     task = envs.KNOWN[collection.env_id]
     noise = task.noise if collection.noise is None else collection.noise
     pushes = task.push_probability if collection.push_probability is None else collection.push_probability
-    aim_error = task.aim_error_m if collection.aim_error_m is None else collection.aim_error_m
-    for option, value in (("noise", noise), ("push-probability", pushes), ("aim-error", aim_error)):
+    drift = task.drift if collection.drift is None else collection.drift
+    for option, value in (("noise", noise), ("push-probability", pushes), ("drift", drift)):
         if not 0 <= value <= 1:
             raise UserError(f"--{option} {value}: it must be a number from 0 to 1")
-    return replace(
-        collection, env_kwargs=env_kwargs, noise=noise, push_probability=pushes, aim_error_m=aim_error
-    )
+    return replace(collection, env_kwargs=env_kwargs, noise=noise, push_probability=pushes, drift=drift)
 
 
 def _settings(env: gymnasium.Env) -> dict[str, Any]:

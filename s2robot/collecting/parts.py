@@ -19,7 +19,7 @@ from s2robot.files import SCRATCH_SUFFIX, read_text, write_text
 from s2robot.runs import lock
 
 SUFFIX = ".hdf5"
-BEFORE = {"aim_error_m": 0.0}  # what a setting was before it could be set
+BEFORE = {"drift": 0.0}  # what a setting was before it could be set
 
 
 @contextmanager

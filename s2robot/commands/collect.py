@@ -23,7 +23,7 @@ def cli(words: Sequence[str]) -> None:
         env_kwargs=_env_kwargs(arguments),
         noise=arguments.noise,
         push_probability=arguments.push_probability,
-        aim_error_m=arguments.aim_error,
+        drift=arguments.drift,
         keep_failures=arguments.keep_failures,
     )
     outcome = "wrote" if collect(collection, arguments.out, arguments.workers) else "found"
@@ -44,7 +44,7 @@ def _parser() -> Parser:
     add("--env-kwargs", nargs="+", default=[], type=assignment, metavar="NAME=VALUE", help="of the task")
     add("--noise", type=float, help="of the executed action (default: the task's own)")
     add("--push-probability", type=float, help="of a push, each step (default: the task's own)")
-    add("--aim-error", type=float, metavar="M", help="m beside its goal, at most (default: the task's own)")
+    add("--drift", type=float, help="largest, of the executed action (default: the task's own)")
     add("--keep-failures", action="store_true", help="write episodes that did not succeed as well")
     return parser
 

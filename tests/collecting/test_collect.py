@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -139,75 +138,28 @@ def test_images_are_compressed_in_chunks_of_a_frame(demos_path: Path) -> None:
         assert images.chunks == (1, 64, 64, 3)
 
 
-class Still:
-    """An expert that wants to be where it is, and goes where it is made to aim."""
-
-    def __call__(self, env: Any) -> np.ndarray:
-        return self.aim(env, np.zeros(3))
-
-    def aim(self, env: Any, beside_m: np.ndarray) -> np.ndarray:
-        return np.concatenate([beside_m, np.zeros(3), [0.9]]).astype(np.float32)
-
-
-def disturbed(disturb: Disturbance, steps: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The actions of an expert, and what is executed."""
-    rng, expert, env = np.random.default_rng(0), Still(), gymnasium.Env()
-    for _ in range(steps):
-        yield disturb(expert, env, rng)
-
-
 def test_disturbance_is_bounded_and_spares_the_gripper() -> None:
-    disturb, pushes = Disturbance(0.4, 0.04, aim_error_m=0.005), 0
-    for action, executed in disturbed(disturb, 500):
+    rng, disturb = np.random.default_rng(0), Disturbance(0.1, 0.04, drift=0.05)
+    action = np.full(7, 0.9, np.float32)
+    pushes = 0
+    for _ in range(500):
+        executed = disturb(action, rng)
         assert np.abs(executed).max() <= 1
-        assert not action[:6].any()
-        assert executed[6] == action[6] == np.float32(0.9)
+        assert executed[6] == action[6]
         pushes += bool(disturb.push.any())
     assert 20 < pushes < 150  # one begins in 1 of 25 steps and lasts 3 on average
 
 
-def test_a_stray_aim_is_near_the_goal_and_lasts() -> None:
-    disturb = Disturbance(0.0, 0.0, aim_error_m=0.005)
-    executed = np.stack([executed for _, executed in disturbed(disturb, 4000)])
-    aims = executed[np.r_[True, (executed[1:] != executed[:-1]).any(axis=1)], :3]
-    aims = aims[aims.any(axis=1)]
+def test_a_drift_is_weak_turns_as_well_and_lasts() -> None:
+    rng, disturb = np.random.default_rng(0), Disturbance(0.0, 0.0, drift=0.05)
+    added = np.stack([disturb(np.zeros(7, np.float32), rng)[:6] for _ in range(2000)])
+    drifts = added[np.r_[True, (added[1:] != added[:-1]).any(axis=1)]]
+    drifts = drifts[drifts.any(axis=1)]
 
-    assert not executed[:, 2:6].any()
-    far = np.linalg.norm(aims, axis=1)
-    assert 0.0028 < far.mean() < 0.0038  # evenly over a disc: two thirds of its radius
-    assert far.max() <= 0.005 + 1e-9
-    assert 11 < executed[:, :3].any(axis=1).sum() / len(aims) < 17  # steps
-
-
-def test_a_misled_expert_acts_as_if_part_and_goal_were_elsewhere() -> None:
-    env = gymnasium.make("s2robot/ThreadNut-v0")
-    task: Any = env.unwrapped
-    task.images_in_step = False
-    env.reset(seed=0)
-    expert: Any = envs.make_expert("s2robot/ThreadNut-v0")
-    beside = np.array([0.004, -0.003, 0.0])
-    part = task.model.joint("part").qposadr[0]
-
-    misled = expert.aim(env, beside)
-    before = task.get_state()
-    task.data.qpos[part : part + 3] += beside
-    task.set_state(task.get_state())
-    assert np.allclose(misled, expert(env), atol=1e-6)
-    assert not np.allclose(misled, expert.aim(env, beside), atol=1e-3)
-
-    task.set_state(before)
-    while not task.is_gripped():
-        env.step(expert(env))
-    misled = expert.aim(env, beside)
-    task.data.mocap_pos[0] += beside
-    task.set_state(task.get_state())
-    assert np.allclose(misled, expert(env), atol=1e-6)
-    env.close()
-
-
-def test_an_expert_without_aim_is_not_misled() -> None:
-    with pytest.raises(UserError, match="PickCube-v0 has no method `aim`"):
-        resolve(Collection("s2robot/PickCube-v0", 1, aim_error_m=0.01))
+    lengths = np.linalg.norm(drifts.reshape(-1, 2, 3), axis=2)
+    assert 0.02 < lengths.mean() < 0.03
+    assert lengths.max() <= 0.05
+    assert 7 < added.any(axis=1).sum() / len(drifts) < 13  # steps
 
 
 @pytest.mark.parametrize("env_id", sorted(envs.TASKS))
@@ -242,9 +194,9 @@ def test_arguments_of_the_task_are_taken_and_recorded(
 
 
 def test_the_disturbance_asked_for_is_kept() -> None:
-    wanted = Collection("s2robot/PegInsertion-v0", 1, noise=0.0, push_probability=0.5, aim_error_m=0.01)
+    wanted = Collection("s2robot/PegInsertion-v0", 1, noise=0.0, push_probability=0.5, drift=0.01)
     asked = resolve(wanted)
-    assert (asked.noise, asked.push_probability, asked.aim_error_m) == (0.0, 0.5, 0.01)
+    assert (asked.noise, asked.push_probability, asked.drift) == (0.0, 0.5, 0.01)
 
 
 def test_collections_with_other_seeds_share_no_episode() -> None:
