@@ -47,8 +47,9 @@ def joint_gradients(case: str) -> dict[str, torch.Tensor]:
 
 
 def rows_of(batch: Batch, rows: torch.Tensor) -> Batch:
-    parts = {key: value[rows] for key, value in vars(batch).items() if key != "obs"}
-    return replace(batch, obs=batch.obs.map(lambda values: values[rows]), **parts)
+    parts = {key: value[rows] for key, value in vars(batch).items() if key not in ("obs", "future")}
+    future = {key: values[rows] for key, values in batch.future.items()}
+    return replace(batch, obs=batch.obs.map(lambda values: values[rows]), future=future, **parts)
 
 
 def main() -> None:
