@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 
@@ -88,7 +89,21 @@ def test_it_says_in_how_many_starts_a_cell_tells_the_colour(
     words = ["--encoder", "encoder.sizes=[224]", "--starts", "12", "--test", "4"]
     monkeypatch.setattr(sys, "argv", ["colours.py", *words])
     colours.main()
-    assert "encoder.sizes=[224]: colour of the part right in" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "encoder.sizes=[224]: colour of the part right in" in printed
+    assert "by a learned comparison in" in printed
+
+
+def test_a_comparison_is_learned_from_the_right_slot_alone(diagnosis: Any) -> None:
+    import colours
+
+    generator = torch.Generator().manual_seed(0)
+    code = torch.randn(4, 6, generator=generator)  # of each colour
+    right = torch.randint(4, (400,), generator=generator)
+    slots = -code.expand(400, 4, 6)  # a slot looks unlike its part
+    features = torch.cat([code[right][:, None], slots], dim=1)
+    assert colours.compared(features, right, 300) > 0.95
+    assert colours.similar(features, right, 300) < 0.25
 
 
 def test_the_expert_completes_all_phases_in_order(diagnosis: Any) -> None:
