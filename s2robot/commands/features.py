@@ -72,7 +72,7 @@ class Job:
     encoders: CameraEncoders
     config: FeaturesConfig
     device: torch.device
-    quiet: bool  # no text: the one JSON object is printed
+    quiet: bool  # no text beside the JSON object
     share: str = "build"  # what is built; builds of one share wait for each other
 
     @property
@@ -107,7 +107,7 @@ def cli(words: Sequence[str]) -> None:
     start = time.monotonic()
     shard = None if given.shard is None else Shard.of(given.shard)
     on_devices = build_on_devices(words, given) if given.devices else 0  # here all is found then
-    job = _job(options, given.device, given.json)
+    job = _job(options, given.device, quiet=given.json and not given.progress)
     if shard is not None:
         job = replace(job, episodes=share_of(shard, job.episodes), share=shard.name)
     if given.plan:
@@ -154,7 +154,7 @@ def _parser() -> Parser:
     add("--tolerance", type=float, help="of --check, relative (default: that of the precision)")
     add("--seed", type=int, default=0, help="of --check (default: 0)")
     machine_options(add)
-    add("--json", action="store_true", help="one JSON object and nothing else")
+    add("--json", action="store_true", help="one JSON object, at the end, and nothing else")
     return parser
 
 

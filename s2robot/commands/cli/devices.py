@@ -20,13 +20,13 @@ ALL = "all"  # GPUs that PyTorch finds
 def build_on_devices(words: Sequence[str], given: argparse.Namespace) -> int:
     """Build with the command's own `words` on each of `given.devices`; the frames that were encoded.
 
-    Says when a device is done. When one fails the others are ended, and `UserError` has its last line; what
-    was stored is valid and found by the next build.
+    What each says on its way is passed on behind its name. When one fails the others are ended, and
+    `UserError` has its last line; what was stored is valid and found by the next build.
     """
     devices = _named(given.devices)
     if given.plan or given.verify or given.check is not None or given.shard is not None:
         raise UserError("--devices shares a build: it takes no --plan, --verify, --check or --shard")
-    begin = [sys.executable, "-m", "s2robot", "features", *words, "--devices", "", "--json"]
+    begin = [sys.executable, "-m", "s2robot", "features", *words, "--devices", "", "--json", "--progress"]
     encoded = 0
     with ThreadPoolExecutor(len(devices)) as threads:
         children = {
@@ -40,13 +40,13 @@ def build_on_devices(words: Sequence[str], given: argparse.Namespace) -> int:
             for number, device in enumerate(devices)
         }
         try:
-            waiting = {threads.submit(child.communicate): device for device, child in children.items()}
+            waiting = [threads.submit(_report, device, child) for device, child in children.items()]
             for done in as_completed(waiting):
-                report = _report(waiting[done], children[waiting[done]].returncode, *done.result())
+                device, report = done.result()
                 encoded += report["frames_encoded"]
                 if not given.json:
                     told = number_of(report["frames_encoded"], "frame")
-                    print(f"{waiting[done]}: {told} encoded, {report['seconds']:.1f} s", flush=True)
+                    print(f"{device}: {told} encoded, {report['seconds']:.1f} s", flush=True)
         finally:
             for child in children.values():
                 child.terminate()  # those that are done take no notice
@@ -67,10 +67,17 @@ def _named(text: str) -> list[str]:
     return names
 
 
-def _report(device: str, status: int, out: str, err: str) -> dict[str, Any]:
-    """What a process says at its end. Raises `UserError` if it failed."""
-    if status:
-        last = (err.strip().splitlines() or [f"it ended with status {status}"])[-1]
-        raise UserError(f"the build on {device} failed: {last.removeprefix('error: ')}")
+def _report(device: str, child: "subprocess.Popen[str]") -> tuple[str, dict[str, Any]]:
+    """The device, and what its process says at its end. Raises `UserError` if it failed."""
+    assert child.stdout is not None and child.stderr is not None
+    last = ""
+    for line in child.stderr:  # the report on stdout is one line: no pipe fills up meanwhile
+        last = line.rstrip()
+        if not last.startswith("error: "):
+            print(f"{device}: {last}", file=sys.stderr, flush=True)
+    out = child.stdout.read()
+    if status := child.wait():
+        why = last.removeprefix("error: ") or f"it ended with status {status}"
+        raise UserError(f"the build on {device} failed: {why}")
     report: dict[str, Any] = json.loads(out.splitlines()[-1])
-    return report
+    return device, report

@@ -17,6 +17,7 @@ def machine_options(add: Callable[..., object]) -> None:
     """What is said about other machines."""
     share = "only share I of N; alone: what SLURM or torchrun say"
     add("--shard", nargs="?", const="", metavar="I/N", help=share)
+    add("--progress", action="store_true", help="say how far a build is with --json, too")
     add("--engine", choices=ENGINES, default="local", help="ray: built by the nodes of a cluster")
     add("--address", help="of the Ray cluster: auto, ray://HOST:PORT (default: one is started here)")
     add("--machines", type=int, metavar="N", help="of --plan: for so many machines")
