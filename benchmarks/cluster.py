@@ -73,7 +73,7 @@ def evaluations(ray: Any, run: str, episodes: int) -> dict[str, Callable[[], Non
 
     def by_ray() -> None:
         with tempfile.TemporaryDirectory() as folder:
-            over = PlayedOverNodes(ray, recipe, device.type, Path(folder))
+            over = PlayedOverNodes(lambda: ray, recipe, device.type, Path(folder))
             assert len(list(over.play(seeds, 0))) == episodes
 
     return {"evaluation, plain": plain, "evaluation, ray": by_ray}

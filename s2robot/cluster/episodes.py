@@ -1,6 +1,6 @@
 """The episodes of an evaluation over the nodes of a cluster, each as on one machine, to the bit."""
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -49,10 +49,13 @@ class Played:
 
 
 class PlayedOverNodes:
-    """A `Player` whose episodes are played by the nodes of the cluster that `ray` is connected to."""
+    """A `Player` whose episodes are played by the nodes of a cluster.
 
-    def __init__(self, ray: Any, recipe: Recipe, device_type: str, video_dir: Path) -> None:
-        self._ray, self._recipe, self._video_dir = ray, recipe, video_dir
+    `connect` gives the module `ray`, connected to it; it is called when episodes are to be played.
+    """
+
+    def __init__(self, connect: Callable[[], Any], recipe: Recipe, device_type: str, video_dir: Path) -> None:
+        self._connect, self._recipe, self._video_dir = connect, recipe, video_dir
         self._device = device_type
         self._decisions_ms: list[float] = []
 
@@ -65,7 +68,9 @@ class PlayedOverNodes:
         if len(set(seeds)) != len(seeds):
             raise UserError("a seed is listed more than once; each episode needs its own")
         make = partial(EpisodeWorker, self._recipe, frozenset(seeds[:record]), self._device)
-        pool = Pool(self._ray, make, self._device == "cuda")
+        return self._played(Pool(self._connect(), make, self._device == "cuda"), seeds)
+
+    def _played(self, pool: Pool, seeds: Sequence[int]) -> Generator[EpisodeResult, None, None]:
         for played in pool.run(seeds, least=max(LEAST_EPISODES, 2 * self._recipe.batch)):
             if played.decision_ms is not None:
                 self._decisions_ms.append(played.decision_ms)

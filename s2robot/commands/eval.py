@@ -85,8 +85,12 @@ def main(config: EvalConfig) -> None:
         if config.engine == "ray":
             how = (env_id, env_kwargs, batch, rollouts, plugins.loaded())
             recipe = Recipe(path.absolute(), loaded.sha256, config, *how)
-            ray = cluster.enter_context(connected(config.address))
-            actor = PlayedOverNodes(ray, recipe, device.type, out_dir / "videos")
+            actor = PlayedOverNodes(
+                lambda: cluster.enter_context(connected(config.address)),
+                recipe,
+                device.type,
+                out_dir / "videos",
+            )
             rollouts = {}
         else:
             actor = make_agent(loaded, config, device, batch)

@@ -78,13 +78,13 @@ def evaluate(
             filmed = sum(result.video is not None for result in results)
             print(f"{out_dir}: this evaluation was finished before, {filmed} episodes are filmed")
             return build(Summary, read_object(summary_file), str(summary_file))
-        if not results:
-            earlier.begin()
-            _write_json(out_dir / "seeds.json", plan)
         start = time.monotonic()
         done = {result.seed for result in results}
         rest = [seed for seed in seeds if seed not in done]
         episodes = play(rest, sum(seed not in done for seed in seeds[:videos]))
+        if not results:
+            earlier.begin()
+            _write_json(out_dir / "seeds.json", plan)
         try:
             with around or nullcontext():
                 with (out_dir / "episodes.jsonl").open("a") as file, closing(episodes):

@@ -114,7 +114,7 @@ def test_episodes_over_nodes_that_are_lost_are_those_of_one_machine(
     recipe = recipe_of(trained)
     agent = make_agent(checkpoint.load(recipe.path), recipe.options, choose_device("cpu"), 1)
     here = PlayedHere(agent, recipe.env_id, recipe.env_kwargs, tmp_path / "here", workers=1)
-    over = PlayedOverNodes(ray, recipe, "cpu", tmp_path / "videos")
+    over = PlayedOverNodes(lambda: ray, recipe, "cpu", tmp_path / "videos")
 
     played = list(over.play(SEEDS, 1))
 

@@ -1,5 +1,6 @@
 import json
 import os
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from s2robot.evaluation.episodes_file import read_episodes
 from s2robot.evaluation.evaluation import evaluate
 from s2robot.evaluation.seeds import evaluation_seeds
 from s2robot.evaluation.success_rate import wilson_interval
+from s2robot.rollouts.results import EpisodeResult
 from tests.rollouts.tiny_actor import TinyActor
 from tests.rollouts.tiny_env import LAZY
 
@@ -226,3 +228,24 @@ def test_progress_shows_the_running_success_rate(tmp_path: Path, capsys: pytest.
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith("evaluate: 5/5")
     assert line.endswith(f"{summary.successes} of 5 succeeded")
+
+
+class Unreachable:
+    """A `Player` whose simulators cannot be reached, such as those of a cluster that is gone."""
+
+    decision_ms: float | None = None
+
+    def play(self, seeds: Sequence[int], record: int) -> Generator[EpisodeResult, None, None]:
+        raise UserError("the simulators cannot be reached")
+
+
+def test_what_plays_is_asked_only_when_there_is_something_to_play(tmp_path: Path) -> None:
+    """Before that a taken folder is refused, a finished evaluation told; nothing is written if it fails."""
+    with pytest.raises(UserError, match="cannot be reached"):
+        evaluate(Unreachable(), LAZY, {}, SEEDS, tmp_path / "new", identity={})
+    assert not list((tmp_path / "new").glob("*"))
+
+    there = evaluate(TinyActor(), LAZY, {}, SEEDS, tmp_path / "there", videos=0, identity={})
+    assert evaluate(Unreachable(), LAZY, {}, SEEDS, tmp_path / "there", identity={}) == there
+    with pytest.raises(UserError, match="overwrite"):
+        evaluate(Unreachable(), LAZY, {}, SEEDS[:2], tmp_path / "there", identity={})
