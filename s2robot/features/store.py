@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 class FeatureStore:
-    """The rows of one way of encoding; reading needs no lock.
+    """The rows of one way of encoding; reading needs no lock, and makes no folder.
 
     `shape` is (c, gh, gw) of a frame's map, `dtype` "float16" or "float32"; `row` says whether prefix tokens
     follow the map. Raises UserError if the folder on disk was made with other settings, or is damaged.
@@ -96,6 +96,7 @@ class FeatureStore:
                 "warning: %s is of format 1 and is not read: its frames are encoded again; delete it",
                 self.earlier,
             )
+        self._settings = settings
         self._check_settings(settings)
 
     def segments(self) -> list[Segment]:
@@ -118,8 +119,9 @@ class FeatureStore:
     def lock(self, share: str) -> Iterator[None]:
         """Wait until no other process builds this share here, and none removes rows.
 
-        Does nothing where files cannot be locked.
+        Makes the folder where there is none. Does not wait where files cannot be locked.
         """
+        self.make()
         with self._locked(WRITERS, fcntl.LOCK_SH), self._locked(share, fcntl.LOCK_EX):
             yield
 
@@ -143,6 +145,7 @@ class FeatureStore:
 
         Where files cannot be locked, nobody is noticed.
         """
+        self.make()
         with ExitStack() as stack:
             shares = {WRITERS, *(path.stem for path in self.folder.glob("*.lock"))}
             for share in sorted(shares):
@@ -157,16 +160,21 @@ class FeatureStore:
                     log.warning("%s cannot be locked (%s)", lock.name, error.strerror)
             yield
 
-    def _check_settings(self, settings: dict[str, Any]) -> None:
+    def make(self) -> None:
+        """Make the folder where it is not there yet. Raises UserError if that cannot be done."""
         file = self.folder / "settings.json"
-        if not file.exists():
-            try:
-                self.segments_folder.mkdir(parents=True, exist_ok=True)
-                write_text(file, json.dumps(settings, indent=2) + "\n")
-            except OSError as error:
-                raise UserError(
-                    f"cannot make feature store {self.folder}: {error.strerror} (S2ROBOT_CACHE moves it)"
-                ) from error
+        if file.exists():
+            return
+        try:
+            self.segments_folder.mkdir(parents=True, exist_ok=True)
+            write_text(file, json.dumps(self._settings, indent=2) + "\n")
+        except OSError as error:
+            raise UserError(
+                f"cannot make feature store {self.folder}: {error.strerror} (S2ROBOT_CACHE moves it)"
+            ) from error
+
+    def _check_settings(self, settings: dict[str, Any]) -> None:
+        if not (self.folder / "settings.json").exists():
             return
         stored = _read_settings(self.folder)
         differing = sorted(key for key in settings if stored.get(key) != settings[key])

@@ -113,6 +113,7 @@ class Writer:
     def _file(self, name: str) -> io.FileIO:
         """A file of the segment; unbuffered, so that nothing is left to be written when it is closed."""
         if not self._files:
+            self.store.make()
             self.folder.mkdir(parents=True)
         if name not in self._files:
             self._files[name] = open(self.folder / f"{name}.bin", "xb", buffering=0)  # noqa: SIM115

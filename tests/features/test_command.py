@@ -41,6 +41,7 @@ def features(
 
 def test_plan_says_exactly_what_a_build_takes(features: Run, tmp_path: Path, demos_path: Path) -> None:
     plan = json.loads(features("--plan", "--json")[0])
+    assert not list(tmp_path.glob("store/*"))  # it only looks
     frames = 2 * sum(open_dataset(demos_path).lengths)  # two cameras
     assert plan.keys() >= KEYS and plan["tier"] == "ram"
     assert plan["frames_encoded"] + plan["frames_found"] == frames

@@ -183,8 +183,15 @@ def test_full_disk_leaves_what_is_stored(
 
 def test_unusable_root_is_reported_in_one_line(make_store: MakeStore, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"Not a directory \(S2ROBOT_CACHE moves it\)"):
-        make_store(root=tmp_path / "file")
+    store = make_store(root=tmp_path / "file")
+    with pytest.raises(UserError, match=r"Not a directory \(S2ROBOT_CACHE moves it\)"), store.lock("build"):
+        pytest.fail("nothing can be written there")
+
+
+def test_reading_makes_no_folder(make_store: MakeStore, tmp_path: Path) -> None:
+    store = make_store(root=tmp_path / "new")
+    assert not store.segments() and len(store.snapshot()) == 0
+    assert not (tmp_path / "new").exists()
 
 
 def test_hash_knows_pixels_and_shape() -> None:
