@@ -1,5 +1,6 @@
 """The page about several runs: order, intervals, comparisons, links."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 from s2robot.commands import cli
 from s2robot.errors import UserError
 from s2robot.evaluation.difference import mcnemar_p, paired_interval
-from s2robot.evaluation.overview import write_overview
+from s2robot.evaluation.overview import MOST_LINES, write_overview
+from s2robot.evaluation.pages import charts
 from tests.evaluation.html_page import Page
 from tests.evaluation.written_runs import write_evaluation, write_run
 
@@ -150,3 +152,10 @@ def test_runs_that_cannot_be_read_at_all(tmp_path: Path) -> None:
     (write_run(tmp_path / "a") / "timings.json").write_text("[]")
     with pytest.raises(UserError, match=r"timings\.json holds list"):
         write_overview([tmp_path])
+
+
+def test_no_two_lines_of_a_chart_look_alike() -> None:
+    names = [f"run {i}" for i in range(MOST_LINES)]
+    assert len(set(re.findall(r'<i class="([^"]+)"', charts.legend(names)))) == MOST_LINES
+    drawn = charts.curves({name: [(0, 1), (1, 2)] for name in names})
+    assert len(set(re.findall(r'<path class="(c[^"]+)"', drawn))) == MOST_LINES

@@ -15,7 +15,7 @@ from s2robot.evaluation.pages.dot_names import Name, placed
 
 SIDE = 1000  # of the drawing, in its own units
 MOST_POINTS = 600  # of a line; of longer ones every n-th is drawn
-COLOURS = 8  # classes c0, c1, ... of the style
+COLOURS = 8  # classes c0, c1, ... of the style; then again, dashed
 
 Points = Sequence[tuple[float, float]]
 BREAK = (math.nan, math.nan)  # a point at which a line ends, and begins anew after it
@@ -97,11 +97,11 @@ def scatter(dots: Sequence[Dot], x: str, unit: str = "") -> Markup:
     drawn, links = [], []
     names = placed([dot.name for dot in dots], [(horizontal.place(dot.x), dot.y) for dot in dots])
     for dot, name in zip(dots, names, strict=True):
-        colour = dot.colour % COLOURS
+        colour = _style(dot.colour)
         at = round(SIDE * horizontal.place(dot.x), 1)
         low, high, middle = (_down(vertical.place(y)) for y in (dot.low, dot.high, dot.y))
-        drawn.append(Markup('<path class="c{} bar" d="M{} {}V{}"/>').format(colour, at, low, high))
-        drawn.append(Markup('<path class="c{} dot" d="M{} {}h0"/>').format(colour, at, middle))
+        drawn.append(Markup('<path class="{} bar" d="M{} {}V{}"/>').format(colour, at, low, high))
+        drawn.append(Markup('<path class="{} dot" d="M{} {}h0"/>').format(colour, at, middle))
         told = f"{dot.name}: {dot.y:.1%} [{dot.low:.1%}, {dot.high:.1%}], {text(dot.x)} {unit}".strip()
         side = " left" if horizontal.place(dot.x) > 0.5 else ""
         links.append(
@@ -121,10 +121,15 @@ def scatter(dots: Sequence[Dot], x: str, unit: str = "") -> Markup:
 def legend(names: Iterable[str], colours: Mapping[str, int] | None = None) -> Markup:
     """The colours of the groups."""
     items = [
-        Markup('<span><i class="c{}"></i>{}</span>').format((colours or {}).get(name, i) % COLOURS, name)
+        Markup('<span><i class="{}"></i>{}</span>').format(_style((colours or {}).get(name, i)), name)
         for i, name in enumerate(names)
     ]
     return Markup('<div class="legend">{}</div>').format(Markup("").join(items))
+
+
+def _style(colour: int) -> str:
+    """The classes of what is drawn in this colour; beyond the last they come again, dashed."""
+    return f"c{colour % COLOURS}{' again' if colour >= COLOURS else ''}"
 
 
 def _figure(
@@ -184,8 +189,8 @@ def _path(points: Points, horizontal: Axis, vertical: Axis, name: str, colour: i
         parts[-1] += f"L{place}" if parts[-1] else f"M{place}"
         count += 1
     kind = "line" if count > 1 else "dot"
-    return Markup('<path class="c{} {}" data-name="{}" d="{}{}"/>').format(
-        colour % COLOURS, kind, name, "".join(parts), "" if count > 1 else "h0"
+    return Markup('<path class="{} {}" data-name="{}" d="{}{}"/>').format(
+        _style(colour), kind, name, "".join(parts), "" if count > 1 else "h0"
     )
 
 
