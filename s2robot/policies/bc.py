@@ -34,7 +34,10 @@ class BC(Policy):
         self.foresight = None
         if config.foresee:
             if not spec.proprio:
-                raise UserError("policy.foresee needs proprioception (data.proprio is empty)")
+                raise UserError(
+                    "policy.foresee needs proprioception, and data.proprio is empty; "
+                    "policy.foresee=[] trains without"
+                )
             self.foresight = Foresight(observed, self.observe.proprio_dim, len(config.foresee))
         self.net = build(
             "ActorNetwork",

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import torch
 from s2robot.errors import UserError
 from s2robot.policies import POLICIES, Policy, make_policy
 from s2robot.policies.base import action_error, masked_mean
+from s2robot.policies.options.bc import BCConfig
 from s2robot.types import Batch
 from tests.policies.policy_cases import CASES, SPEC, fitted, make_batch, observed
 
@@ -195,6 +197,11 @@ def test_horizons_that_do_not_fit_are_refused() -> None:
 def test_options_that_do_not_fit_are_refused(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
         fitted(name, **options)
+
+
+def test_nothing_is_foreseen_without_proprioception() -> None:
+    with pytest.raises(UserError, match=r"data\.proprio is empty; policy\.foresee=\[\] trains without"):
+        make_policy(replace(SPEC, proprio={}), BCConfig(foresee=[8]))
 
 
 @pytest.mark.parametrize("mode", ["limits", "gaussian"])
