@@ -98,19 +98,25 @@ def train(
 
 
 def validate(trainer: Trainer, valid: Windows) -> dict[str, float]:
-    """Loss and action error (environment's units) of the averaged weights, with the same noise each time."""
+    """Loss and action error (environment's units) of the averaged weights, with the same noise each time.
+
+    Where a policy's loss is a sum, its parts as well.
+    """
     chosen = torch.linspace(0, len(valid) - 1, min(len(valid), VALID_WINDOWS)).long()
-    parts = chosen.split(trainer.optim.batch_size)
-    sums = torch.zeros(3, dtype=torch.float64, device=trainer.device)  # loss, error, steps of action
+    batches = chosen.split(trainer.optim.batch_size)
+    share = parallel.share(torch.arange(len(batches))).tolist()
+    sums, means = list[Tensor](), dict[str, Tensor]()
     with trainer.averaged_weights(), torch.no_grad():
-        for number in parallel.share(torch.arange(len(parts))).tolist():
-            batch = valid.batch(parts[number]).to(trainer.device)
+        for number in share or [0]:  # without a share it must know the names, and counts nothing
+            batch = valid.batch(batches[number]).to(trainer.device)
             torch.manual_seed(number)  # the next step seeds itself
-            means = torch.stack([trainer.policy.loss(batch)[0], action_error(trainer.policy, batch)])
-            steps = batch.mask.sum()
-            sums += torch.cat([means * steps, steps[None]])
-    loss, error, steps = parallel.total(sums).tolist()
-    return {"valid/loss": loss / steps, "valid/action_error": error / steps}
+            loss, parts = trainer.policy.loss(batch)
+            means = {"loss": loss, "action_error": action_error(trainer.policy, batch)}
+            means |= parts if len(parts) > 1 else {}
+            counted = batch.mask.sum() if share else torch.zeros((), device=trainer.device)
+            sums.append(torch.stack([*means.values(), torch.ones_like(loss)]).double() * counted)
+    *totals, steps = parallel.total(torch.stack(sums).sum(0)).tolist()
+    return {f"valid/{name}": total / steps for name, total in zip(means, totals, strict=True)}
 
 
 def _in_main(trainer: Trainer, function: Callable[[], T]) -> T | None:

@@ -87,6 +87,14 @@ def test_metrics_checkpoints_and_links(trained: Path) -> None:
     assert set(json.loads((trained / "timings.json").read_text())) == {"features", "train", "validate"}
 
 
+def test_the_parts_of_a_loss_are_logged(demos_path: Path, tmp_path: Path) -> None:
+    options = ("policy.foresee=[4,-1]", "policy.foresee_weight=0.5", "optim.steps=2", "policy.hidden=[64]")
+    run_training(demos_path, tmp_path, "bc", *options)
+    *_, last = (line for line in metrics.read(tmp_path) if "valid/loss" in line)
+    assert last["valid/foresight"] > 0
+    assert last["valid/loss"] == pytest.approx(last["valid/l1"] + 0.5 * last["valid/foresight"], rel=1e-5)
+
+
 def test_learning_lowers_the_loss(demos_path: Path, tmp_path: Path) -> None:
     run_training(
         demos_path, tmp_path, "bc", "optim.steps=100", "optim.learning_rate=3e-3", "policy.hidden=[64]"
