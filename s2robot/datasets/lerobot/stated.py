@@ -15,7 +15,8 @@ class Clip:
     """An episode's part of a camera's video."""
 
     file: Path
-    start_s: float = 0.0  # of the file's first frame
+    start_s: float = 0.0  # from the file's first frame on
+    end_s: float | None = None  # where the metadata say it; NaN for what is no number
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Stated:
     clips: Mapping[str, Clip] = field(default_factory=dict)
     tasks: Sequence[str] = ()
     unplaced: Mapping[str, str] = field(default_factory=dict)  # cameras without a clip, and why
+    bounds: tuple[Any, Any] = (None, None)  # its first row in the whole set and the next one's, as stated
 
     def clip(self, camera: str) -> Clip:
         """Where a camera's frames are; raises `UserError` where the metadata do not say it."""

@@ -52,10 +52,9 @@ def _episode(folder: Folder, info: Info, row: dict[str, Any], path: Path) -> Sta
     for key in info.videos:
         try:
             numbers, start_s = _numbers(row, f"videos/{key}", where), _start_s(row, key, where)
+            clips[key] = Clip(file(info.video_path, numbers, key), start_s, _end_s(row, key))
         except UserError as error:  # of a camera that may not be used
             unplaced[key] = str(error)
-            continue
-        clips[key] = Clip(file(info.video_path, numbers, key), start_s)
     return Stated(
         index=index,
         length=whole(row, "length", where),
@@ -63,6 +62,7 @@ def _episode(folder: Folder, info: Info, row: dict[str, Any], path: Path) -> Sta
         clips=clips,
         tasks=texts(row.get("tasks")),
         unplaced=unplaced,
+        bounds=(row.get("dataset_from_index"), row.get("dataset_to_index")),
     )
 
 
@@ -76,3 +76,8 @@ def _start_s(row: dict[str, Any], camera: str, where: str) -> float:
     if not isinstance(start, int | float) or not math.isfinite(start) or start < 0:
         raise UserError(f"{where}: videos/{camera}/from_timestamp is {start!r}; expected seconds from 0 on")
     return float(start)
+
+
+def _end_s(row: dict[str, Any], camera: str) -> float | None:
+    end = row.get(f"videos/{camera}/to_timestamp")
+    return None if end is None else float(end) if isinstance(end, int | float) else math.nan
