@@ -63,6 +63,21 @@ def texts(value: Any) -> list[str]:
     return [str(one) for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
 
 
+def tasks_of(rows: Sequence[Mapping[str, Any]], column: str, where: str) -> dict[int, str]:
+    """Task texts by their index; raises `UserError` for one without a text, or with two."""
+    tasks: dict[int, str] = {}
+    for row in rows:
+        index, text = whole(row, "task_index", where), row.get(column)
+        if not isinstance(text, str):
+            raise UserError(f"{where}: {column} of task_index {index} is {shown(text)}; expected a text")
+        if tasks.setdefault(index, text) != text:
+            both = f"{shown(tasks[index])} and {shown(text)}"
+            raise UserError(
+                f"{where}: task_index {index} has the texts {both}; expected one, number them anew"
+            )
+    return tasks
+
+
 def in_order(episodes: Sequence[Stated], where: str) -> list[Stated]:
     """Episodes by their index; raises `UserError` for an index that is used twice, or when there are none."""
     if not episodes:

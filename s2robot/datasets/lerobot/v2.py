@@ -4,8 +4,7 @@ from typing import Any
 
 from s2robot.datasets.lerobot.files import Folder, expand
 from s2robot.datasets.lerobot.info import INFO, Info
-from s2robot.datasets.lerobot.stated import Clip, Stated, in_order, texts, whole
-from s2robot.errors import UserError
+from s2robot.datasets.lerobot.stated import Clip, Stated, in_order, tasks_of, texts, whole
 
 EPISODES = "meta/episodes.jsonl"
 TASKS = "meta/tasks.jsonl"
@@ -20,12 +19,7 @@ def read_episodes(folder: Folder, info: Info) -> list[Stated]:
 def read_tasks(folder: Folder) -> dict[int, str]:
     """Task texts by their index."""
     where = str(folder.root / TASKS)
-    tasks = {}
-    for row in folder.json_lines(TASKS):
-        if not isinstance(row.get("task"), str):
-            raise UserError(f"{where}: {row!r} has no 'task'; expected a text")
-        tasks[whole(row, "task_index", where)] = row["task"]
-    return tasks
+    return tasks_of(folder.json_lines(TASKS), "task", where)
 
 
 def _episode(folder: Folder, info: Info, row: dict[str, Any], where: str) -> Stated:

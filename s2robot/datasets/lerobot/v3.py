@@ -7,7 +7,7 @@ from typing import Any
 
 from s2robot.datasets.lerobot.files import Folder, expand
 from s2robot.datasets.lerobot.info import INFO, Info
-from s2robot.datasets.lerobot.stated import Clip, Stated, in_order, texts, whole
+from s2robot.datasets.lerobot.stated import Clip, Stated, in_order, tasks_of, texts, whole
 from s2robot.datasets.lerobot.tables import read_table
 from s2robot.errors import UserError
 
@@ -32,12 +32,12 @@ def read_tasks(folder: Folder) -> dict[int, str]:
     rows = read_table(path)
     if not rows:
         return {}
-    texts = [key for key, value in rows[0].items() if isinstance(value, str)]
+    texts = [key for key in rows[0] if any(isinstance(row[key], str) for row in rows)]
     known = [key for key in INDEX_NAMES if key in texts]
     if not known and len(texts) != 1:
         raise UserError(f"{path}: found text columns {texts}; expected one named {' or '.join(INDEX_NAMES)}")
     column = known[0] if known else texts[0]
-    return {whole(row, "task_index", str(path)): str(row[column]) for row in rows}
+    return tasks_of(rows, column, str(path))
 
 
 def _episode(folder: Folder, info: Info, row: dict[str, Any], path: Path) -> Stated:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from s2robot.datasets import open_dataset
+from s2robot.datasets.lerobot.v3 import TASKS
 from s2robot.errors import UserError
 from tests.datasets.lerobot import layouts
 from tests.datasets.lerobot.layouts import FRONT, Recording, opened
@@ -73,6 +74,24 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "empty episodes": ("v2.1", lambda r: replace(r / "meta/episodes.jsonl", b""), "holds no episodes"),
     "jsonl": ("v2.1", lambda r: replace(r / "meta/episodes.jsonl", b"{}\n[]\n"), "line 2: found"),
     "no tasks": ("v3.0", lambda r: (r / "meta/tasks.parquet").unlink(), "tasks.parquet is missing"),
+    "a task of two texts": (
+        "v3.0",
+        lambda r: retable(r / TASKS, column("task_index", 1, 0)),
+        "task_index 0 has the texts 'push the block' and 'lift the cube'",
+    ),
+    "a task of two texts, v2": (
+        "v2.1",
+        lambda r: replace(
+            r / "meta/tasks.jsonl",
+            b'{"task_index": 0, "task": "a"}\n{"task_index": 0, "task": "b"}\n',
+        ),
+        "task_index 0 has the texts 'a' and 'b'; expected one",
+    ),
+    "a task without text": (
+        "v3.0",
+        lambda r: retable(r / TASKS, column("task", 0, None)),
+        "tasks.parquet: task of task_index 0 is None; expected a text",
+    ),
     "twice": ("v3.0", lambda r: retable(r / V3_TABLE, column("episode_index", 1, 0)), "0 appears more than"),
     "no rows": (
         "v3.0",
