@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s2robot.datasets.lerobot.info import INFO
+from s2robot.datasets.natural import natural
 from s2robot.datasets.options import DataConfig
 from s2robot.errors import UserError
 
@@ -19,7 +20,9 @@ class LeRobotFormat:
         """The folder itself if it is a LeRobot dataset, else those directly below it that are."""
         if (path / INFO).exists():
             return [path]
-        return sorted(info.parents[1] for info in path.glob(f"*/{INFO}")) if path.is_dir() else []
+        if not path.is_dir():
+            return []
+        return sorted((info.parents[1] for info in path.glob(f"*/{INFO}")), key=lambda one: natural(str(one)))
 
     def __call__(self, path: Path, options: DataConfig) -> "LeRobot":
         """Open a folder. Raises `UserError` in one line."""

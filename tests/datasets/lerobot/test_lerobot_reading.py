@@ -1,6 +1,7 @@
 """Every layout, codec and way of storing frames gives the frames that were written, in order."""
 
 import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,15 @@ def test_the_text_of_tasks_under_any_name(tmp_path: Path, column: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_lines_of_json_end_at_newlines_alone(tmp_path: Path, newline: str) -> None:
+    root = Recording(version="v2.1", images="png").write(tmp_path / "set")
+    texts = ["push\u2028the block", "lift\u0085the cube"]
+    lines = [json.dumps({"task_index": i, "task": text}, ensure_ascii=False) for i, text in enumerate(texts)]
+    (root / "meta/tasks.jsonl").write_bytes((newline.join(lines) + newline).encode())
+    assert [episode.tasks for episode in opened(root).episodes] == [(texts[0],), (texts[1],), (texts[0],)]
+
+
 def test_identity_follows_the_files_of_the_episode_alone(tmp_path: Path) -> None:
     recording = Recording()
     root = recording.write(tmp_path / "set")
@@ -214,4 +224,6 @@ def test_folders_are_found(tmp_path: Path) -> None:
     one, two = (Recording(lengths=(3,)).write(tmp_path / "all" / name) for name in ("b", "a"))
     assert list(LEROBOT.found(one)) == [one]
     assert list(LEROBOT.found(tmp_path / "all")) == [two, one]
+    three, ten = (Recording(lengths=(3,)).write(tmp_path / "many" / name) for name in ("set_3", "set_10"))
+    assert list(LEROBOT.found(tmp_path / "many")) == [three, ten]
     assert list(LEROBOT.found(tmp_path)) == list(LEROBOT.found(one / "meta/info.json")) == []
