@@ -52,9 +52,10 @@ def _episode(folder: Folder, info: Info, row: dict[str, Any], path: Path) -> Sta
     for key in info.videos:
         try:
             numbers, start_s = _numbers(row, f"videos/{key}", where), _start_s(row, key, where)
-            clips[key] = Clip(file(info.video_path, numbers, key), start_s, _end_s(row, key))
         except UserError as error:  # of a camera that may not be used
             unplaced[key] = str(error)
+            continue
+        clips[key] = Clip(file(info.video_path, numbers, key), start_s, _end_s(row, key))
     return Stated(
         index=index,
         length=whole(row, "length", where),
