@@ -20,6 +20,7 @@ from s2robot.datasets.lerobot.modality import Parts
 from s2robot.datasets.lerobot.rows import READERS, DataFile, Rows, scan
 from s2robot.datasets.lerobot.stated import Stated
 from s2robot.datasets.lerobot.tables import Table, width
+from s2robot.datasets.lerobot.unlisted import unlisted
 from s2robot.datasets.lerobot.video import Video
 from s2robot.datasets.problem import Problem, refuse
 from s2robot.datasets.source import Recorded, SourceEpisode
@@ -61,6 +62,7 @@ class Catalogue:
             self.begins_s[clip.file] = min(clip.start_s, self.begins_s.get(clip.file, clip.start_s))
         self._known: dict[Any, Mapping[str, Recorded]] = {}
         self.episodes = [self._episode(*each, files) for each in zip(self.stated, self.rows, strict=True)]
+        self.warnings += unlisted(folder, info.data_path, files, layout.EPISODES)
         self.warnings += contradictions(folder.root, info, self.tasks, self.stated, self.rows, files)
 
     def masks(self) -> dict[str, list[str]]:

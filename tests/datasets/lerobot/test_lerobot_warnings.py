@@ -59,6 +59,31 @@ def test_episodes_beside_the_metadata_and_gaps_are_said(tmp_path: Path) -> None:
     np.testing.assert_array_equal(source.read(1, "action"), Recording().action(2))
 
 
+@pytest.mark.parametrize(
+    ("version", "listing", "names"),
+    [
+        ("v2.1", "meta/episodes.jsonl", ["chunk-000/episode_000003", "chunk-001/episode_001000"]),
+        ("v3.0", "meta/episodes", ["chunk-000/file-003", "chunk-000/file-010"]),
+    ],
+)
+def test_data_files_that_no_episode_names_are_said_once(
+    tmp_path: Path, version: str, listing: str, names: list[str]
+) -> None:
+    root = Recording(version=version, images="png").write(tmp_path / "set")
+    (root / "data/chunk-000/._episode_000000.parquet").touch()  # what a Mac leaves behind
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "private.parquet").touch()
+    (root / "data/chunk-002").symlink_to(elsewhere)
+    assert opened(root).warnings == []
+    for name in reversed(names):
+        (root / "data" / name).parent.mkdir(exist_ok=True)
+        (root / f"data/{name}.parquet").touch()
+    (warning,) = opened(root).warnings
+    assert warning.file == str(root / f"data/{names[0]}.parquet")
+    assert f"left out: {listing} has no episode in this file (nor in 1 more file)" in str(warning)
+
+
 def test_depth_is_listed_and_left_alone(tmp_path: Path) -> None:
     root = Recording(lengths=(3,)).write(tmp_path / "set")
     info = layouts.read_info(root)
