@@ -14,7 +14,7 @@ from s2robot.datasets.lerobot.clips import overlaps
 from s2robot.datasets.lerobot.contradictions import contradictions
 from s2robot.datasets.lerobot.extras import EXTRA, Extras
 from s2robot.datasets.lerobot.files import Folder, check_mp4
-from s2robot.datasets.lerobot.images import BUFFER_BYTES, is_image_column, open_image
+from s2robot.datasets.lerobot.images import AS_NUMBERS, BUFFER_BYTES, are_pixels, is_image_column, open_image
 from s2robot.datasets.lerobot.info import INDEX_COLUMNS, INFO, Feature, Info
 from s2robot.datasets.lerobot.modality import Parts
 from s2robot.datasets.lerobot.rows import READERS, DataFile, Rows, scan
@@ -133,6 +133,8 @@ class Catalogue:
         dtype, numeric = width(schema.field(key).type)
         if not numeric:
             return other(f"holds {dtype}, not numbers")
+        if are_pixels(feature.shape):
+            return Recorded("other", rows, feature.shape, dtype, AS_NUMBERS)
         return Recorded("numbers", rows, feature.shape, dtype, names=feature.row_names)
 
     def _probe(self, key: str, feature: Feature, files: Mapping[Path, DataFile]) -> Recorded:

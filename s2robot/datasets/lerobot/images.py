@@ -19,6 +19,11 @@ from s2robot.errors import UserError
 BATCH = 16  # encoded images in memory at a time
 BUFFER_BYTES = 4 << 20
 FORMATS = ("PNG", "JPEG")
+SMALLEST = 5  # pixels of each side of images that are kept as numbers; smaller tables are matrices
+AS_NUMBERS = (
+    "images kept as plain numbers, which are not read: store them as dtype 'image' (PNG or JPEG in the same "
+    "column) or 'video', as LeRobot records cameras"
+)
 
 
 def is_image_column(type_: pa.DataType) -> bool:
@@ -26,6 +31,15 @@ def is_image_column(type_: pa.DataType) -> bool:
     if pa.types.is_struct(type_):
         return bool({"bytes", "path"} & {type_.field(i).name for i in range(type_.num_fields)})
     return pa.types.is_binary(type_) or pa.types.is_large_binary(type_)
+
+
+def are_pixels(shape: Sequence[int]) -> bool:
+    """Whether the numbers of a row are an image: one to four channels, first or last, and two sides."""
+    if len(shape) != 3:
+        return False
+    return any(
+        c <= 4 and min(sides) >= SMALLEST for c, sides in ((shape[2], shape[:2]), (shape[0], shape[1:]))
+    )
 
 
 def image_column(encoded: Sequence[bytes], type_: pa.DataType) -> pa.Array:

@@ -1,10 +1,12 @@
 """What is wrong in a LeRobot folder is refused in one line that names file and episode."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -12,7 +14,7 @@ from s2robot.datasets import open_dataset
 from s2robot.datasets.lerobot.v3 import TASKS
 from s2robot.errors import UserError
 from tests.datasets.lerobot import layouts
-from tests.datasets.lerobot.layouts import FRONT, Recording, opened
+from tests.datasets.lerobot.layouts import FRONT, WRIST, Recording, opened
 from tests.datasets.lerobot.spoiling import (
     LFS,
     V2_DATA,
@@ -164,6 +166,20 @@ def test_a_camera_without_a_place_in_the_videos_blocks_nothing_else(tmp_path: Pa
     with pytest.raises(UserError, match=rf"episode 0: videos/{FRONT}/chunk_index is None"):
         open_dataset(root)
     assert list(open_dataset(root, cameras=["wrist"]).cameras) == ["wrist"]
+
+
+def test_images_kept_as_numbers_are_image_like_and_no_proprioception(tmp_path: Path) -> None:
+    pixels = pa.array(np.zeros((28, 8, 6, 3), np.uint8).tolist(), pa.list_(pa.list_(pa.list_(pa.uint8()))))
+    root = Recording(images="png", cameras=(WRIST,), columns={FRONT: pixels}).write(tmp_path / "set")
+    features = layouts.read_info(root)["features"] | {FRONT: {"dtype": "uint8", "shape": [8, 6, 3]}}
+    layouts.change_info(root, features=features)
+    dataset = open_dataset(root)
+    assert list(dataset.cameras) == ["wrist"] and FRONT not in dataset.keys.low_dim()
+    left_alone = rf"left alone: {FRONT} \(uint8 of shape \(7, 8, 6, 3\)\)"
+    assert any(re.search(left_alone, str(warning)) for warning in dataset.warnings)
+    for chosen in ({"cameras": ["front"]}, {"proprio": [FRONT]}):
+        with pytest.raises(UserError, match=r"images kept as plain numbers.*: store them as dtype 'image'"):
+            open_dataset(root, **chosen)
 
 
 def test_rows_of_differing_width_and_nulls_are_named(tmp_path: Path) -> None:
