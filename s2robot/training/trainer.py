@@ -19,6 +19,8 @@ from s2robot.config import differences, left_out
 from s2robot.errors import UserError
 from s2robot.policies import Policy
 from s2robot.runs import checkpoint, steps
+from s2robot.runs.described import resumable
+from s2robot.runs.finding import DESCRIPTION
 from s2robot.training.options import PRECISIONS, OptimConfig
 from s2robot.types import Batch
 
@@ -173,12 +175,15 @@ class Trainer:
         if last is None:
             return False
         found = checkpoint.read_description(last)
-        return found.get("step") == self.optim.steps and not self._differences(found)
+        if found["format"] != checkpoint.FORMAT or self._differences(found):
+            return False
+        return resumable(found, last / DESCRIPTION, self.description).step == self.optim.steps
 
     def resume(self) -> bool:
         """Go on from `last`; False if there is none yet.
 
-        Raises `UserError` naming the differences when that training was set up differently.
+        Raises `UserError` naming the differences when that training was set up differently, and for a
+        description that was changed or damaged.
         """
         last = steps.latest(self.folder)
         if last is None:
@@ -188,12 +193,13 @@ class Trainer:
             raise UserError(
                 f"{last} was written by an earlier version: it can be evaluated, and not be trained further"
             )
+        about = resumable(found, last / DESCRIPTION, self.description)
         if lines := self._differences(found):
             raise UserError(f"{last} cannot be resumed: {'; '.join(lines)}")
         checkpoint.restore_training_state(last, state := self.state())
         self.scaler.load_state_dict({key: state[f"scaler.{key}"].item() for key in self.scaler.state_dict()})
-        self.step, self.metrics = found["step"], found["metrics"]
-        self.best = math.inf if found["best"] is None else found["best"]
+        self.step, self.metrics = about.step, about.metrics
+        self.best = math.inf if about.best is None else about.best
         self.ema.optimization_step = self.step
         self.samples = checkpoint.read_samples(last)
         return True
