@@ -1,6 +1,7 @@
 """What was decided for the user without being said: cameras, orientation, environment, tasks."""
 
 from s2robot.datasets.dataset import Dataset
+from s2robot.datasets.environment import is_absolute
 from s2robot.datasets.problem import Problem
 from s2robot.datasets.source import Recorded
 
@@ -9,7 +10,7 @@ HOW = {"flip_rows": "rows are flipped", "rotate_180": "frames are turned by 180 
 
 
 def chosen(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
-    """Errors (there are none) and a warning for each decision that may not be what the user wants."""
+    """A warning for each decision that may not be what the user wants; errors where none can be right."""
     file = str(dataset.path)
     warnings: list[Problem] = []
     if dataset.options.cameras is None:
@@ -33,7 +34,7 @@ def chosen(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
         texts = ", ".join(map(repr, dataset.tasks[:SHOWN])) + (", ..." if len(dataset.tasks) > SHOWN else "")
         problem = f"{len(dataset.tasks)} tasks ({texts}), which no policy reads; data.task=TEXT chooses one"
         warnings.append(Problem(problem, file))
-    return [], warnings + _differing(dataset)
+    return _mixed_actions(dataset), warnings + _differing(dataset)
 
 
 def unreadable(dataset: Dataset, key: str, array: Recorded) -> str:
@@ -55,6 +56,23 @@ def readable(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
         for one in [next(one for one in dataset.records if key in one.recorded.arrays)]
     ]
     return errors, []
+
+
+def _mixed_actions(dataset: Dataset) -> list[Problem]:
+    """An error where the actions of one source are absolute poses and those of another are not."""
+    if dataset.options.absolute is not None or dataset.options.actions is not None:
+        return []
+    known = [source for source in dataset.sources if source.env_args is not None]
+    words = {True: "absolute poses", False: "changes of the pose"}
+    for source in known[1:]:
+        first, here = (is_absolute(one.env_args) for one in (known[0], source))
+        if first != here:
+            problem = (
+                f"by its env_args its actions are {words[here]}, those of {known[0].path} {words[first]}; "
+                f"these cannot be used together"
+            )
+            return [Problem(problem, str(source.path))]
+    return []
 
 
 def _differing(dataset: Dataset) -> list[Problem]:

@@ -20,13 +20,24 @@ class Episode:
 
 
 def episodes_of(sources: Sequence[Source]) -> list[Episode]:
-    """The episodes of all sources; of several, each name begins with that of its source."""
+    """The episodes of all sources; of several, each name begins with that of its source.
+
+    Raises `UserError` for two of one name, and for a source that is given twice.
+    """
     prefixes = [""] * len(sources) if len(sources) == 1 else _prefixes([source.path for source in sources])
-    return [
+    found = [
         Episode(f"{prefix}{recorded.name}", source, number, part, recorded)
         for part, (source, prefix) in enumerate(zip(sources, prefixes, strict=True))
         for number, recorded in enumerate(source.episodes)
     ]
+    named: dict[str, Episode] = {}
+    for one in found:
+        if (first := named.setdefault(one.name, one)) is not one:
+            raise UserError(
+                f"{first.recorded.file} and {one.recorded.file} both hold an episode {one.name!r}: "
+                f"rename one, or move it away"
+            )
+    return found
 
 
 def _prefixes(paths: Sequence[Path]) -> list[str]:
@@ -34,12 +45,16 @@ def _prefixes(paths: Sequence[Path]) -> list[str]:
 
     Whole names where only what looks like an ending does: the folders pick.v1 and pick.v2.
     """
+    known: dict[Path, Path] = {}
+    for path in paths:
+        if (first := known.setdefault(path.resolve(), path)) is not path:
+            raise UserError(f"{path} is given twice" + (f", also as {first}" if first != path else ""))
     for shown in ([path.with_suffix("") for path in paths], paths):
         for depth in range(1, max(len(path.parts) for path in paths) + 1):
             names = [Path(*path.parts[-depth:]).as_posix() for path in shown]
             if len(set(names)) == len(paths):
                 return [f"{name}/" for name in names]
-    raise UserError(f"{paths[0]} is given twice")
+    raise AssertionError(f"{paths} are different, and have the same parts")
 
 
 def of_task(episodes: list[Episode], task: str | None, tasks: Sequence[str]) -> list[Episode]:

@@ -1,5 +1,6 @@
 """Arrays of HDF5 files: what each is, and its rows."""
 
+import importlib.util
 from math import prod
 
 import h5py
@@ -36,6 +37,8 @@ def _declared(found: h5py.Dataset) -> Recorded:
     if max(row_bytes, prod(found.chunks or ()) * dtype.itemsize) > MOST_BYTES:
         told = f"reading one row takes {row_bytes / 2**30:.3g} GiB, or its chunk does: nobody recorded that"
         return Recorded("other", rows, row, str(dtype), told, broken=True)
+    if fault := _storage_fault(found):
+        return Recorded("other", rows, row, str(dtype), fault, broken=dtype == np.uint8 and len(row) == 3)
     if stream := _stream(found):
         return stream
     if dtype == np.uint8 and len(row) == 3 and row[2] == 3:
@@ -56,9 +59,39 @@ def read(array: h5py.Dataset, recorded: Recorded, start: int = 0, stop: int | No
     return rows
 
 
+def _storage_fault(found: h5py.Dataset) -> str:
+    """Why not all rows can be read, "" if they can: HDF5 gives zeros for what was never written."""
+    stored = found.id.get_create_plist()
+    for number in range(stored.get_nfilters()):
+        code, _, _, name = stored.get_filter(number)
+        if not _can_unpack(code):
+            called = f"{code} ({name.decode(errors='replace')})" if name else code
+            return (
+                f"it is compressed with filter {called}, which is missing here: pip install hdf5plugin, "
+                f"or store it anew with `h5repack -f GZIP=4 FILE COPY` where it was written"
+            )
+    if found.chunks is None or not found.size:
+        return ""
+    written = found.id.get_num_chunks()
+    all_ = prod(-(-side // chunk) for side, chunk in zip(found.shape, found.chunks, strict=True))
+    if 0 < written < all_:
+        return f"only {written} of its {all_} chunks were ever written: its recording was cut off"
+    return ""
+
+
+def _can_unpack(code: int) -> bool:
+    """Whether HDF5 has a filter, from the package hdf5plugin where that is installed."""
+    if h5py.h5z.filter_avail(code):
+        return True
+    if importlib.util.find_spec("hdf5plugin") is None:
+        return False
+    importlib.import_module("hdf5plugin")
+    return bool(h5py.h5z.filter_avail(code))
+
+
 def _may_be_streams(found: h5py.Dataset) -> bool:
     """Whether rows may be files of images: bytes of varying length, or padded to equal length."""
-    padded = found.dtype == np.uint8 and found.ndim == 2 and found.shape[1] >= SHORTEST_STREAM
+    padded = found.dtype in (np.uint8, np.int8) and found.ndim == 2 and found.shape[1] >= SHORTEST_STREAM
     varying = (
         found.ndim == 1 and (found.dtype.kind in "SV" or found.dtype.hasobject) and not found.dtype.names
     )
@@ -79,7 +112,7 @@ def _stream(found: h5py.Dataset) -> Recorded | None:
             return Recorded("other", rows, (height, width), STREAM, images.DEPTH)
         return Recorded("frames", rows, (height, width, 3), "uint8", STREAM)
     undecoded = bool(images.undecoded(first))
-    if undecoded or h5py.check_vlen_dtype(found.dtype) == np.uint8 or found.dtype.kind == "V":
+    if undecoded or h5py.check_vlen_dtype(found.dtype) in (np.uint8, np.int8) or found.dtype.kind == "V":
         return Recorded("other", rows, (), STREAM, images.no_stream(first), broken=undecoded)
     return None
 

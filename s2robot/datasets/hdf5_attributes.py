@@ -10,8 +10,16 @@ LONGEST_JSON = 2**24  # characters that are parsed
 LONGEST_SHOWN = 60  # characters in a message
 
 
+def single(value: object) -> object:
+    """What is in an array of one element, as MATLAB and lists in h5py write attributes; else the value."""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.reshape(-1)[0]
+    return value.tobytes().rstrip(b"\0") if isinstance(value, np.void) and not value.dtype.names else value
+
+
 def text(value: object) -> str:
     """An attribute or a row of an array as text."""
+    value = single(value)
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
 
 
@@ -29,6 +37,7 @@ def json_object(value: object) -> dict[str, Any] | None:
 
 def whole_number(value: object) -> int | None:
     """The whole number that an attribute is, also as text or as a float without a fraction; else None."""
+    value = single(value)
     if isinstance(value, bool | np.bool_):
         return None
     try:
@@ -43,6 +52,7 @@ def whole_number(value: object) -> int | None:
 
 def frequency(value: object) -> float | None:
     """A finite number above 0; else None."""
+    value = single(value)
     if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
         return None
     try:

@@ -98,8 +98,12 @@ def files_with(path: Path, groups: Sequence[str]) -> list[Path]:
 
 
 def hdf5_in(folder: Path) -> list[Path]:
-    """What is named like an HDF5 file directly in a folder, in natural order."""
-    files = [file for file in folder.iterdir() if file.suffix.lower() in FOUND and not file.is_dir()]
+    """What is named like an HDF5 file directly in a folder, in natural order; hidden files are none."""
+    files = [
+        file
+        for file in folder.iterdir()
+        if file.suffix.lower() in FOUND and not file.is_dir() and not file.name.startswith(".")
+    ]
     return sorted(files, key=lambda file: natural(file.name))
 
 
@@ -118,7 +122,13 @@ def members(group: h5py.Group) -> str:
 
 def _has(file: Path, groups: Sequence[str]) -> bool:
     with open_hdf5(file) as opened, readable(file):
-        return any(group in opened for group in groups)
+        return any(group in opened and not _is_array(opened, group) for group in groups)
+
+
+def _is_array(file: h5py.File, name: str) -> bool:
+    """Whether this is an array, as in flat files of many trajectories; a link is followed elsewhere."""
+    link = file.get(name, getlink=True)
+    return isinstance(link, h5py.HardLink) and file.get(name, getclass=True) is h5py.Dataset
 
 
 def _opens_with(file: Path, groups: Sequence[str]) -> bool:

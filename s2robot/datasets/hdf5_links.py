@@ -118,7 +118,11 @@ class _Way:
         if len(self.inside) == MOST_SOURCES:
             return f"it is put together from virtual arrays, more than {MOST_SOURCES} one behind the other"
         self.inside.append(own)
-        for source in array.virtual_sources():
+        sources = array.virtual_sources()
+        mapped = sum(source.vspace.get_select_npoints() for source in sources)
+        if array.maxshape == array.shape and mapped < array.size:
+            return f"only {mapped} of its {array.size} numbers are mapped to another array, the rest is empty"
+        for source in sources:
             place = (str(beside(array, source.file_name)), source.dset_name)
             if source.file_name == ".":
                 fault = self.fault(array.file["/"], source.dset_name)

@@ -98,6 +98,6 @@ def _opened(row: object) -> Iterator[Image.Image]:
 def _bytes(row: object) -> bytes:
     if isinstance(row, bytes):
         return row
-    if (isinstance(row, np.ndarray) and row.dtype == np.uint8) or isinstance(row, np.void):
+    if (isinstance(row, np.ndarray) and row.dtype in (np.uint8, np.int8)) or isinstance(row, np.void):
         return row.tobytes()
     return b""

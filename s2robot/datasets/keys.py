@@ -1,5 +1,6 @@
 """The key mapping: which arrays are cameras, proprioception and actions, and what they are called."""
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from s2robot.datasets.source import Recorded, Source
 from s2robot.errors import UserError, unknown_name
 
 CAMERA_PREFIX, CAMERA_SUFFIXES = "observation.images.", ("_image", "_rgb")
+NO_COLOURS = re.compile(r"(^|[_./])(depth|segmentation|seg|mask)(_(image|rgb|instance|class|element))?$")
 # State of the simulator, which no robot observes: short names, and the group where MimicGen keeps more of it
 PRIVILEGED = {"object", "object-state", "states", "observation.object", "observation.environment_state"}
 PRIVILEGED_GROUP = "datagen_info/"
@@ -37,8 +39,12 @@ class Keys:
             keys = [self._camera(word) for word in chosen]
         else:
             keys = [key for key, one in self._observations().items() if one.kind == "frames"]
+            keys = [key for key in keys if not NO_COLOURS.search(key)]  # by name; chosen they are taken
         if chosen is None and not keys:
-            seen = [f"{name} ({self.arrays[key].note})" for name, key in self._image_like().items()]
+            seen = [
+                f"{name} ({self.arrays[key].note or 'by its name no colours'})"
+                for name, key in self._image_like().items()
+            ]
             raise UserError(
                 f"{self.source.path} has no camera: no array of colour frames, uint8 (t, h, w, 3), under "
                 f"{self.source.observations!r}; image-like: {'; '.join(seen) or 'none'}; "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from s2robot.config import as_declared
 from s2robot.datasets.natural import natural
-from s2robot.datasets.options import DataConfig
+from s2robot.datasets.options import DataConfig, keys_as_text
 from s2robot.datasets.problem import Problem, refuse
 from s2robot.datasets.source import Format, Source
 from s2robot.errors import UserError, unknown_name
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")  # https://, s3://, hf://
 SHOWN = 60  # characters of what is no path, in a message
-KEYS = ("cameras", "proprio", "actions")  # options that a single key may be given for
+KEYS = ("cameras", "proprio", "actions")  # options that keys are given for
 Paths = str | Path | Sequence[str | Path]
 
 FORMATS: Registry[Format] = Registry("data.format")
@@ -87,10 +87,8 @@ def config_of(path: Paths | DataConfig, options: dict[str, Any]) -> DataConfig:
     else:
         config = DataConfig(path=_words(path), **options)
     config.check()
-    one_key: dict[str, Any] = {
-        name: [value] for name in KEYS if isinstance(value := getattr(config, name), str)
-    }
-    return replace(config, **one_key)
+    chosen: dict[str, Any] = {name: keys_as_text(getattr(config, name)) for name in KEYS}
+    return replace(config, **chosen)
 
 
 def _words(path: Any) -> Any:

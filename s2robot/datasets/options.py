@@ -98,5 +98,22 @@ def _is_list(value: object, of: Any) -> bool:
 
 def _is_mapping_or_list(value: object) -> bool:
     if isinstance(value, dict):
-        return all(isinstance(key, str) and isinstance(name, str) for name, key in value.items())
-    return value is None or isinstance(value, str) or _is_list(value, str)
+        return all(_is_key(key) and _is_key(name) for name, key in value.items())
+    several = value if isinstance(value, list | tuple) else [value]
+    return value is None or all(_is_key(one) for one in several)
+
+
+def _is_key(value: object) -> bool:
+    """A word, or a number that is one: cameras may be called by their serial numbers."""
+    return isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool))
+
+
+def keys_as_text(value: Any) -> Any:
+    """A list or a mapping of keys with numbers as words; one key as a list of it."""
+    if isinstance(value, dict):
+        return {str(name): str(key) for name, key in value.items()}
+    return (
+        None
+        if value is None
+        else [str(key) for key in (value if isinstance(value, list | tuple) else [value])]
+    )

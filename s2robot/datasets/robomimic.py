@@ -16,7 +16,7 @@ from typing import Any
 import h5py
 
 from s2robot.datasets import hdf5, hdf5_arrays, hdf5_files
-from s2robot.datasets.hdf5_attributes import frequency, json_object, shown, text, whole_number
+from s2robot.datasets.hdf5_attributes import frequency, json_object, shown, single, text, whole_number
 from s2robot.datasets.hdf5_files import SHOWN, members, readable
 from s2robot.datasets.hdf5_links import Folders
 from s2robot.datasets.hdf5_source import Hdf5Source
@@ -204,4 +204,4 @@ def _file_tasks(data: h5py.Group, env_args: Mapping[str, Any] | None) -> tuple[s
 def _task(attributes: Mapping[str, Any]) -> str:
     """The task text among the attributes of a demonstration or of all; "" where there is none."""
     found = [attributes[key] for key in TASK if key in attributes]
-    return next((text(one) for one in found if isinstance(one, str | bytes)), "")
+    return next((text(one) for one in map(single, found) if isinstance(one, str | bytes)), "")

@@ -89,3 +89,26 @@ def test_paths_that_are_no_files(path: str, told: str, format: str) -> None:
     with pytest.raises(UserError, match=told) as raised:
         open_dataset(path, format=format)
     assert "\n" not in str(raised.value) and len(str(raised.value)) < 500
+
+
+def test_two_files_of_one_episode_are_refused(tmp_path: Path) -> None:
+    for ending in ("hdf5", "h5"):
+        episode(tmp_path / f"episode_0.{ending}")
+    with pytest.raises(
+        UserError, match=r"episode_0.h5 and .*episode_0.hdf5 both hold an episode 'episode_0'"
+    ):
+        open_dataset(tmp_path)
+
+
+def test_hidden_files_are_left_alone(tmp_path: Path) -> None:
+    episode(tmp_path / "episode_0.hdf5")
+    (tmp_path / "._episode_0.hdf5").write_bytes(b"what another system keeps beside a file")
+    assert list(open_dataset(tmp_path).episodes) == ["episode_0"]
+
+
+def test_a_flat_file_of_many_trajectories_is_no_episode(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "d4rl.hdf5", "w") as file:
+        for key in ("actions", "observations", "terminals"):
+            file[key] = np.zeros((60, 3))
+    with pytest.raises(UserError, match=r"holds no demonstrations.*actions, observations, terminals"):
+        open_dataset(tmp_path / "d4rl.hdf5")

@@ -81,3 +81,15 @@ def test_a_mask_that_names_no_demonstrations_is_refused(
         file[where] = value
     with pytest.raises(UserError, match=told):
         open_dataset(path)
+
+
+def test_attributes_of_one_element_arrays_are_read(tmp_path: Path) -> None:
+    """As MATLAB and lists in h5py write them."""
+    path = write(tmp_path / "d.hdf5", [demo()])
+    with h5py.File(path, "a") as file:
+        file["data"].attrs["env_args"] = np.array([json.dumps(GYM)], dtype=h5py.string_dtype())
+        file["data/demo_0"].attrs["num_samples"] = np.array([6])
+        file["data/demo_0"].attrs["seed"] = [7]
+    dataset = open_dataset(path)
+    assert dataset.env_args == GYM and dataset.seeds == {7}
+    assert not [warning for warning in dataset.warnings if "num_samples" in str(warning)]

@@ -170,3 +170,21 @@ def test_numbers_in_another_order_are_refused_and_other_names_said(tmp_path: Pat
 def test_folders_whose_names_differ_behind_a_point(tmp_path: Path) -> None:
     paths = [write(tmp_path / name, [demo()]) for name in ("pick.v1", "pick.v2")]
     assert open_dataset(paths).episodes == ["pick.v1/demo_0", "pick.v2/demo_0"]
+
+
+def test_a_file_that_is_given_twice_in_other_words_is_refused(pair: list[Path], tmp_path: Path) -> None:
+    link = tmp_path / "c.hdf5"
+    link.symlink_to("a.hdf5")
+    with pytest.raises(UserError, match=r"c.hdf5 is given twice, also as .*a.hdf5"):
+        open_dataset(tmp_path)
+
+
+def test_absolute_poses_and_changes_of_the_pose_are_not_mixed(tmp_path: Path) -> None:
+    paths = []
+    for name, delta in (("a", True), ("b", False)):
+        kwargs = {"controller_configs": {"type": "OSC_POSE", "control_delta": delta}}
+        env_args = {"env_name": "Lift", "type": 1, "env_kwargs": kwargs}
+        paths.append(write(tmp_path / f"{name}.hdf5", [demo()], env_args))
+    with pytest.raises(UserError, match=r"b.hdf5: .* absolute poses, those of .*a.hdf5 changes of the pose"):
+        open_dataset(paths)
+    assert open_dataset(paths, absolute=False).lengths == [6, 6]

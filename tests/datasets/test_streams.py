@@ -189,3 +189,18 @@ def test_text_of_images_is_refused_by_name(begins: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"top .*an image as base64 text") as raised:
         open_dataset(path)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("layout", ["varying", "padded"])
+def test_streams_of_signed_bytes_are_decoded(layout: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "d.hdf5", [without(demo(), "obs/agentview_image")])
+    rows = [np.frombuffer(stream, np.int8) for stream in encoded("PNG")]
+    with h5py.File(path, "a") as file:
+        if layout == "varying":
+            array = file.create_dataset("data/demo_0/obs/top", (6,), h5py.vlen_dtype(np.int8))
+            for i, row in enumerate(rows):
+                array[i] = row
+        else:
+            longest = max(map(len, rows))
+            file["data/demo_0/obs/top"] = np.stack([np.pad(row, (0, longest - len(row))) for row in rows])
+    np.testing.assert_array_equal(open_dataset(path).read_frames("demo_0", "top"), FRAMES)
