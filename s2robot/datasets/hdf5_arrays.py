@@ -61,6 +61,8 @@ def read(array: h5py.Dataset, recorded: Recorded, start: int = 0, stop: int | No
 
 def _storage_fault(found: h5py.Dataset) -> str:
     """Why not all rows can be read, "" if they can: HDF5 gives zeros for what was never written."""
+    if found.chunks is None:  # neither filters nor parts
+        return ""
     stored = found.id.get_create_plist()
     for number in range(stored.get_nfilters()):
         code, _, _, name = stored.get_filter(number)
@@ -70,8 +72,6 @@ def _storage_fault(found: h5py.Dataset) -> str:
                 f"it is compressed with filter {called}, which is missing here: pip install hdf5plugin, "
                 f"or store it anew with `h5repack -f GZIP=4 FILE COPY` where it was written"
             )
-    if found.chunks is None or not found.size:
-        return ""
     written = found.id.get_num_chunks()
     all_ = prod(-(-side // chunk) for side, chunk in zip(found.shape, found.chunks, strict=True))
     if 0 < written < all_:

@@ -6,6 +6,7 @@ names is not imported, because importing runs its code. Imports no PyTorch: work
 """
 
 import importlib.util
+import logging
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -18,6 +19,8 @@ import gymnasium
 import s2robot
 from s2robot import plugins
 from s2robot.errors import UserError, unknown_name
+
+logger = logging.getLogger(__name__)
 
 OWN = "s2robot/"  # prefix of the names of this project's environments
 
@@ -102,9 +105,19 @@ def make_env(env_id: str, env_kwargs: Mapping[str, Any]) -> gymnasium.Env:
     name = resolve(env_id)
     try:
         return gymnasium.make(name, disable_env_checker=True, **env_kwargs)
-    except (gymnasium.error.Error, ImportError, TypeError, ValueError) as error:
+    except (Exception, SystemExit) as error:  # a constructor may raise anything; the cause is chained
         reason = " ".join(str(error).split())
+        if not isinstance(error, gymnasium.error.Error | ImportError | TypeError | ValueError):
+            reason = f"{type(error).__name__}: {reason}"
         raise UserError(f"cannot make environment {env_id!r} with {dict(env_kwargs)}: {reason}") from error
+
+
+def close_env(env: gymnasium.Env, env_id: str) -> None:
+    """Close an environment; what it raises is said, and what was done in it stays."""
+    try:
+        env.close()
+    except (Exception, SystemExit) as error:
+        logger.warning("closing %s raised %s: %s", env_id, type(error).__name__, " ".join(str(error).split()))
 
 
 def environment_of(env_args: Mapping[str, Any] | None, absolute: bool = False) -> tuple[str, dict[str, Any]]:

@@ -33,6 +33,7 @@ from jaxtyping import Float
 from s2robot import plugins
 from s2robot.errors import UserError, unknown_name
 from s2robot.processes.ending import leave_signals_to_parent
+from s2robot.rollouts.acting_space import check_real
 from s2robot.rollouts.history import History
 from s2robot.rollouts.messages import (
     Failed,
@@ -44,9 +45,12 @@ from s2robot.rollouts.messages import (
     Start,
     map_observations,
 )
-from s2robot.rollouts.resolving import import_module_of, make_env
+from s2robot.rollouts.observed import ObservationCheck
+from s2robot.rollouts.resolving import close_env, import_module_of, make_env
 from s2robot.rollouts.success import EpisodeSuccess
 from s2robot.rollouts.video import EpisodeVideo, view_name
+
+FPS = 10.0  # of videos of an environment that says nothing
 
 
 def serve(connection_fd: int, memory_fd: int) -> None:
@@ -57,7 +61,7 @@ def serve(connection_fd: int, memory_fd: int) -> None:
         setup = connection.recv()
         try:
             simulator = cleanup.enter_context(contextlib.closing(Simulator(setup, memory_fd)))
-        except Exception as error:  # any environment may raise anything; the parent process decides
+        except (Exception, SystemExit) as error:  # any environment may raise anything; the parent decides
             connection.send(_failed(error))
             return
         connection.send(Ready(simulator.layout, simulator.action_shape))
@@ -65,12 +69,12 @@ def serve(connection_fd: int, memory_fd: int) -> None:
             request = connection.recv()
             try:
                 answer = simulator.answer(request)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 answer = _failed(error)
             connection.send(answer)
 
 
-def _failed(error: Exception) -> Failed:
+def _failed(error: BaseException) -> Failed:
     line = f"{type(error).__name__}: {error}".splitlines()[0]
     return Failed(line, traceback.format_exc(), isinstance(error, UserError))
 
@@ -91,6 +95,7 @@ class Simulator:
                 f"{setup.env_id} observes {type(spaces).__name__} and acts in {actions};"
                 " rollouts need Dict observations and actions in a one-dimensional Box"
             )
+        check_real(setup.env_id, actions)
         self.mapping = setup.mapping
         observed = {key: self.mapping.key(key) for key in setup.obs_keys}
         for key in observed.values():
@@ -112,9 +117,10 @@ class Simulator:
         self.lazy = hasattr(self.core, "images_in_step") and hasattr(self.core, "observe")
         if self.lazy:
             self.core.images_in_step = False
-        self.images = [k for k, space in spaces.items() if _is_image(space)]
+        self.check = ObservationCheck(setup.env_id, spaces.spaces)
+        self.images = self.check.images
         self.read_images = [key for key in self.images if key in observed.values()]
-        self.fps = float(self.env.metadata.get("render_fps") or 10)
+        self.fps = _fps(setup.env_id, self.env.metadata)
 
         self.history = History(setup.obs_steps)
         self.video: EpisodeVideo | None = None
@@ -132,7 +138,7 @@ class Simulator:
                 raise UserError(f"nothing to record: {self.env} observes no images")
             self.video = EpisodeVideo(video, seed, self.fps, [view_name(key) for key in self.images])
         obs, _ = self.env.reset(seed=seed)
-        self.steps, self.return_, self.success = 0, 0.0, EpisodeSuccess(self.env_id)
+        self.seed, self.steps, self.return_, self.success = seed, 0, 0.0, EpisodeSuccess(self.env_id)
         self.history.start()
         self._observe(obs, read=True)
         return self._share()
@@ -159,7 +165,7 @@ class Simulator:
 
     def close(self) -> None:
         self._drop_video()
-        self.env.close()
+        close_env(self.env, self.env_id)
 
     def _observe(self, obs: Mapping[str, np.ndarray], read: bool) -> None:
         """Take note of the state that `obs` came from: for the policy if it will `read` it, for the video."""
@@ -168,11 +174,17 @@ class Simulator:
             cameras = tuple(map(view_name, wanted))
             obs = {**obs, **self.core.observe(cameras)}
         if wanted:
+            self.check.frames(obs, wanted)
             obs = self.mapping.upright(obs)
         if read:
-            self.history.add({key: np.array(obs[self.mapping.key(key)]) for key in self.layout})
+            self.history.add({key: self._copy(obs, self.mapping.key(key)) for key in self.layout})
         if self.video is not None:
             self.video.add([obs[key] for key in self.images])
+
+    def _copy(self, obs: Mapping[str, np.ndarray], key: str) -> np.ndarray:
+        if key in self.read_images:
+            return np.array(obs[key])
+        return self.check.numbers(obs, key, self.steps, self.seed)
 
     def _share(self, executed: Float[np.ndarray, "k da"] | None = None) -> Observed:
         self.history.write(self.shared)
@@ -184,5 +196,12 @@ class Simulator:
             self.video = None
 
 
-def _is_image(space: gymnasium.Space) -> bool:
-    return space.dtype == np.uint8 and space.shape is not None and space.shape[2:] == (3,)
+def _fps(env_id: str, metadata: Mapping[str, Any] | None) -> float:
+    """Frames a second of the videos. Raises `UserError` for what is no such number."""
+    fps = (metadata or {}).get("render_fps")
+    if fps is None:
+        return FPS
+    if isinstance(fps, int | float | np.number) and 0 <= fps < float("inf"):
+        return float(fps) or FPS
+    expected = f"expected a number above 0, such as {FPS:g}"
+    raise UserError(f"{env_id}: its metadata has render_fps={fps!r}, {expected}")

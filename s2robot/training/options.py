@@ -1,5 +1,6 @@
 """Options of the training loop."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,7 @@ class OptimConfig:
     learning_rate: float = option(1e-3, "at its largest, after the warm-up; then a cosine to zero")
     weight_decay: float = option(1e-4, "of AdamW")
     warmup_steps: int = option(100, "steps of linear warm-up")
-    gradient_clip: float = option(10.0, "largest norm of the gradient")
+    gradient_clip: float = option(10.0, "largest norm of the gradient; inf: any")
     precision: str = option("fp32", "of forward and backward: fp32, bf16, fp16 (loss scaled)")
     graph: str = option("auto", "record a step on a GPU once and replay it (CUDA graph): auto, always, never")
     ema_max_decay: float = option(0.9999, "largest decay of the averaged weights")
@@ -31,6 +32,13 @@ class OptimConfig:
         """Raise `UserError` for a number that cannot be."""
         at_least(1, self, "batch_size", "log_every", "valid_every", "checkpoint_every", group="optim.")
         at_least(0, self, "steps", "warmup_steps", "learning_rate", "weight_decay", group="optim.")
+        for name in ("learning_rate", "weight_decay"):
+            if math.isinf(getattr(self, name)):
+                raise UserError(f"optim.{name}=inf must be a finite number")
+        if not self.gradient_clip > 0:  # also for NaN; a negative one would climb
+            raise UserError(f"optim.gradient_clip={self.gradient_clip} must be above 0; inf clips nothing")
+        if not 0 <= self.ema_max_decay <= 1:
+            raise UserError(f"optim.ema_max_decay={self.ema_max_decay} must be between 0 and 1")
         if self.precision not in PRECISIONS:
             raise unknown_name("optim.precision", self.precision, PRECISIONS)
         if self.graph not in GRAPHS:

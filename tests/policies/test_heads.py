@@ -167,3 +167,24 @@ def test_heads_that_do_not_fit_are_refused() -> None:
         Attention(SHAPE, width=10)
     with pytest.raises(UserError, match="width=30 must be divisible by 8"):
         Conv(SHAPE, width=30)
+
+
+@pytest.mark.parametrize("size", [0, -3, 1.5, "many", True])
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [
+        ("attention", "queries"),
+        ("attention", "width"),
+        ("attention", "attention_heads"),
+        ("cls", "dim"),
+        ("conv", "width"),
+        ("conv", "dim"),
+        ("mean", "dim"),
+        ("spatial_softmax", "keypoints"),
+        ("tokens", "dim"),
+        ("tokens", "cells"),
+    ],
+)
+def test_a_head_of_nothing_is_refused(name: str, argument: str, size: object) -> None:
+    with pytest.raises(UserError, match=rf"head_args\.{argument}={size} must be a whole number from 1 on"):
+        HEADS[name](SHAPE, **{argument: size})

@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import pytest
 
+from s2robot.errors import UserError
 from s2robot.policies import POLICIES, Policy
 
 LISTING = """
@@ -33,3 +34,33 @@ def test_entry_is_a_policy_and_its_options_which_say_what_they_mean(name: str) -
     assert issubclass(policy_class, Policy)
     assert config_class is POLICIES[name].options
     assert [field.name for field in fields(config_class) if not field.metadata.get("meaning")] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "value", "told"),
+    [
+        ("bc", "hidden", [], "one width or more"),
+        ("bc", "hidden", [0], "each at least 1"),
+        ("bc_gmm", "hidden", [16, -3], "each at least 1"),
+        ("bc_rnn_gmm", "hidden", [0], "each at least 1"),
+        ("bc_rnn_gmm", "rnn_dim", 0, "at least 1"),
+        ("bc_gmm", "min_std", float("nan"), "above 0"),
+        ("bc_transformer_gmm", "layers", -1, "at least 1"),
+        ("bc_paper", "dropout", 1.0, "below 1"),
+        ("act", "width", 0, "at least 1"),
+        ("act", "latent", 0, "at least 1"),
+        ("diffusion_unet", "channels", [], "one width or more"),
+        ("diffusion_unet", "channels", [12], "multiples of 8"),
+        ("flow", "kernel", 4, "odd, such as 5"),
+        ("diffusion_unet", "train_timesteps", 0, "at least 1"),
+        ("diffusion_transformer", "attention_heads", 0, "at least 1"),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused(name: str, option: str, value: object, told: str) -> None:
+    config = POLICIES[name].options(**{option: value})
+    with pytest.raises(UserError, match=f"policy.{option}=.*{told}"):
+        config.check()
+
+
+def test_a_recurrent_network_needs_no_more_layers() -> None:
+    POLICIES["bc_rnn_gmm"].options(hidden=[]).check()

@@ -19,6 +19,7 @@ from s2robot.policies import POLICIES, PolicyConfig
 from s2robot.policies.heads import HEADS
 from s2robot.training.options import CheckpointConfig, OptimConfig
 
+MOST_SEED = 2**64 - 1  # that PyTorch takes
 ENGINES = ("local", "ray")
 HIDDEN = "_"  # how the names of configurations begin that are no choices
 PLUGINS = "modules that register encoders, heads, policies or tasks; installed plugins need no name"
@@ -52,7 +53,13 @@ class TrainConfig:
 
     def check(self) -> None:
         """Raise `UserError` for options that cannot be."""
+        if not self.run_dir.strip():  # Python would take it for the current folder
+            raise UserError(
+                "run_dir is empty, as from a shell variable that is not set; give a folder, such as run_dir=runs/my"
+            )
         at_least(0, self, "seed")
+        if self.seed > MOST_SEED:
+            raise UserError(f"seed={self.seed} must be at most {MOST_SEED}")
         self.data.check()
         self.encoder.check()
         self.optim.check()

@@ -27,6 +27,7 @@ ACTION_KEYS = ("action", "actions")  # LeRobot's own name, and that of openpi's 
 EXECUTED = EXTRA + "actions_executed"
 OPEN_FILES = 4  # of a kind: cameras are read one after the other, seldom side by side
 NEARBY_FRAMES = 2.5  # within which a camera of another rate may be; a tolerance beyond repeats one frame
+SPARE_S, SPARE_PART = 0.5, 0.1  # of an episode, that its video may go on after it; more is told
 WARN_DEVIATION_S = 1e-4  # LeRobot refuses beyond this
 
 
@@ -65,6 +66,7 @@ class LeRobot:
         self.actions = next((key for key in ACTION_KEYS if key in meta.features), None)
         everywhere = all(EXECUTED in episode.arrays for episode in self.episodes)
         self.executed_actions = EXECUTED if everywhere else None
+        self._longer: set[str] = set()  # cameras of which a video was found to be longer than its episode
         self._lock = threading.Lock()
         self._tables: Opened[Table] = Opened(OPEN_FILES)
         self._videos: Opened[Video] = Opened(OPEN_FILES)
@@ -144,7 +146,9 @@ class LeRobot:
         clip = stated.clips[key]
 
         def open_() -> Video:
-            return Video(clip.file, self.fps, self.catalogue.begins_s[clip.file])
+            video = Video(clip.file, self.fps, self.catalogue.begins_s[clip.file])
+            self._compare(video, episode, key)
+            return video
 
         times_s = clip.start_s + self._times_s(episode, start, stop)
         opened = (clip.file, key)
@@ -163,6 +167,17 @@ class LeRobot:
             )
         self._report(key, stated.name, clip.file, worst)
         return frames
+
+    def _compare(self, video: Video, episode: int, key: str) -> None:
+        """Warn of a camera's first video that is longer than its episode, which others never share in 2.0."""
+        name, rows = self.episodes[episode].name, self.catalogue.rows[episode].count
+        spare_s = video.lasts_s - rows / self.fps
+        much = spare_s > SPARE_S or (spare_s > SPARE_PART * rows / self.fps and spare_s * self.fps > 1.5)
+        if much and self.version != "3.0" and key not in self._longer:
+            self._longer.add(key)
+            found = f"it lasts {video.lasts_s:.4g} s and its episode has {rows} rows, {rows / self.fps:.4g} s"
+            told = f"{found}; expected the same: are they of one recording, and is fps right?"
+            self._warn(Problem(told, str(video.path), name, key))
 
     def _advice(self, off_s: float) -> str:
         """What to do about a frame that is this far from its row."""
@@ -188,8 +203,11 @@ class LeRobot:
         self.worst_deviation_s[key] = max(before, worst)
         if before <= WARN_DEVIATION_S < worst:
             found = f"frames are up to {worst:.4g} s from their time stamps; LeRobot itself allows 0.0001 s"
-            self.warnings.append(Problem(found, str(file), episode, key))
-            log.warning("%s", self.warnings[-1])
+            self._warn(Problem(found, str(file), episode, key))
+
+    def _warn(self, problem: Problem) -> None:
+        self.warnings.append(problem)
+        log.warning("%s", problem)
 
 
 def _stamp(file: Path) -> str:

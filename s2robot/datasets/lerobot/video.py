@@ -65,6 +65,11 @@ class Video:
         return float(self._stream.average_rate or 0)
 
     @property
+    def lasts_s(self) -> float:
+        """From the first frame to the end, as the file's header says; 0 where it does not."""
+        return float((self._stream.duration or 0) * self._unit_s)
+
+    @property
     def codec(self) -> str:
         return self._stream.codec.canonical_name
 

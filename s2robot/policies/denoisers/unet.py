@@ -8,8 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from s2robot.policies.denoisers.base import Denoiser, time_network
-
-GROUPS = 8  # of the group norms
+from s2robot.policies.options.generative import GROUPS
 
 
 class ConditionalUNet1d(Denoiser):

@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from s2robot.errors import UserError
-from s2robot.policies.heads.base import CameraShape, Head
+from s2robot.policies.heads.base import CameraShape, Head, check_sizes
 from s2robot.policies.heads.positions import POSITION_FEATURES, position_features
 
 
@@ -27,6 +27,7 @@ class Attention(Head):
         proprio: bool = False,
     ) -> None:
         super().__init__(shape)
+        check_sizes(queries=queries, width=width, attention_heads=attention_heads)
         if width % attention_heads:
             raise UserError(
                 f"policy.head_args: width={width} must be divisible by {attention_heads} attention_heads"

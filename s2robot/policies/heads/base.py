@@ -1,16 +1,24 @@
 """The contract of a head, and the layer that most of them begin with."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from s2robot.errors import UserError
 from s2robot.policies.heads.standardized import standardized_linear
 from s2robot.policies.normalizer import Normalizer
 
 SMALLEST_DEVIATION = 1e-6  # of a feature channel
 SMALLEST_RATIO = 1e-3  # of a channel's deviation to its mean: less is the rounding of float16
+
+
+def check_sizes(least: int = 1, **sizes: Any) -> None:
+    """Raise `UserError` for the first of a head's arguments that is no whole number from `least` on."""
+    for name, size in sizes.items():
+        if type(size) is not int or size < least:  # true counts as 1 otherwise
+            raise UserError(f"policy.head_args.{name}={size} must be a whole number from {least} on")
 
 
 @dataclass(frozen=True)

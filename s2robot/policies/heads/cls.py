@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from s2robot.errors import UserError
-from s2robot.policies.heads.base import CameraShape, Head
+from s2robot.policies.heads.base import CameraShape, Head, check_sizes
 
 
 class Cls(Head):
@@ -17,6 +17,7 @@ class Cls(Head):
 
     def __init__(self, shape: CameraShape, dim: int = 64) -> None:
         super().__init__(shape)
+        check_sizes(dim=dim)
         if shape.prefix is None:
             raise UserError(
                 "policy.head=cls reads prefix tokens, which the features of this encoder have not; "

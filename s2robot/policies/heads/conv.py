@@ -4,7 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from s2robot.errors import UserError
-from s2robot.policies.heads.base import CameraShape, Head
+from s2robot.policies.heads.base import CameraShape, Head, check_sizes
 
 GROUPS = 8  # of the group norms
 
@@ -14,6 +14,7 @@ class Conv(Head):
 
     def __init__(self, shape: CameraShape, width: int = 64, dim: int = 64) -> None:
         super().__init__(shape)
+        check_sizes(width=width, dim=dim)
         if width % GROUPS:
             raise UserError(f"policy.head_args: width={width} must be divisible by {GROUPS}")
         self.dim = dim

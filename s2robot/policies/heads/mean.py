@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from s2robot.policies.heads.base import CameraShape, Head
+from s2robot.policies.heads.base import CameraShape, Head, check_sizes
 
 
 class Mean(Head):
@@ -12,6 +12,7 @@ class Mean(Head):
 
     def __init__(self, shape: CameraShape, dim: int = 64) -> None:
         super().__init__(shape)
+        check_sizes(dim=dim)
         self.dim = dim
         self.project = nn.Linear(shape.channels, dim)
 

@@ -5,8 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from s2robot.errors import UserError
-from s2robot.policies.heads.base import CameraShape, Head
+from s2robot.policies.heads.base import CameraShape, Head, check_sizes
 from s2robot.policies.heads.positions import cell_centres
 
 
@@ -24,10 +23,8 @@ class SpatialSoftmax(Head):
 
     def __init__(self, shape: CameraShape, keypoints: int = 64, hidden: int = 0) -> None:
         super().__init__(shape)
-        if hidden < 0:
-            raise UserError(
-                f"policy.head_args.hidden={hidden} must be 0 (a linear layer) or a number of channels"
-            )
+        check_sizes(keypoints=keypoints)
+        check_sizes(0, hidden=hidden)
         self.dim = 2 * keypoints
         self.score = nn.Linear(shape.channels, hidden or keypoints)
         self.around = _around(hidden, keypoints) if hidden else None

@@ -5,8 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from s2robot.errors import UserError
-from s2robot.policies.heads.base import CameraShape, Head
+from s2robot.policies.heads.base import CameraShape, Head, check_sizes
 from s2robot.policies.heads.positions import POSITION_FEATURES, position_features
 from s2robot.policies.heads.standardized import standardized_linear
 
@@ -23,8 +22,7 @@ class Tokens(Head):
 
     def __init__(self, shape: CameraShape, dim: int = 128, cells: int = 7) -> None:
         super().__init__(shape)
-        if cells < 1:
-            raise UserError(f"policy.head_args.cells={cells} must be at least 1")
+        check_sizes(dim=dim, cells=cells)
         self.dim = dim
         self.grid = (min(cells, shape.grid[0]), min(cells, shape.grid[1]))
         self.tokens = shape.scales * self.grid[0] * self.grid[1]

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from s2robot.config import option
-from s2robot.policies.options.base import PolicyConfig, check_attention
+from s2robot.config import at_least, option
+from s2robot.policies.options.base import PolicyConfig, check_attention, check_share
 
 
 @dataclass
@@ -22,4 +22,8 @@ class ACTConfig(PolicyConfig):
 
     def check(self) -> None:
         super().check()
+        layers = ("style_layers", "encoder_layers", "decoder_layers")
+        at_least(1, self, "latent", *layers, group="policy.")
+        at_least(0, self, "kl_weight", group="policy.")
         check_attention(self.width, self.attention_heads)
+        check_share("dropout", self.dropout)

@@ -79,7 +79,23 @@ class PolicyConfig:
             raise unknown_name(f"policy.{name}", getattr(self, name), choices)
 
 
+def check_widths(name: str, widths: Sequence[int]) -> None:
+    """Raise `UserError` unless `policy.<name>` lists one layer or more, each at least 1 wide."""
+    if not widths or min(widths) < 1:
+        raise UserError(
+            f"policy.{name}={list(widths)} must list one width or more, each at least 1, such as [512,512]"
+        )
+
+
+def check_share(name: str, share: float) -> None:
+    """Raise `UserError` unless `policy.<name>`, a share that is dropped, is from 0 on and below 1."""
+    if not 0 <= share < 1:  # also for NaN
+        raise UserError(f"policy.{name}={share} must be at least 0 and below 1")
+
+
 def check_attention(width: int, heads: int) -> None:
     """Raise `UserError` for a transformer whose width its attention heads cannot share."""
-    if heads < 1 or width % heads:
+    if heads < 1 or width < 1:
+        raise UserError(f"policy.width={width} and policy.attention_heads={heads} must be at least 1")
+    if width % heads:
         raise UserError(f"policy.width={width} must be divisible by policy.attention_heads={heads}")

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 from s2robot.config import at_least, option
 from s2robot.errors import UserError
-from s2robot.policies.options.base import AT_END, LOSSES, PolicyConfig, check_attention
+from s2robot.policies.options.base import (
+    AT_END,
+    LOSSES,
+    PolicyConfig,
+    check_attention,
+    check_share,
+    check_widths,
+)
 
 
 @dataclass
@@ -37,6 +44,7 @@ class BCConfig(RobomimicOptions):
     def check(self) -> None:
         super().check()
         self.check_choice("loss", LOSSES)
+        check_widths("hidden", self.hidden)
         for steps in self.foresee:
             if steps < 1 and steps != AT_END:
                 raise UserError(
@@ -56,6 +64,8 @@ class MixtureOptions(RobomimicOptions):
     def check(self) -> None:
         super().check()
         at_least(1, self, "modes", group="policy.")
+        if not 0 < self.min_std < float("inf"):
+            raise UserError(f"policy.min_std={self.min_std} must be above 0")
 
 
 @dataclass
@@ -64,6 +74,10 @@ class BCGMMConfig(MixtureOptions):
 
     name: str = option("bc_gmm", "of the policy")
     hidden: list[int] = option([512, 512], "widths of the hidden layers")
+
+    def check(self) -> None:
+        super().check()
+        check_widths("hidden", self.hidden)
 
 
 @dataclass
@@ -79,6 +93,12 @@ class BCRNNGMMConfig(MixtureOptions):
     @property
     def remembers(self) -> bool:
         return True
+
+    def check(self) -> None:
+        super().check()
+        if self.hidden:  # without, the recurrent layers are read directly
+            check_widths("hidden", self.hidden)
+        at_least(1, self, "rnn_dim", "rnn_layers", group="policy.")
 
 
 @dataclass
@@ -98,4 +118,6 @@ class BCTransformerGMMConfig(MixtureOptions):
 
     def check(self) -> None:
         super().check()
+        at_least(1, self, "layers", group="policy.")
         check_attention(self.width, self.attention_heads)
+        check_share("dropout", self.dropout)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from s2robot.config import option
+from s2robot.config import at_least, option
 from s2robot.errors import UserError
-from s2robot.policies.options.base import LOSSES, PolicyConfig, check_attention
+from s2robot.policies.options.base import LOSSES, PolicyConfig, check_attention, check_share
 
 
 @dataclass
@@ -32,6 +32,8 @@ class BCPaperConfig(PolicyConfig):
     def check(self) -> None:
         super().check()
         self.check_choice("loss", LOSSES)
+        at_least(1, self, "layers", group="policy.")
         check_attention(self.width, self.attention_heads)
+        check_share("dropout", self.dropout)
         if not 0 <= self.history_dropout <= 1:
             raise UserError(f"policy.history_dropout={self.history_dropout} must be between 0 and 1")

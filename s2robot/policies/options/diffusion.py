@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from s2robot.config import option
+from s2robot.config import at_least, option
 from s2robot.errors import UserError
 from s2robot.policies.options.generative import MOST_STEPS, GenerativeConfig, TransformerOptions, UNetOptions
 from s2robot.registry import Lazy, Registry
@@ -28,6 +28,7 @@ class DiffusionOptions(GenerativeConfig):
         super().check()
         self.check_choice("prediction", PREDICTIONS)
         self.check_choice("sampler", SAMPLERS)
+        at_least(1, self, "train_timesteps", group="policy.")
         if self.train_timesteps > MOST_STEPS:
             raise UserError(f"policy.train_timesteps={self.train_timesteps} must be at most {MOST_STEPS}")
         if self.train_timesteps % self.inference_steps:

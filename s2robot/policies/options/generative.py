@@ -5,9 +5,10 @@ from typing import ClassVar
 
 from s2robot.config import at_least, option
 from s2robot.errors import UserError
-from s2robot.policies.options.base import LOSSES, PolicyConfig, check_attention
+from s2robot.policies.options.base import LOSSES, PolicyConfig, check_attention, check_share, check_widths
 
 MOST_STEPS = 1000  # of denoising, and noise levels in training, as arXiv 2006.11239 has
+GROUPS = 8  # of the U-Net's group norms
 
 
 @dataclass
@@ -46,6 +47,12 @@ class UNetOptions(GenerativeConfig):
 
     def check(self) -> None:
         super().check()
+        at_least(1, self, "embedding", "kernel", group="policy.")
+        check_widths("channels", self.channels)
+        if self.denoiser_name == "unet" and any(channels % GROUPS for channels in self.channels):
+            raise UserError(f"policy.channels={list(self.channels)} must be multiples of {GROUPS}")
+        if self.kernel % 2 == 0:  # its output would be longer than the chunk
+            raise UserError(f"policy.kernel={self.kernel} must be odd, such as {self.kernel + 1}")
         divisor = 2 ** (len(self.channels) - 1)
         if self.denoiser_name == "unet" and self.horizon % divisor:
             raise UserError(f"policy.horizon={self.horizon} must be divisible by {divisor} for this U-Net")
@@ -63,4 +70,6 @@ class TransformerOptions(GenerativeConfig):
 
     def check(self) -> None:
         super().check()
+        at_least(1, self, "layers", group="policy.")
         check_attention(self.width, self.attention_heads)
+        check_share("dropout", self.dropout)

@@ -62,6 +62,24 @@ def test_a_video_that_ends_early_is_refused_by_row(tmp_path: Path) -> None:
     assert generous.worst_deviation_s[WRIST] == pytest.approx(0.4)
 
 
+@pytest.mark.parametrize(("more", "warned"), [(1, False), (2, True)])
+def test_a_video_that_goes_on_after_its_episode_is_said(tmp_path: Path, more: int, warned: bool) -> None:
+    recording = Recording(version="v2.1")
+    root = recording.write(tmp_path / "set")
+    frames = recording.frames(1, WRIST)
+    for episode in (1, 2):  # said of the first that is read
+        video = root / f"videos/chunk-000/{WRIST}/episode_00000{episode}.mp4"
+        layouts.encode(video, np.concatenate([frames, frames[:more]]))
+    source = opened(root)
+    for episode, rows in ((1, 12), (2, 9)):
+        source.read(episode, WRIST, rows - 1, rows)  # as the check of the ends does
+        if not warned:
+            break
+    told = [str(warning) for warning in source.warnings]
+    assert len(told) == warned
+    assert all("it lasts 1.4 s and its episode has 12 rows, 1.2 s" in one for one in told)
+
+
 def test_a_beginning_far_beyond_the_video_is_refused(tmp_path: Path) -> None:
     root = Recording().write(tmp_path / "set")
     for row in range(3):
