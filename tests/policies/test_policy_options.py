@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import fields
+from typing import Any
 
 import pytest
 
@@ -56,11 +57,13 @@ def test_entry_is_a_policy_and_its_options_which_say_what_they_mean(name: str) -
         ("diffusion_transformer", "attention_heads", 0, "at least 1"),
     ],
 )
-def test_a_network_that_cannot_be_is_refused(name: str, option: str, value: object, told: str) -> None:
-    config = POLICIES[name].options(**{option: value})
+def test_a_network_that_cannot_be_is_refused(name: str, option: str, value: Any, told: str) -> None:
+    options: Any = POLICIES[name].options
+    config = options(**{option: value})
     with pytest.raises(UserError, match=f"policy.{option}=.*{told}"):
         config.check()
 
 
 def test_a_recurrent_network_needs_no_more_layers() -> None:
-    POLICIES["bc_rnn_gmm"].options(hidden=[]).check()
+    options: Any = POLICIES["bc_rnn_gmm"].options
+    options(hidden=[]).check()

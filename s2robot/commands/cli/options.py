@@ -55,7 +55,8 @@ class TrainConfig:
         """Raise `UserError` for options that cannot be."""
         if not self.run_dir.strip():  # Python would take it for the current folder
             raise UserError(
-                "run_dir is empty, as from a shell variable that is not set; give a folder, such as run_dir=runs/my"
+                "run_dir is empty, as from a shell variable that is not set: give a folder, such as "
+                "run_dir=runs/my"
             )
         at_least(0, self, "seed")
         if self.seed > MOST_SEED:

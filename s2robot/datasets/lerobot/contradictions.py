@@ -1,6 +1,7 @@
 """Where a set's metadata and its files contradict each other: warnings, as the files are what counts."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,7 @@ def _of_clip(clip: Clip, rows: int, fps: float) -> str:
 def _of_files(info: Info, stated: Sequence[Stated], files: Mapping[Path, DataFile]) -> Iterator[Problem]:
     known = {one.index for one in stated}
     undeclared: dict[str, list[Problem]] = {}
+    missing: dict[str, list[Problem]] = {}
     for path, file in files.items():
         if unlisted := sorted(set(file.episodes) - known):
             more = f" (and of {number_of(len(unlisted) - 1, 'other')})" if len(unlisted) > 1 else ""
@@ -110,5 +112,11 @@ def _of_files(info: Info, stated: Sequence[Stated], files: Mapping[Path, DataFil
         for key in set(file.schema.names) - set(info.features) - set(INDEX_COLUMNS):
             problem = Problem(f"left out: it is not declared in {INFO}", str(path), key=key)
             undeclared.setdefault(key, []).append(problem)
+        for key in file.missing.keys() & info.features.keys():
+            told = f"{file.missing[key]}; expected one in each, `s2robot validate --pixels` says in which episode"
+            missing.setdefault(key, []).append(Problem(told, str(path), key=key))
     for key in sorted(undeclared):
         yield undeclared[key][0]
+    for key in sorted(missing):
+        more = f" (and so in {number_of(len(missing[key]) - 1, 'more file')})" if missing[key][1:] else ""
+        yield replace(missing[key][0], problem=missing[key][0].problem + more)

@@ -12,6 +12,7 @@ from PIL import Image
 
 from s2robot.datasets.images import DEPTH, is_deep, reason, undecoded
 from s2robot.datasets.lerobot.files import Folder, check_head
+from s2robot.datasets.lerobot.footer import null_counts
 from s2robot.datasets.lerobot.tables import Table
 from s2robot.datasets.limits import check_size
 from s2robot.errors import UserError
@@ -46,6 +47,25 @@ def image_column(encoded: Sequence[bytes], type_: pa.DataType) -> pa.Array:
     """Encoded images as a column of a type that `is_image_column` knows."""
     cells = [{"bytes": one, "path": None} for one in encoded] if pa.types.is_struct(type_) else encoded
     return pa.array(cells, type_)
+
+
+def missing_images(table: Table) -> dict[str, str]:
+    """Columns of images in which some are missing, and how many, as far as the file's footer counts them."""
+    keys = [field.name for field in table.schema if is_image_column(field.type)]
+    if not keys:
+        return {}
+    try:
+        nulls = null_counts(table.path)
+    except (OSError, ValueError):  # where it makes no sense reading tells
+        return {}
+    found = {}
+    for key in keys:
+        without = nulls.get((key, "bytes"), nulls.get((key,), 0))
+        if without == table.rows:  # images that are files of their own
+            without = nulls.get((key, "path"), 0)
+        if without:
+            found[key] = f"{without} of its {table.rows} rows have no image"
+    return found
 
 
 class ImageColumn:

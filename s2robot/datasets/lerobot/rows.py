@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from s2robot.datasets.lerobot.images import missing_images
 from s2robot.datasets.lerobot.stated import Stated
 from s2robot.datasets.lerobot.tables import Table, to_numpy
 from s2robot.errors import UserError
@@ -36,6 +37,7 @@ class DataFile:
     schema: pa.Schema
     episodes: Mapping[int, Rows]
     faults: Mapping[int | None, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)  # columns without some of their images, and how
 
     def fault(self, episode: Stated) -> str:
         """Why an episode cannot be used, "" if nothing is known against it."""
@@ -69,14 +71,14 @@ def _scan_file(path: Path, fps: float) -> DataFile:
             raise UserError(f"{path} has no column {missing[0]!r}; found: {', '.join(table.columns)}")
         found = table.read([key for key in NUMBERING if key in table.columns])
         columns = {key: _numbers(column, key, path) for key, column in found.items()}
+        missing = missing_images(table)
         table.close()
     except UserError as error:
         return DataFile(pa.schema([]), {}, {None: str(error)})
     rows = dict(_episodes(columns, fps))
     good = {episode: one for episode, one in rows.items() if isinstance(one, Rows)}
-    return DataFile(
-        table.schema, good, {episode: one for episode, one in rows.items() if isinstance(one, str)}
-    )
+    faults = {episode: one for episode, one in rows.items() if isinstance(one, str)}
+    return DataFile(table.schema, good, faults, missing)
 
 
 def _numbers(column: pa.Array, key: str, path: Path) -> np.ndarray:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from s2robot.datasets.lerobot.footer import declared_values
+from s2robot.datasets.lerobot.footer import declared_values, null_counts
 from s2robot.datasets.lerobot.tables import Table
 from s2robot.errors import UserError
 
@@ -34,6 +34,15 @@ def test_as_many_values_as_pyarrow_counts(tmp_path: Path, name: str) -> None:
     )
 
 
+def test_as_many_values_are_missing_as_pyarrow_counts(tmp_path: Path) -> None:
+    cells = [{"bytes": b"\x89PNG" if i % 3 else None, "path": None} for i in range(30)]
+    path = written(tmp_path, {**TABLES["flat"], "image": cells})
+    columns = {("action",): 0, ("task",): 0, ("done",): 15, ("image", "bytes"): 10, ("image", "path"): 30}
+    assert null_counts(path) == columns
+    pq.write_table(pa.table({"done": [True, None]}), path, write_statistics=False)
+    assert null_counts(path) == {}
+
+
 @pytest.mark.parametrize("byte", [0x00, 0x7F, 0xFF])
 def test_no_byte_of_a_footer_ends_the_process(tmp_path: Path, byte: int) -> None:
     """Some of these were thrown through PyArrow's `column` and aborted."""
@@ -45,7 +54,10 @@ def test_no_byte_of_a_footer_ends_the_process(tmp_path: Path, byte: int) -> None
         path.write_bytes(whole[:at] + bytes([byte]) + whole[at + 1 :])
         try:
             table = Table(path)
+            null_counts(path)
             assert all(len(table.column(key)) == table.rows for key in table.columns)
+        except ValueError as error:
+            assert "footer" in str(error)
         except UserError as error:
             refused += 1
             assert "\n" not in str(error)

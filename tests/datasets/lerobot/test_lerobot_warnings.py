@@ -84,6 +84,19 @@ def test_data_files_that_no_episode_names_are_said_once(
     assert f"left out: {listing} has no episode in this file (nor in 1 more file)" in str(warning)
 
 
+def test_rows_without_an_image_are_said(tmp_path: Path) -> None:
+    root = Recording(version="v2.1", images="png").write(tmp_path / "set")
+    empty = {"bytes": None, "path": None}
+    for cells in ((column(WRIST, 3, empty), column(WRIST, 5, empty)), (column(WRIST, 4, None),)):
+        for change in cells:
+            retable(root / V2_DATA, change)
+    retable(root / V2_DATA.replace("1.parquet", "2.parquet"), column(WRIST, 0, empty))
+    (warning,) = opened(root).warnings
+    assert warning.key == WRIST and warning.file == str(root / V2_DATA)
+    assert "3 of its 12 rows have no image" in str(warning) and "(and so in 1 more file)" in str(warning)
+    assert opened(Recording(images="path").write(tmp_path / "files")).warnings == []
+
+
 def test_depth_is_listed_and_left_alone(tmp_path: Path) -> None:
     root = Recording(lengths=(3,)).write(tmp_path / "set")
     info = layouts.read_info(root)
