@@ -113,7 +113,9 @@ def _of_files(info: Info, stated: Sequence[Stated], files: Mapping[Path, DataFil
             problem = Problem(f"left out: it is not declared in {INFO}", str(path), key=key)
             undeclared.setdefault(key, []).append(problem)
         for key in file.missing.keys() & info.features.keys():
-            told = f"{file.missing[key]}; expected one in each, `s2robot validate --pixels` says in which episode"
+            told = (
+                f"{file.missing[key]}; expected one in each: `s2robot validate --pixels` names the episodes"
+            )
             missing.setdefault(key, []).append(Problem(told, str(path), key=key))
     for key in sorted(undeclared):
         yield undeclared[key][0]

@@ -63,7 +63,7 @@ def missing_images(table: Table) -> dict[str, str]:
         without = nulls.get((key, "bytes"), nulls.get((key,), 0))
         if without == table.rows:  # images that are files of their own
             without = nulls.get((key, "path"), 0)
-        if without:
+        if without > 0:
             found[key] = f"{without} of its {table.rows} rows have no image"
     return found
 

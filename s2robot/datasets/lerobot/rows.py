@@ -71,14 +71,14 @@ def _scan_file(path: Path, fps: float) -> DataFile:
             raise UserError(f"{path} has no column {missing[0]!r}; found: {', '.join(table.columns)}")
         found = table.read([key for key in NUMBERING if key in table.columns])
         columns = {key: _numbers(column, key, path) for key, column in found.items()}
-        missing = missing_images(table)
+        imageless = missing_images(table)
         table.close()
     except UserError as error:
         return DataFile(pa.schema([]), {}, {None: str(error)})
     rows = dict(_episodes(columns, fps))
     good = {episode: one for episode, one in rows.items() if isinstance(one, Rows)}
-    faults = {episode: one for episode, one in rows.items() if isinstance(one, str)}
-    return DataFile(table.schema, good, faults, missing)
+    faults: dict[int | None, str] = {episode: one for episode, one in rows.items() if isinstance(one, str)}
+    return DataFile(table.schema, good, faults, imageless)
 
 
 def _numbers(column: pa.Array, key: str, path: Path) -> np.ndarray:
