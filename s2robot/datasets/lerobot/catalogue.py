@@ -57,6 +57,7 @@ class Catalogue:
         self._broken = _broken_videos(self.stated)
         self._overlaps = overlaps(self.stated, self.rows, info.fps)
         self._probed = {key: self._probe(key, feature, files) for key, feature in info.features.items()}
+        self.columns = {name for file in files.values() for name in file.schema.names}
         self.begins_s: dict[Path, float] = {}  # the earliest time at which an episode begins in a video
         for clip in (clip for one in self.stated for clip in one.clips.values()):
             self.begins_s[clip.file] = min(clip.start_s, self.begins_s.get(clip.file, clip.start_s))

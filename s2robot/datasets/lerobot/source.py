@@ -64,6 +64,8 @@ class LeRobot:
         prefixed = any(key.startswith(OBSERVATION) for key in meta.features)
         self.observations = OBSERVATION if prefixed else ""  # sets that openpi's scripts made have none
         self.actions = next((key for key in ACTION_KEYS if key in meta.features), None)
+        if self.actions is None and options.actions is None:
+            self._check_undeclared()
         everywhere = all(EXECUTED in episode.arrays for episode in self.episodes)
         self.executed_actions = EXECUTED if everywhere else None
         self._longer: set[str] = set()  # cameras of which a video was found to be longer than its episode
@@ -120,6 +122,14 @@ class LeRobot:
         self._tables.close()
         self._videos.close()
         self._images.close()
+
+    def _check_undeclared(self) -> None:
+        """Raise `UserError` for actions among the data that the metadata do not have."""
+        for key in self.catalogue.columns.intersection(ACTION_KEYS):
+            raise UserError(
+                f"{self.path / INFO}: 'features' lack {key!r}, a column of the data; expected its dtype and "
+                f"shape there: add them, or choose other actions with data.actions=[KEY]"
+            )
 
     def _numbers(self, episode: int, key: str, start: int, stop: int) -> np.ndarray:
         stated, rows = self.catalogue.stated[episode], self.catalogue.rows[episode]

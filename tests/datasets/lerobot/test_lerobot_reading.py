@@ -226,4 +226,4 @@ def test_folders_are_found(tmp_path: Path) -> None:
     assert list(LEROBOT.found(tmp_path / "all")) == [two, one]
     three, ten = (Recording(lengths=(3,)).write(tmp_path / "many" / name) for name in ("set_3", "set_10"))
     assert list(LEROBOT.found(tmp_path / "many")) == [three, ten]
-    assert list(LEROBOT.found(tmp_path)) == list(LEROBOT.found(one / "meta/info.json")) == []
+    assert list(LEROBOT.found(tmp_path)) == list(LEROBOT.found(one / "meta")) == []

@@ -199,6 +199,26 @@ def test_rows_of_differing_width_and_nulls_are_named(tmp_path: Path) -> None:
         opened(root).read(0, "action")
 
 
+@pytest.mark.parametrize("version", ["v2.1", "v3.0"])
+def test_what_is_meant_to_be_a_folder_of_lerobot(version: str, tmp_path: Path) -> None:
+    root = Recording(version=version, images="png").write(tmp_path / "set")
+    with pytest.raises(UserError, match=rf"info.json is a file; a LeRobot dataset is .*: give {root}$"):
+        open_dataset(root / "meta/info.json")
+    (root / "meta/info.json").unlink()
+    with pytest.raises(UserError, match=r"meta/info.json is missing; is the download complete"):
+        open_dataset(root)
+
+
+def test_actions_that_are_not_declared_are_named(tmp_path: Path) -> None:
+    root = Recording(images="png").write(tmp_path / "set")
+    features = layouts.read_info(root)["features"]
+    del features["action"]
+    layouts.change_info(root, features=features)
+    with pytest.raises(UserError, match=r"info.json: 'features' lack 'action', a column of the data"):
+        open_dataset(root)
+    assert open_dataset(root, actions=["observation.state"], proprio=[]).action_keys
+
+
 def test_rows_that_are_empty_are_named(tmp_path: Path) -> None:
     root = Recording(version="v2.1", images="png").write(tmp_path / "set")
     rows: Any = [np.zeros(0, np.float32)]
