@@ -28,11 +28,12 @@ from s2robot.evaluation.playing import Player
 from s2robot.evaluation.seeds import evaluation_seeds
 from s2robot.evaluation.validation_file import NAME
 from s2robot.policies.acting import acting_options
-from s2robot.rollouts.chosen_by_file import check_chosen
+from s2robot.rollouts.acting_space import clipping
+from s2robot.rollouts.chosen_by_file import check_chosen, recorded_arguments
 from s2robot.rollouts.environment import check_environment, check_rendering
 from s2robot.rollouts.resolving import load_module, problem
 from s2robot.rollouts.sizes import default_batch
-from s2robot.rollouts.trained import set_acting
+from s2robot.rollouts.trained import action_range, set_acting
 from s2robot.rollouts.video import check_films
 from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
@@ -54,18 +55,25 @@ def main(config: EvalConfig) -> None:
     spec = loaded.policy.spec
     with checkpoint.naming(loaded.path):
         env = _environment(config.env, spec, loaded.config)
-    env_id, env_kwargs = env.id or spec.env_id, {**spec.env_kwargs, **env.kwargs}
+    env_id = env.id or spec.env_id
     mapping = observation_mapping(spec, env_id, env)
     if config.env.id:
         load_module(config.env.id)
     if reason := problem(env_id):
         raise UserError(reason if config.env.id else f"{reason}{_offline(path)}")
-    recorded = {name: value for name, value in spec.env_kwargs.items() if name not in env.kwargs}
-    check_chosen(loaded.path, env_id, recorded, named=bool(config.env.id))
+    recorded, others = recorded_arguments(spec.env_id, spec.env_kwargs, env_id)
+    env_kwargs = {**recorded, **env.kwargs}
+    own = {name: value for name, value in recorded.items() if name not in env.kwargs}
+    check_chosen(loaded.path, env_id, own, named=bool(config.env.id), belong=True)
     check_rendering()
-    check_environment(spec, env_id, env_kwargs, mapping)
+    acted = check_environment(spec, env_id, env_kwargs, mapping)
+    if missing := [name for name in others if name not in env.kwargs]:
+        of = f"what was recorded of {spec.env_id}: {', '.join(missing)}"
+        print(f"{env_id} is made without {of}; env.kwargs gives arguments")
     if mapping.told:
         print(mapping.told)
+    if line := clipping(env_id, acted, *action_range(loaded.policy)):
+        print(f"warning: {line}")
     seeds = evaluation_seeds(config.episodes, loaded.training_seeds | loaded.selection_seeds, config.seed)
     batch = config.batch or default_batch(device.type)
     acting = acting_options(loaded.policy) | {"temporal_ensemble": config.temporal_ensemble}

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Float
 
 from s2robot.encoders.cameras import CameraEncoders
 from s2robot.encoders.options import EncoderConfig
@@ -25,6 +27,19 @@ def set_acting(policy: Policy, options: Mapping[str, Any], temporal_ensemble: fl
     set_acting_options(policy, {**each_step, **options})
     if temporal_ensemble is not None:
         check_ensembling(temporal_ensemble, policy.config.action_steps)
+
+
+def action_range(policy: Policy) -> tuple[Float[np.ndarray, "da"], Float[np.ndarray, "da"]]:
+    """Lowest and highest action of the training, or a deviation about the mean, by its normalisation.
+
+    Empty where the network's actions are others than the environment's.
+    """
+    if policy.actions.arms:
+        return np.empty(0), np.empty(0)
+    normalizer = policy.actions.normalizer
+    ends = normalizer.scale.new_tensor([[-1.0], [1.0]]).expand(2, policy.actions.dim)
+    low, high = normalizer.denormalize(ends).cpu().numpy()
+    return low, high
 
 
 def verified_encoders(
