@@ -89,6 +89,39 @@ def test_an_unknown_folder_is_refused(
     assert_one_line(capfd.readouterr().err, "--config-dir", f"there is no folder {tmp_path / 'confs'}")
 
 
+MISTAKES = {
+    "key": ("experiment", "# @package _global_\noptim: {stepss: 2}\n", ["did you mean 'optim.steps'?"]),
+    "value": (
+        "experiment",
+        "# @package _global_\noptim: {steps: two}\n",
+        ["optim.steps=two must be a whole"],
+    ),
+    "no package": ("experiment", "optim: {steps: 2}\n", ["the first line `# @package _global_` is missing"]),
+    "unclosed": ("experiment", "# @package _global_\noptim: {steps: 2\n", ["line 3, column 1: expected ','"]),
+    "no mapping": ("experiment", "[1, 2]", ["cannot be read as a configuration"]),
+    "encoding": ("experiment", "\udcff", ["cannot be read as a configuration", "'utf-8' codec"]),
+    "unknown default": (
+        "experiment",
+        "# @package _global_\ndefaults: [{policy: bc}]\n",
+        ["begins with a slash"],
+    ),
+    "key of a policy": ("policy", "defaults: [bc]\nhiden: [3]\n", ["did you mean 'policy.hidden'?"]),
+    "no policy": ("policy", "name: bc\nhidden: [3]\n", ["add `defaults: [bc]`"]),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_in_a_file_is_told_with_the_file(
+    case: str, own: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    group, text, told = MISTAKES[case]
+    file = own / group / "mine.yaml"
+    file.write_text(text, errors="surrogateescape")
+    words = [*NEEDED, "--config-dir", str(own), f"{group}=mine"]
+    assert status_here(monkeypatch, "s2robot", "train", *words) == 2
+    assert_one_line(capfd.readouterr().err, str(file), *told)
+
+
 def test_a_plugins_policy_is_a_choice_with_help(modules: Path, tmp_path: Path) -> None:
     (modules / "mine.py").write_text(POLICY.format(name="mine"))
     done = run_process("s2robot", "train", "plugins=[mine]", "policy=mine", "--help", cwd=tmp_path)

@@ -15,12 +15,14 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 import s2robot
 from s2robot import plugins
 from s2robot.commands.cli.options import HIDDEN, register
 from s2robot.commands.cli.quoting import advice
 from s2robot.commands.cli.reasons import reason
+from s2robot.commands.cli.written import in_file, mistake
 from s2robot.errors import UserError
 
 CONFIGS = Path(s2robot.__path__[0], "configs").resolve()
@@ -95,8 +97,8 @@ class Configurations:
             composed = self._loader.load_configuration(
                 self.command, list(overrides), run_mode=RunMode.RUN, from_shell=False
             )
-        except (HydraException, OmegaConfBaseException) as error:
-            raise UserError(reason(error.__cause__ or error)) from error
+        except (HydraException, OmegaConfBaseException, YAMLError) as error:
+            raise UserError(mistake(error, self._file)) from error
         chosen = sorted(map(str, composed.hydra.runtime.choices))
         OmegaConf.set_readonly(composed, False)
         OmegaConf.set_struct(composed, False)
@@ -108,8 +110,10 @@ class Configurations:
         """`plugins=[...]` as typed, else as the command's YAML file or a chosen experiment has it."""
         named: Any = self._in_file(self.command)
         for override in parsed:
-            if override.key_or_group == "experiment" and isinstance(override.value(), str):
-                named = self._in_file(f"experiment/{override.value()}") or named
+            group, choice = override.key_or_group, override.value()
+            if group.isidentifier() and isinstance(choice, str):  # all are read: they may be damaged
+                found = self._in_file(f"{group}/{choice}")
+                named = (group == "experiment" and found) or named
         for override in parsed:
             if override.key_or_group == "plugins":
                 named = override.value()
@@ -119,6 +123,19 @@ class Configurations:
         return [str(name) for name in named or []]
 
     def _in_file(self, name: str) -> Any:
-        """`plugins` in a YAML file, which is not composed yet."""
-        found = self._loader.repository.load_config(name)
-        return None if found is None else OmegaConf.select(found.config, "plugins")
+        """`plugins` in a YAML file, which is not composed yet. Raises `UserError` if it cannot be read."""
+        try:
+            found = self._loader.repository.load_config(name)
+            return None if found is None else OmegaConf.select(found.config, "plugins")
+        except (YAMLError, OmegaConfBaseException, ValueError) as error:  # also of an encoding
+            raise UserError(in_file(error, self._file(name))) from error
+
+    def _file(self, name: str) -> Path | None:
+        """The YAML file of a configuration, such as `experiment/mine`; None for the command's own and others.
+
+        Hydra names the command's own where a choice that another file made is not found.
+        """
+        if name == self.command:
+            return None
+        folders = (Path(source.path) for source in self._loader.repository.get_sources())
+        return next((file for one in folders if (file := one / f"{name}.yaml").is_file()), None)
