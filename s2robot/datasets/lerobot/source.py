@@ -179,7 +179,7 @@ class LeRobot:
         return frames
 
     def _compare(self, video: Video, episode: int, key: str) -> None:
-        """Warn of a camera's first video that is longer than its episode, in version 2: it has no other."""
+        """Warn of a camera's first video that goes on after its episode; in version 2 it has no other."""
         name, rows = self.episodes[episode].name, self.catalogue.rows[episode].count
         spare_s = video.lasts_s - rows / self.fps
         much = spare_s > SPARE_S or (spare_s > SPARE_PART * rows / self.fps and spare_s * self.fps > 1.5)
