@@ -1,5 +1,6 @@
 """All that is wrong with a dataset, not only the first fault: the checks of training, and stricter ones."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from s2robot.datasets import checks
@@ -45,17 +46,25 @@ def validate(config: DataConfig, pixels: bool = False, shown: bool = True) -> Fi
     findings.errors += quality.bad_numbers(dataset, faulty)
     findings.errors += quality.unreadable(dataset)
     if not pixels:
+        known = [len(source.warnings) for source in dataset.sources]
         findings.errors += quality.ends_of_videos(dataset, shown)
+        findings.warnings += _said_since(known, dataset)  # of videos that are longer than their episodes
     if healthy is not None:
         healthy = _numbers(healthy, findings)
     if healthy is not None:
         _quality(healthy, findings)
     if healthy is not None and pixels:
-        known = len(healthy.source.warnings)
+        known = [len(source.warnings) for source in healthy.sources]
         findings.add(*check_frames(healthy, shown))
-        findings.warnings += healthy.source.warnings[known:]  # of time stamps, found while decoding
+        findings.warnings += _said_since(known, healthy)  # of time stamps, found while decoding
     findings.healthy = healthy
     return findings
+
+
+def _said_since(known: Sequence[int], dataset: Dataset) -> list[Problem]:
+    """What sources found since each had so many warnings."""
+    found = zip(dataset.sources, known, strict=True)
+    return [problem for source, count in found for problem in source.warnings[count:]]
 
 
 def _numbers(dataset: Dataset, findings: Findings) -> Dataset | None:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from tests.datasets.lerobot.layouts import Recording
+from tests.datasets.lerobot.layouts import Recording, encode
 from tests.datasets.small_files import demo, picture, write
 from tests.datasets.tools.validating import said, validate
 
@@ -101,3 +101,14 @@ def test_a_video_that_ends_before_its_rows_is_found_without_decoding_it(
     errors, _ = validate(capsys, monkeypatch, path, status=1)
     assert {one["key"] for one in errors} == {"observation.images.front", "observation.images.wrist"}
     assert all("no frame within" in one["problem"] for one in errors)
+
+
+def test_a_video_that_goes_on_after_its_rows_is_found_without_decoding_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = Recording(version="v2.1")
+    path, key = recording.write(tmp_path / "set"), "observation.images.wrist"
+    frames = recording.frames(1, key)
+    encode(path / f"videos/chunk-000/{key}/episode_000001.mp4", np.concatenate([frames, frames[:3]]))
+    _, warnings = validate(capsys, monkeypatch, path)
+    assert any(one["key"] == key and "it lasts 1.5 s and its episode" in one["problem"] for one in warnings)
