@@ -29,7 +29,7 @@ import yaml
 
 from s2robot.errors import UserError
 from s2robot.files import write_text
-from s2robot.runs.lock import locked, owner
+from s2robot.runs.lock import in_the_way, locked, owner
 from s2robot.runs.ours import OF_A_TRAINING, foreign
 from s2robot.runs.plain import read_object
 from s2robot.runs.replacement import Replacement
@@ -41,10 +41,11 @@ STAGES = ("features", "train", "validate", "evaluate")  # that a training and it
 
 def check(run_dir: Path, resume: bool = False, overwrite: bool = False) -> None:
     """Raise `UserError` if a training may not write there; changes nothing."""
+    if fault := in_the_way(run_dir):
+        raise UserError(f"run_dir={run_dir}: {fault}")
     there = next(path for path in (run_dir.absolute(), *run_dir.absolute().parents) if path.exists())
-    if not there.is_dir() or not os.access(there, os.W_OK):
-        why = "cannot be written to" if there.is_dir() else "is a file"
-        raise UserError(f"run_dir={run_dir}: {there} {why}")
+    if not os.access(there, os.W_OK):
+        raise UserError(f"run_dir={run_dir}: {there} cannot be written to")
     if resume and overwrite:
         raise UserError("resume=true goes on with a training and overwrite=true replaces it: say one of them")
     if replacement_of(run_dir).pending or (resume and has_checkpoint(run_dir)):

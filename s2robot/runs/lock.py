@@ -13,7 +13,7 @@ import shlex
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,14 +23,23 @@ NAME = ".lock"
 WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)  # what such file systems answer
 MOST_BYTES = 4096  # of a lock file
 
+_typed: list[str] = []  # behind the program's name; Hydra is given a `sys.argv` without the command
+
+
+def note_command(words: Sequence[str]) -> None:
+    """Keep what was typed, for the lock files of this process."""
+    _typed[:] = words
+
 
 @contextmanager
 def locked(folder: Path, what: str) -> Iterator[None]:
     """Hold the lock of a folder, which is made if it is not there (and removed again if it stays empty).
 
-    Raises `UserError` naming the owner when another process (or another part of this one) holds it; `what` is
-    what the folder is, such as `run_dir=runs/a`.
+    Raises `UserError` naming the owner when another process (or another part of this one) holds it, and where
+    the folder cannot be made; `what` is what the folder is, such as `run_dir=runs/a`.
     """
+    if fault := in_the_way(folder):
+        raise UserError(f"{what}: {fault}")
     path = folder / NAME
     made = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(parents=True, exist_ok=True)
@@ -43,6 +52,16 @@ def locked(folder: Path, what: str) -> Iterator[None]:
         for one in made:
             if one.is_dir() and not any(one.iterdir()):
                 one.rmdir()
+
+
+def in_the_way(folder: Path) -> str:
+    """Why a folder neither is there nor can be made, "" if it can: a file, or a link that leads nowhere."""
+    for one in (folder.absolute(), *folder.absolute().parents):
+        if one.exists():
+            return "" if one.is_dir() else f"{one} is a file, expected a folder; say another name"
+        if one.is_symlink():
+            return f"{one} is a link to {one.readlink()}, which is not there; delete it or make that folder"
+    return ""
 
 
 def owner(folder: Path) -> str:
@@ -76,8 +95,9 @@ def _acquire(path: Path, what: str) -> int:
         if _is_there(path, file):
             break
         os.close(file)  # its last owner has just deleted it
+    command = [sys.argv[0], *_typed] if _typed else sys.argv
     about = {"pid": os.getpid(), "host": socket.gethostname()}
-    about |= {"started": time.strftime("%Y-%m-%d %H:%M:%S"), "command": shlex.join(sys.argv)[:1000]}
+    about |= {"started": time.strftime("%Y-%m-%d %H:%M:%S"), "command": shlex.join(command)[:1000]}
     try:
         os.ftruncate(file, 0)
         os.pwrite(file, json.dumps(about).encode(), 0)

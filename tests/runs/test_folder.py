@@ -34,3 +34,15 @@ def test_other_things_beside_a_training_do_not_matter(tmp_path: Path) -> None:
 def test_resuming_and_overwriting_exclude_each_other(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="say one of them"):
         check(tmp_path, resume=True, overwrite=True)
+
+
+@pytest.mark.parametrize("below", [".", "a/b"])
+def test_a_link_that_leads_nowhere_is_told_before_anything_is_done(below: str, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("gone")
+    with pytest.raises(UserError, match=f"run_dir=.*: {link} is a link to gone, which is not there"):
+        check(link / below)
+    link.unlink()
+    (tmp_path / "gone").mkdir()
+    link.symlink_to("gone")
+    check(link / below)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from s2robot.errors import UserError
-from s2robot.runs.lock import locked, owner
+from s2robot.runs import lock
+from s2robot.runs.lock import locked, note_command, owner
 
 HOLD = """
 import sys, time
@@ -61,6 +62,25 @@ def test_a_folder_that_was_made_for_it_and_stays_empty_goes(tmp_path: Path) -> N
     with locked(tmp_path / "a" / "b", "a"):
         (tmp_path / "a" / "c").touch()
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["c"]
+
+
+def test_the_owner_is_told_with_its_command_as_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "_typed", [])
+    monkeypatch.setattr(sys, "argv", ["bin/s2robot", "run_dir=r"])  # as Hydra is given it
+    note_command(["train", "run_dir=r"])
+    with locked(tmp_path, "a"):
+        assert owner(tmp_path).endswith("(bin/s2robot train run_dir=r)")
+
+
+def test_what_is_in_the_way_of_a_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("gone")
+    for name, told in {"file": "is a file, expected a folder", "link": "is a link to gone"}.items():
+        with (
+            pytest.raises(UserError, match=f"^a: {tmp_path / name} {told}"),
+            locked(tmp_path / name / "x", "a"),
+        ):
+            pass
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:

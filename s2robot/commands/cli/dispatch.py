@@ -12,6 +12,7 @@ from s2robot import commands
 from s2robot.commands.cli.console import one_line_errors
 from s2robot.errors import UserError, unknown_name
 from s2robot.processes.ending import end_with_parent, terminating
+from s2robot.runs.lock import note_command
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -27,6 +28,7 @@ def main(words: Sequence[str] | None = None) -> None:
         elif words[0] == "--version":
             print(s2robot.__version__)
         elif words[0] in known:
+            note_command(words)
             _run(*words)
         else:
             raise unknown_name("command", words[0], known)
