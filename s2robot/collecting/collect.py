@@ -40,6 +40,8 @@ def collect(collection: Collection, out: Path, workers: int | None = None) -> bo
     Raises `UserError` when `out` (or what a killed run left) belongs to another collection, or when the
     expert never succeeds.
     """
+    if workers is not None and workers < 1:
+        raise UserError(f"--workers {workers}: it must be at least 1; without it there is one a core")
     collection = resolve(collection)
     settings = json.dumps(asdict(collection), sort_keys=True)
     if _is_there(out, settings):

@@ -42,6 +42,11 @@ def resolve(collection: Collection) -> Collection:
     Raises `UserError` for settings that cannot be carried out.
     """
     if collection.env_id not in envs.KNOWN:
+        if collection.env_id in gymnasium.registry:
+            raise UserError(
+                f"--env {collection.env_id}: Gymnasium has it, but no scripted expert for it is known, whose "
+                f"episodes are collected; a module given by --plugins registers one with envs.register"
+            )
         raise unknown_name("environment", collection.env_id, envs.KNOWN)
     if collection.episodes < 1:
         raise UserError(f"--episodes {collection.episodes}: it must be at least 1")

@@ -209,6 +209,7 @@ def test_collections_with_other_seeds_share_no_episode() -> None:
     ("change", "message"),
     [
         ({"env_id": "s2robot/PickCub-v0"}, "did you mean 's2robot/PickCube-v0'"),
+        ({"env_id": "CartPole-v1"}, "--env CartPole-v1: Gymnasium has it, but no scripted expert"),
         ({"episodes": 0}, "at least 1"),
         ({"seed": -1}, "start at 0"),
         ({"noise": float("nan")}, "--noise nan: it must be a number from 0 to 1"),
@@ -221,3 +222,17 @@ def test_bad_settings_leave_nothing_behind(change: dict[str, Any], message: str,
     with pytest.raises(UserError, match=message):
         collect(replace(COLLECTION, **change), tmp_path / "bad.hdf5")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_nobody_cannot_collect(workers: int, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"--workers {workers}: it must be at least 1"):
+        collect(COLLECTION, tmp_path / "bad.hdf5", workers)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_file_is_no_folder_to_write_into(tmp_path: Path) -> None:
+    (tmp_path / "d.hdf5").touch()
+    with pytest.raises(UserError, match=rf"^{tmp_path}/d.hdf5/x.hdf5: {tmp_path}/d.hdf5 is a file"):
+        collect(COLLECTION, tmp_path / "d.hdf5" / "x.hdf5")
+    assert [path.name for path in tmp_path.iterdir()] == ["d.hdf5"]
