@@ -52,10 +52,11 @@ class LoadedPolicy:
 
     def act(self, obs: Mapping[str, Any]) -> Float[np.ndarray, "da"]:
         """The action to execute now. Call it once a step. Raises `UserError` for an observation that does
-        not fit; the episode is then as before."""
-        self.observe(obs)
-        if not self._queue:
-            self._queue.extend(self._decide()[: self.action_steps])
+        not fit, or that gives no finite action; the episode is then as before."""
+        if self._queue:
+            self.observe(obs)
+        else:
+            self._queue.extend(self._decide_on(obs)[: self.action_steps])
         action = self._queue.popleft()
         self._taken.append(action)
         return action.copy()
@@ -70,8 +71,7 @@ class LoadedPolicy:
                 f"chunk was called with {len(self._queue)} actions of act's chunk left: "
                 "an episode uses one of the two; reset begins another"
             )
-        self.observe(obs)
-        chunk = self._decide()
+        chunk = self._decide_on(obs)
         self._taken = list(chunk[: self.action_steps])
         return chunk.copy()
 
@@ -99,11 +99,23 @@ class LoadedPolicy:
         """The same policy in an episode of its own; the networks are shared."""
         return LoadedPolicy(self._actor, self.spec)
 
+    def _decide_on(self, obs: Mapping[str, Any]) -> Float[np.ndarray, "ta da"]:
+        """Take note of an observation and decide; the episode is as before if that fails."""
+        seen, noise = self._history.rows_now(), self._generator.get_state()
+        try:
+            self.observe(obs)
+            return self._decide()
+        except BaseException:  # of the policy's network, or Ctrl-C, as well
+            self._history.restore(seen)
+            self._generator.set_state(noise)
+            raise
+
     def _decide(self) -> Float[np.ndarray, "ta da"]:
+        state = self._state  # which stays until the decision is made
         if self._taken:
-            self._state = after_executing(self._actor, self._state, np.stack(self._taken))
+            state = after_executing(self._actor, state, np.stack(self._taken))
         obs = {key: self._history.rows(key)[None] for key in self._inputs.keys}  # 1 to ...
-        chunks, states = self._actor.act(obs, [self._state], [self._generator])
+        chunks, states = self._actor.act(obs, [state], [self._generator])
         if not np.isfinite(chunks[0]).all():
             raise UserError("the policy gave an action that is not finite; nothing of it is executed")
         self._state, self._taken = states[0], []

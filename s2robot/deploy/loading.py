@@ -1,6 +1,7 @@
 """`s2robot.load_policy`: from a run folder or a checkpoint to a policy that acts."""
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from s2robot.deploy.loaded import LoadedPolicy
 from s2robot.device import choose_device
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.options import EncoderConfig
+from s2robot.errors import UserError
 from s2robot.rollouts.trained import make_actor, set_acting, verified_encoders
 from s2robot.runs import checkpoint
 
@@ -40,6 +42,7 @@ def load_policy(
     Raises `UserError` in one line for a path without a checkpoint, a damaged one, encoders that give other
     features here than in training, and options that do not fit.
     """
+    _check(path, plugins, acting)
     plugin_modules.load(plugins)
     keep_freed_memory()
     chosen = choose_device("auto" if device is None else str(device))
@@ -49,3 +52,18 @@ def load_policy(
     return LoadedPolicy(
         make_actor(loaded.policy, encoders, chosen, temporal_ensemble), loaded.policy.spec, seed
     )
+
+
+def _check(path: object, plugins: object, acting: object) -> None:
+    """Raise `UserError` in one line for arguments of another type."""
+    if not isinstance(path, str | PathLike):
+        raise UserError(f"path={_short(path)} must be the path of a run or of a checkpoint")
+    names = plugins if isinstance(plugins, Sequence) and not isinstance(plugins, str) else [None]
+    if not all(isinstance(name, str) for name in names):
+        raise UserError(f"plugins={_short(plugins)} must be a list of modules, such as ['my_module']")
+    if acting is not None and not isinstance(acting, Mapping):
+        raise UserError(f"acting={_short(acting)} must be names with values, such as {{'action_steps': 2}}")
+
+
+def _short(value: object) -> str:
+    return " ".join(repr(value)[:60].split())

@@ -8,7 +8,6 @@
 "Learning Fine-Grained Bimanual Manipulation with Low-Cost Hardware", arXiv 2304.13705, section IV-B.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,11 +19,15 @@ from s2robot.errors import UserError
 from s2robot.rollouts.executed import after_executing
 from s2robot.types import Actor
 
+LEAST, MOST = -1.0, 100.0  # of m: exp(-m i) is no number in a long chunk for what is far below 0
+
 
 def check_ensembling(m: float, action_steps: int) -> None:
-    """Raise `UserError` unless `m` is finite and one action of each chunk is executed."""
-    if not math.isfinite(m):
-        raise UserError(f"temporal_ensemble={m} must be a finite number, such as 0.01")
+    """Raise `UserError` unless `m` is a number within bounds and one action of each chunk is executed."""
+    if isinstance(m, bool) or not isinstance(m, int | float | np.number) or not LEAST <= m <= MOST:
+        told = f"{str(m)[:40]!r}" if isinstance(m, str) else str(m)[:40]
+        bounds = f"a finite number from {LEAST:g} to {MOST:g}, such as 0.01"
+        raise UserError(f"temporal_ensemble={told} must be {bounds}")
     if action_steps != 1:
         raise UserError(f"temporal ensembling needs action_steps=1, not {action_steps}")
 

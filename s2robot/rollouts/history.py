@@ -21,6 +21,14 @@ class History:
         """Take note of an observation, whose arrays must not change afterwards."""
         self._rows.extend([obs] * (1 if self._rows else self.steps))
 
+    def rows_now(self) -> tuple[Mapping[str, np.ndarray], ...]:
+        """What it holds, for `restore`."""
+        return tuple(self._rows)
+
+    def restore(self, rows: tuple[Mapping[str, np.ndarray], ...]) -> None:
+        """Hold again what `rows_now` gave."""
+        self._rows = deque(rows, maxlen=self.steps)
+
     def write(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Copy the observations into arrays "to ..." of some of their keys."""
         for key, array in arrays.items():

@@ -196,6 +196,27 @@ def test_an_observation_that_does_not_fit_is_one_line(
     np.testing.assert_array_equal(policy.act(observation(policy)), expected)  # the episode is as before
 
 
+@pytest.mark.parametrize("name", ["bc_paper", "bc_rnn_gmm", "diffusion_unet"])
+def test_a_decision_that_fails_leaves_the_episode_as_before(name: str, runs: dict[str, Path]) -> None:
+    policy = s2robot.load_policy(runs[name], "cpu", backend="torch", seed=SEED)
+    other, seen = policy.another(), [observation(policy, i) for i in range(2 * policy.action_steps)]
+    other.reset(SEED)
+    act, broken = policy._actor.act, observation(policy, 99)
+
+    def failing(obs: Any, states: Any, generators: Any) -> Any:
+        chunks, after = act(obs, states, generators)
+        return np.full_like(chunks, np.nan), after
+
+    for i, obs in enumerate(seen):
+        if i % policy.action_steps == 0:
+            policy._actor.act = failing  # type: ignore[method-assign]
+            for decide in (policy.act, policy.chunk):
+                with pytest.raises(UserError, match="not finite; nothing of it is executed"):
+                    decide(broken)
+            policy._actor.act = act  # type: ignore[method-assign]
+        np.testing.assert_array_equal(policy.act(obs), other.act(obs))
+
+
 @pytest.mark.usefixtures("unchecked")
 def test_other_mistakes_are_one_line(policy: LoadedPolicy, trained: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="an observation is a dictionary"):
@@ -220,6 +241,18 @@ def test_other_mistakes_are_one_line(policy: LoadedPolicy, trained: Path, tmp_pa
         s2robot.load_policy(trained, "cpu", acting={"action_step": 2})
     with pytest.raises(UserError, match="unknown device 'gpu'"):
         s2robot.load_policy(trained, "gpu")
+    wrong: list[tuple[Any, dict[str, Any], str]] = [
+        (None, {}, "path=None must be the path of a run"),
+        (3, {}, "path=3 must be the path of a run"),
+        (trained, {"plugins": "abc"}, r"plugins='abc' must be a list of modules, such as \['my_module'\]"),
+        (trained, {"plugins": [3]}, r"plugins=\[3\] must be a list of modules"),
+        (trained, {"acting": [1]}, r"acting=\[1\] must be names with values"),
+        (trained, {"temporal_ensemble": "x"}, "temporal_ensemble='x' must be a finite number from -1 to 100"),
+        (trained, {"temporal_ensemble": -1000}, "temporal_ensemble=-1000 must be a finite number from -1"),
+    ]
+    for path, options, told in wrong:
+        with pytest.raises(UserError, match=told):
+            s2robot.load_policy(path, "cpu", **options)
     with pytest.raises(UserError, match="needs action_steps=1, not 2"):
         s2robot.load_policy(trained, "cpu", temporal_ensemble=0.1, acting={"action_steps": 2})
 
