@@ -10,7 +10,7 @@ from s2robot.datasets.action_checks import outside
 from s2robot.datasets.dataset import Dataset
 from s2robot.errors import UserError
 from s2robot.evaluation.options import EnvConfig
-from s2robot.rollouts.chosen_by_file import check_chosen
+from s2robot.rollouts.chosen_by_file import check_chosen, recorded_arguments
 from s2robot.rollouts.environment import check_environment, environment_of, problem
 from s2robot.rollouts.mapping import ObservationMapping
 from s2robot.rollouts.resolving import UnknownEnvironment, load_module, resolve
@@ -20,8 +20,9 @@ from s2robot.types import Spec
 def recorded_environment(dataset: Dataset, env: EnvConfig | None = None) -> tuple[str, dict[str, Any]]:
     """Id and arguments for `gymnasium.make`; an empty id where the dataset says none that is of use.
 
-    An environment of robosuite executes absolute poses where the actions are such. `env` goes first. What a
-    dataset must not choose is left out with a warning.
+    An environment of robosuite executes absolute poses where the actions are such. `env` goes first: what was
+    recorded of another environment is not given to it. What a dataset must not choose is left out with a
+    warning.
     """
     env = env or EnvConfig()
     env_id, kwargs = environment_of(dataset.env_args, dataset.absolute)
@@ -29,11 +30,12 @@ def recorded_environment(dataset: Dataset, env: EnvConfig | None = None) -> tupl
         _say("env_args names no controller that could execute absolute actions")
     if env.id:
         load_module(env.id)
-    own = {name: value for name, value in kwargs.items() if name not in env.kwargs}
     chosen = env.id or env_id
     if chosen and not problem(chosen):
         try:
-            check_chosen(dataset.path, chosen, own, named=bool(env.id))
+            kwargs, _ = recorded_arguments(env_id, kwargs, chosen)
+            own = {name: value for name, value in kwargs.items() if name not in env.kwargs}
+            check_chosen(dataset.path, chosen, own, named=bool(env.id), belong=True)
         except UserError as error:
             _say(error)
             return env.id or "", dict(env.kwargs)

@@ -100,3 +100,17 @@ def test_an_environment_that_is_not_here_is_named_without_a_list(tmp_path: Path)
     assert "env_args names 'Libero_Floor'" in told and "env.id=" in told
     assert len(told) < 120 and "known" not in told
     assert "did you mean" in why_no_rollouts(opened, "s2robot/PickCub-v0", EnvConfig(id="s2robot/PickCub-v0"))
+
+
+def test_another_environment_gets_no_arguments_of_the_recorded_one(tmp_path: Path) -> None:
+    recorded = {
+        "env_name": "s2robot/PickCube-v0",
+        "type": 2,
+        "env_kwargs": {"image_size": 64, "cube_size": 0.04},
+    }
+    opened = dataset(tmp_path / "d.hdf5", recorded)
+    assert recorded_environment(opened) == ("s2robot/PickCube-v0", recorded["env_kwargs"])
+    own = EnvConfig(id="Pendulum-v1", kwargs={"g": 9.0})
+    assert recorded_environment(opened, own) == ("Pendulum-v1", {"g": 9.0})
+    other = EnvConfig(id="s2robot/ThreadNut-v0")  # of this project: what it declares, too
+    assert recorded_environment(opened, other) == ("s2robot/ThreadNut-v0", {"image_size": 64})
