@@ -200,7 +200,7 @@ def test_actions_of_another_name_are_chosen(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["agentview_depth", "agentview_segmentation_instance", "wrist/depth"])
 def test_images_without_colours_by_their_name_are_no_cameras_unless_chosen(name: str, tmp_path: Path) -> None:
-    path = write(tmp_path / "d.hdf5", [demo(**{f"obs/{name}": picture(6, seed=3)})])
+    path = write(tmp_path / "d.hdf5", [demo() | {f"obs/{name}": picture(6, seed=3)}])
     dataset = open_dataset(path)
     assert list(dataset.cameras) == ["agentview"]
     assert any(f"left alone: obs/{name}" in str(warning) for warning in dataset.warnings)
@@ -209,7 +209,7 @@ def test_images_without_colours_by_their_name_are_no_cameras_unless_chosen(name:
 
 def test_cameras_may_be_called_by_numbers(tmp_path: Path) -> None:
     """Serial numbers, which a command line reads as numbers."""
-    path = write(tmp_path / "d.hdf5", [demo(**{"obs/23404442": picture(6, seed=3)})])
+    path = write(tmp_path / "d.hdf5", [demo() | {"obs/23404442": picture(6, seed=3)}])
     assert list(open_dataset(path, cameras=[23404442]).cameras) == ["23404442"]
     assert list(open_dataset(path, cameras={"wrist": 23404442}).cameras) == ["wrist"]
     with pytest.raises(UserError, match="neither a list of keys"):
