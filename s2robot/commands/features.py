@@ -175,7 +175,7 @@ def _options(given: argparse.Namespace) -> TrainConfig:
             raise UserError(f"{word!r}: `s2robot features` takes options of {', '.join(WORDS)} alone")
     composed = configurations.compose(check_overrides(configurations, words))
     # nothing is written to a run folder
-    chosen: dict[str, Any] = {"data.path": str(given.data), "run_dir": ""}
+    chosen: dict[str, Any] = {"data.path": str(given.data), "run_dir": "nowhere"}
     for flag, (option, _) in SHORT_FORMS.items():
         if (value := getattr(given, flag.replace("-", "_"))) is not None:
             if flag == "camera-sizes":
