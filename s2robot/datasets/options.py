@@ -112,8 +112,6 @@ def keys_as_text(value: Any) -> Any:
     """A list or a mapping of keys with numbers as words; one key as a list of it."""
     if isinstance(value, dict):
         return {str(name): str(key) for name, key in value.items()}
-    return (
-        None
-        if value is None
-        else [str(key) for key in (value if isinstance(value, list | tuple) else [value])]
-    )
+    if value is None:
+        return None
+    return [str(key) for key in (value if isinstance(value, list | tuple) else [value])]
