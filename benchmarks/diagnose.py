@@ -57,7 +57,8 @@ def _imitation(
     env.reset(seed=0)
     description = Description.of(env.unwrapped)
     env.close()
-    shown, attempts = demonstrations(env_id, max(arguments.demonstrations), arguments.workers)
+    disturbed = arguments.noise, arguments.drift
+    shown, attempts = demonstrations(env_id, max(arguments.demonstrations), arguments.workers, *disturbed)
     found["expert"] = {"solved": len(shown), "episodes": attempts}
     _say(arguments, f"disturbed expert: {len(shown)} of {attempts}")
     states = [description.inputs(one.obs, description.seen(one.obs[OBJECT])) for one in shown]
@@ -126,6 +127,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("task", help="an id, or a short name of the newest version, e.g. ThreadNut")
     add("--demonstrations", type=int, nargs="+", default=[200], help="that are imitated from the state")
+    add("--noise", type=float, help="of the demonstrations instead of the task's (see s2robot collect)")
+    add("--drift", type=float, help="of the demonstrations instead of the task's")
     add("--episodes", type=int, default=60, help="of each success rate")
     add("--steps", type=int, default=6000, help="of each training")
     add("--action-steps", type=int, nargs="+", default=[4], help="executed of each predicted chunk of 8")

@@ -13,7 +13,11 @@ from envs.servo import towards
 MARGIN_M = 0.004  # between the part and what it passes over
 CARRY_M = 0.03  # higher than that on the way
 LEAVE_M = 0.08
-PRECISION_RAD = 0.03
+TIGHT_MARGIN_M = 0.010  # with little room
+NEAR_M = 0.012  # of its goal, sideways, a part with little room is moved steadily:
+LOWER_M = 0.008  # down as if this much were missing at most (a step covers half of it),
+STEADY = 2.0  # and sideways by so many times the usual share of what is missing
+TURN_M = 0.02  # a turn of one radian counts as being off by so much
 ASIDE = 1.75  # plus the funnel, times the precision: from there on rise before going sideways
 
 UP = np.array([0.0, 0.0, 1.0])
@@ -55,18 +59,24 @@ def carry(task: PlaceTask) -> tuple[np.ndarray, np.ndarray]:
     gripper, part = task.panda.pose(task.data)[1], task.data.body("part").xmat.reshape(3, 3)
     axis = int(np.abs(part[2]).argmax())  # the part may stand on any of its sides
     turn = _onto(np.sign(part[2, axis]) * part[:, axis], UP)
-    misalignment = off / task.precision_m
+    misaligned = off
     if task.goal_sides is not None:
         now, on_part = yaw_of(gripper[:, 0]), yaw_of(part[:, (axis + 1) % 3])
         # Of the yaws that fit the nearest to home's, far from the limits of the last joint.
         wanted = nearest_yaw(now + yaw_of(matrix_of(goal_wxyz)[:, 0]) - on_part, 0.0, task.goal_sides)
         turn = rotation_matrix((wanted - now) * UP) @ turn
-        misalignment = max(misalignment, angle_of(turn) / PRECISION_RAD)
-    if above_entry < -HEIGHT_TOLERANCE_M:
-        misalignment /= 4  # inside, the walls align
-    height = np.clip((misalignment - 1) / task.funnel, 0.0, 1.0) * (task.entry_m + MARGIN_M)
+        misaligned = max(off, TURN_M * angle_of(turn))
+    misalignment = misaligned / task.precision_m
+    if above_entry < -HEIGHT_TOLERANCE_M and not task.tight:
+        misalignment /= 4  # inside, the walls align; with little room it is jammed, and drawn out again
+    above = task.entry_m + (TIGHT_MARGIN_M if task.tight else MARGIN_M)
+    height = above * np.clip((misalignment - 1) / task.funnel, 0.0, 1.0)
     error[2] += height + np.clip(2 * (off - 0.01), 0.0, CARRY_M)
-    error[:2] *= np.clip(max(above_entry / MARGIN_M, ASIDE + task.funnel - misalignment), 0.0, 1.0)
+    if task.tight and off < NEAR_M:
+        error[:2] *= STEADY
+        error[2] = max(error[2], -LOWER_M)
+    else:
+        error[:2] *= np.clip(max(above_entry / MARGIN_M, ASIDE + task.funnel - misalignment), 0.0, 1.0)
     return error, turn
 
 

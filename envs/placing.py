@@ -45,6 +45,7 @@ class PlaceTask(TabletopEnv):
     drop_m: float = 0.002  # the part may be released from this high
     precision_m: float  # the part may be lowered when it is this near
     funnel: float = 0.25  # the expert lowers it while it comes nearer by so many times the precision
+    tight: ClassVar[bool] = False  # there is so little room that the expert lowers it slowly
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

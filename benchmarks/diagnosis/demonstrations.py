@@ -30,9 +30,11 @@ def make(env_id: str, env_kwargs: Mapping[str, Any] | None = None) -> gymnasium.
     return env
 
 
-def demonstrations(env_id: str, episodes: int, workers: int) -> tuple[list[Demonstration], int]:
+def demonstrations(
+    env_id: str, episodes: int, workers: int, noise: float | None = None, drift: float | None = None
+) -> tuple[list[Demonstration], int]:
     """The first successes of the expert, disturbed as in `s2robot collect`, and the number of attempts."""
-    collection = resolve(Collection(env_id, episodes))
+    collection = resolve(Collection(env_id, episodes, noise=noise, drift=drift))
     done: list[Demonstration] = []
     with ProcessPoolExecutor(workers) as pool:
         while (missing := episodes - sum(one.success for one in done)) > 0:

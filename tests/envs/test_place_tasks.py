@@ -7,12 +7,15 @@ import pytest
 
 import envs
 from envs.base import SUCCESS_STEPS
-from envs.place_expert import carry
+from envs.panda import POSITION_STEP_M
+from envs.place_expert import LOWER_M, carry
 from envs.placing import PlaceTask, upright
+from envs.servo import GAIN
 from tests.envs.suite_tools import blind, finish
 
 IDS = sorted(env_id for env_id, task in envs.TASKS.items() if issubclass(task.env, PlaceTask))
 EACH = pytest.mark.parametrize("env_id", IDS)
+TIGHT = pytest.mark.parametrize("env_id", [name for name in IDS if envs.TASKS[name].env.tight])
 
 
 def run_until(env: Any, expert: Any, condition: Any) -> None:
@@ -71,6 +74,37 @@ def test_the_expert_lowers_the_nut_gradually_as_it_comes_nearer() -> None:
     climbs = [climb(times * task.precision_m) for times in np.arange(0.0, 4.0, 0.05)]
     assert np.ptp(climbs) > 0.003
     assert np.abs(np.diff(climbs)).max() < 0.1 * np.ptp(climbs)  # a step there cannot be imitated
+
+
+@TIGHT
+def test_the_expert_lowers_slowly_what_has_little_room(env_id: str) -> None:
+    env = blind(env_id)
+    task, expert = env.unwrapped, envs.make_expert(env_id)
+    env.reset(seed=0)
+    run_until(env, expert, lambda task: task.is_gripped() and over_goal(task) < 0.005)
+    lowered = []
+    while not task.is_placed(task.drop_m):
+        lowered.append(-expert(env)[2])
+        env.step(expert(env))
+    # Whoever decides once in a few steps is still above the hole when it sees how it comes down.
+    assert max(lowered) == pytest.approx(GAIN * LOWER_M / POSITION_STEP_M) and len(lowered) > 5
+
+
+@TIGHT
+def test_the_expert_draws_out_what_is_jammed_and_no_other(env_id: str) -> None:
+    env = blind(env_id)
+    task, expert = env.unwrapped, envs.make_expert(env_id)
+    env.reset(seed=0)
+    run_until(env, expert, lambda task: task.is_gripped() and over_goal(task) < 0.005)
+    part, quat = task.data.body("part").xpos, task.goal_pose()[1]
+    halfway = part[2] - task.entry_m / 2
+
+    def climb(off: float) -> float:
+        task.goal_pose = lambda: (np.array([part[0] + off, part[1], halfway]), quat)
+        return carry(task)[0][2]
+
+    assert climb(3 * task.precision_m) > 0.005
+    assert climb(0.5 * task.precision_m) < 0.0
 
 
 @EACH
