@@ -93,13 +93,17 @@ class Graph:
 
     WARM_UP = 3
 
-    def __init__(self, function: Callable[[], object]) -> None:
-        self._function, self._calls = function, 0
+    def __init__(self, function: Callable[[], object], device: torch.device) -> None:
+        self._function, self._device, self._calls = function, device, 0
         self._recorded: torch.cuda.CUDAGraph | None = None
-        self._stream = torch.cuda.Stream()
+        self._stream = torch.cuda.Stream(device)
 
     def __call__(self) -> None:
         """Do it once more. Raises `GraphError` in the call that would record it, if it cannot be."""
+        with torch.cuda.device(self._device):  # streams and recordings are those of the current device
+            self._call()
+
+    def _call(self) -> None:
         self._calls += 1
         if self._calls <= self.WARM_UP:
             self._stream.wait_stream(torch.cuda.current_stream())
@@ -114,10 +118,17 @@ class Graph:
     def _record(self) -> torch.cuda.CUDAGraph:
         graph = torch.cuda.CUDAGraph()
         try:
-            # other threads may prepare batches meanwhile
-            with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+            # Other threads may prepare batches meanwhile. The outer context gives the stream back where a
+            # recording fails, which torch.cuda.graph does not.
+            with (
+                torch.cuda.stream(self._stream),
+                torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"),
+            ):
                 self._function()
+            return graph
         except RuntimeError as error:
             torch.cuda.synchronize()
-            raise GraphError(" ".join(str(error).split())[:200]) from error
-        return graph
+            # what ends the recording only says that something was wrong before
+            reason = " ".join(str(error.__context__ or error).split())[:200]
+        graph.reset()
+        raise GraphError(reason)

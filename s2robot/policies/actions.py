@@ -1,5 +1,7 @@
 """The actions that a policy's network works with, and how the environment's become these and come back."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -58,7 +60,11 @@ def axis_angle_to_six(rotation: Float[Tensor, "... 3"]) -> Float[Tensor, "... 6"
     x, y, z = rotation.unbind(-1)
     zero = torch.zeros_like(x)
     skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1).unflatten(-1, (3, 3))
-    matrix = torch.linalg.matrix_exp(skew)  # Rodrigues' formula without its division by the angle
+    # Rodrigues' formula; sinc divides by no angle, and does not wait for a GPU as matrix_exp does
+    angle = rotation.norm(dim=-1)[..., None, None]
+    half_angle = torch.sinc(angle / (2 * math.pi)).square() / 2
+    matrix = torch.sinc(angle / math.pi) * skew + half_angle * (skew @ skew)
+    matrix = matrix + torch.eye(3, dtype=matrix.dtype, device=matrix.device)
     return matrix[..., :2].transpose(-1, -2).flatten(-2)
 
 

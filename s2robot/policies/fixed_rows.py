@@ -67,7 +67,7 @@ class FixedRows:
         shape = (self._rows, self._policy.config.horizon, self._policy.actions.dim)
         self._noise = torch.zeros(shape, device=device)
         self._times = self._policy.process().times.to(device)
-        self._graph = Graph(self._compute) if self._replays else None
+        self._graph = Graph(self._compute, device) if self._replays else None
         return self._obs
 
     def _compute(self) -> None:
@@ -75,9 +75,11 @@ class FixedRows:
         self._actions = self._policy.denoise(self._obs, self._noise, self._times)
 
     def _run(self) -> None:
-        try:
-            (self._graph or self._compute)()
-        except GraphError as error:
-            self._graph = None
-            log.warning("denoising is not replayed as a graph: %s", error)
-            self._compute()
+        if self._graph is not None:
+            try:
+                self._graph()
+                return
+            except GraphError as error:
+                self._graph = None
+                log.warning("denoising is not replayed as a graph: %s", error)
+        self._compute()

@@ -55,7 +55,17 @@ def build(network: str, input_dim: int, action_dim: int, **kwargs: Any) -> Any:
         )
     if isinstance(net, obs_nets.MIMO_Transformer):
         net.embed_timesteps = MethodType(_embed_timesteps, net)
+    if isinstance(net, obs_nets.RNN_MIMO_MLP):
+        rnn = net.nets["rnn"]
+        rnn.get_rnn_init_state = MethodType(_first_state, rnn)
     return net
+
+
+def _first_state(rnn: Any, batch_size: int, device: torch.device) -> Any:
+    """`RNN_Base.get_rnn_init_state`, made where it is needed: robomimic's waits for a copy to the GPU."""
+    layers = rnn._num_layers * rnn._num_directions
+    hidden = torch.zeros(layers, batch_size, rnn._hidden_dim, device=device)
+    return (hidden, torch.zeros_like(hidden)) if rnn._rnn_type == "LSTM" else hidden
 
 
 def _embed_timesteps(net: Any, embeddings: Float[Tensor, "b t d"]) -> Float[Tensor, "b t d"]:

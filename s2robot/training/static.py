@@ -42,7 +42,7 @@ class StaticStep:
             for group in trainer.optimizer.param_groups:
                 group["capturable"] = True
             trainer.optimizer._warned_capturable_if_run_uncaptured = True  # the first steps do, on purpose
-        self._graph = Graph(self._compute) if graph else None
+        self._graph = Graph(self._compute, device) if graph else None
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor]:
         trainer = self.trainer
@@ -75,20 +75,21 @@ class StaticStep:
         self.waited_s = time.perf_counter() - asked
 
     def _run(self) -> None:
-        if self._graph is None:
-            self._compute()
-            return
-        try:
-            self._graph()
-        except GraphError as error:
-            self._graph = None
-            reason = f"the step of {self.trainer.policy.config.name} cannot be recorded: {error}"
-            if self.trainer.optim.graph == "always":
-                raise UserError(
-                    f"optim.graph=always is not possible: {reason}; use optim.graph=auto"
-                ) from error
-            print(f"steps are not replayed as a graph: {reason}")
-            self._compute()
+        if self._graph is not None:
+            try:
+                self._graph()
+                return
+            except GraphError as error:
+                self._give_up(error)
+        self._compute()
+
+    def _give_up(self, error: GraphError) -> None:
+        """No graph from here on: one line, or `UserError` where the user wants no step without."""
+        self._graph = None
+        reason = f"the step of {self.trainer.policy.config.name} cannot be recorded: {error}"
+        if self.trainer.optim.graph == "always":
+            raise UserError(f"optim.graph=always is not possible: {reason}; use optim.graph=auto") from error
+        print(f"steps are not replayed as a graph: {reason}")
 
     def _compute(self) -> None:
         """The step, from the batch on: nothing in it may wait for the device or depend on numbers in it."""

@@ -59,7 +59,7 @@ def test_what_cannot_be_recorded_is_computed_and_said(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Unwilling:
-        def __init__(self, function: Any) -> None: ...
+        def __init__(self, function: Any, device: Any) -> None: ...
 
         def __call__(self) -> None:
             raise GraphError("out of memory")

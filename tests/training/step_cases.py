@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from s2robot.datasets.windows import Windows
 from s2robot.features.row import Row
@@ -79,6 +80,21 @@ def made_trainer(name: str, device: str = "cpu", **optim: Any) -> Trainer:
     options = {"steps": 100, "batch_size": 8, "warmup_steps": 5, **optim}
     policy = copy.deepcopy(fitted(name, **SMALL.get(name, {})))
     return Trainer(policy.to(device).train(), OptimConfig(**options), Path(), {})
+
+
+class OffDevice(TorchDispatchMode):
+    """Notes operations that touch the CPU, in a computation that belongs on another device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        touched = tree_leaves((args, kwargs or {}, result))
+        if any(isinstance(one, torch.Tensor) and one.device.type == "cpu" for one in touched):
+            self.noted.append(str(func))
+        return result
 
 
 class Recorder(TorchDispatchMode):

@@ -1,6 +1,7 @@
 """The form of a step that a GPU can record computes what the eager loop does, and waits for nothing."""
 
 import copy
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from s2robot.training import step as step_module
 from s2robot.training.options import OptimConfig
 from s2robot.training.static import StaticStep
 from s2robot.training.step import EagerStep, Step, make_step
-from tests.training.step_cases import NAMES, Recorder, made_trainer, made_windows
+from tests.training.step_cases import NAMES, OffDevice, Recorder, made_trainer, made_windows
 
 STEPS = 100
 
@@ -97,6 +98,19 @@ def test_the_recorder_sees_what_would_wait() -> None:
 
 
 @pytest.mark.parametrize("name", ["bc_paper", "flow"])
+def test_nothing_of_a_step_is_made_on_the_cpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy from the CPU's memory waits for a GPU; the meta device stands for the GPU."""
+    monkeypatch.setattr(torch, "autocast", lambda *args, **kwargs: nullcontext())  # it knows no meta device
+    trainer = made_trainer(name)
+    batch = made_windows(trainer.policy.config).batch(torch.arange(8)).to(torch.device("meta"))
+    policy = trainer.policy.to("meta").train()
+    policy.loss(batch)  # tables of noise levels are made in the first step
+    with OffDevice() as off:
+        policy.loss(batch)[0].backward()
+    assert off.noted == []
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_batches_from_elsewhere_are_copied_to_where_the_step_reads_them(name: str) -> None:
     """As where features are in RAM: the step begins behind the copy."""
     trainers = [made_trainer(name) for _ in range(2)]
@@ -112,7 +126,7 @@ def test_a_step_that_cannot_be_recorded(
     graph: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Unwilling:
-        def __init__(self, function: Any) -> None:
+        def __init__(self, function: Any, device: Any) -> None:
             self.function, self.calls = function, 0
 
         def __call__(self) -> None:

@@ -25,7 +25,7 @@ class Recorded:
     def __init__(self, function: Callable[[Tensor], tuple[Tensor, ...]], example: Tensor) -> None:
         self._function, self._given = function, example.clone()
         self._outs: tuple[Tensor, ...] = ()
-        self._graph = Graph(self._compute)
+        self._graph = Graph(self._compute, example.device)
 
     def __call__(self, given: Tensor) -> tuple[Tensor, ...]:
         self._given.copy_(given)
@@ -70,4 +70,4 @@ class GraphBackend(TorchBackend):
         except GraphError as error:
             log.warning("encoder %r is not replayed as a graph: %s", self.spec.name, error)
             self._recorded, self._most_shapes = {}, 0
-            return super()._call(tiles)
+        return super()._call(tiles)
