@@ -9,7 +9,6 @@ file. A killed collection therefore continues where it stopped and ends with the
 import itertools
 import json
 import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -26,6 +25,7 @@ from s2robot.collecting.collection import Collection, resolve
 from s2robot.collecting.parts import claimed, kept_parts, must_match, part_path
 from s2robot.collecting.writer import assemble, write_part
 from s2robot.errors import UserError
+from s2robot.processes.cores import usable_cores
 from s2robot.processes.ending import leave_signals_to_parent
 from s2robot.processes.starting import safe_children
 from s2robot.progress import progress
@@ -50,7 +50,7 @@ def collect(collection: Collection, out: Path, workers: int | None = None) -> bo
         if _is_there(out, settings):  # by a process that held the parts until now
             return False
         done = {int(name): kept for name, kept in kept_parts(parts).items() if name.isdecimal()}
-        attempts = _run_attempts(collection, parts, done, workers or os.cpu_count() or 1)
+        attempts = _run_attempts(collection, parts, done, workers or usable_cores())
         for _ in progress(attempts, collection.episodes, f"collect {collection.env_id}"):
             pass
         chosen = _first_kept(done, collection.episodes)

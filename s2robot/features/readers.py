@@ -7,7 +7,6 @@ since they wait for its end of a pipe.
 
 import logging
 import multiprocessing
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
@@ -18,6 +17,7 @@ import numpy as np
 from s2robot.errors import UserError
 from s2robot.features.reading import Frames, Piece, checked, frame_bytes, frames_ahead, pieces_of, read
 from s2robot.features.source import FrameSource
+from s2robot.processes.cores import usable_cores
 from s2robot.processes.ending import leave_signals_to_parent
 from s2robot.processes.starting import safe_children
 
@@ -40,7 +40,7 @@ class Reopenable(Protocol):
 
 def count_of_readers(source: FrameSource, camera: str, episodes: Sequence[int], on_gpu: bool) -> int:
     """How many reader processes pay here; 0: a thread reads."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = usable_cores()
     nbytes = sum(source.lengths[episode] for episode in episodes) * frame_bytes(source, camera)
     if not on_gpu or cores < FEWEST_CORES or nbytes < FEWEST_BYTES:
         return 0

@@ -10,6 +10,7 @@ import torch
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.backends import remembered
 from s2robot.machine.finding import Finding
+from s2robot.processes.cores import usable_cores
 
 GIB = 2**30
 SHARED_MEMORY = Path("/dev/shm")  # observations and features travel between processes through it
@@ -24,8 +25,7 @@ def findings() -> list[Finding]:
 
 
 def _processor() -> Finding:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return Finding("processor", f"{usable} usable cores, {torch.get_num_threads()} torch threads")
+    return Finding("processor", f"{usable_cores()} usable cores, {torch.get_num_threads()} torch threads")
 
 
 def _precision() -> Finding:

@@ -1,6 +1,6 @@
 """How many episodes run side by side, and for how many of them the policy decides at once."""
 
-import os
+from s2robot.processes.cores import usable_cores
 
 GPU_BATCH = 8
 MOST_WORKERS = 32
@@ -22,4 +22,4 @@ def default_workers(batch: int = 1) -> int:
     With two episodes for each row of a batch, one half is simulated while the policy decides for the other.
     """
     at_least = 1 if batch == 1 else 2 * batch
-    return max(at_least, min(MOST_WORKERS, len(os.sched_getaffinity(0)) + 1))
+    return max(at_least, min(MOST_WORKERS, usable_cores() + 1))

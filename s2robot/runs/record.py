@@ -21,6 +21,7 @@ from typing import Any
 import s2robot
 from s2robot.errors import UserError
 from s2robot.files import write_text
+from s2robot.processes.cores import usable_cores
 from s2robot.processes.ending import Terminated
 from s2robot.runs.plain import read_object
 
@@ -130,7 +131,7 @@ def _hardware(device: str) -> dict[str, Any]:
     hardware: dict[str, Any] = {
         "host": socket.gethostname(),
         "cpu": _cpu(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": usable_cores(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / GIB, 1),
         "device": device,
     }

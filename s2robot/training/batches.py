@@ -1,6 +1,5 @@
 """The order in which windows are trained on, and their batches, prepared ahead of the step."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from torch import Tensor
 from s2robot import parallel
 from s2robot.datasets.windows import Windows
 from s2robot.features import FeatureTable
+from s2robot.processes.cores import usable_cores
 from s2robot.seeding import mixed_seed
 from s2robot.types import Batch
 
@@ -98,8 +98,10 @@ def _gathered_ahead(
     def gather(step: int) -> tuple[Batch, Callable[[], None]]:
         return copies.move(windows.batch(*order_of_step(windows, batch_size, seed, step)))
 
-    cores = len(os.sched_getaffinity(0))
-    threads = max(1, min(MOST_THREADS, cores // 2))  # one copies rows slower than a GPU takes its steps
+    # one copies rows slower than a GPU takes its steps
+    threads = max(
+        1, min(MOST_THREADS, usable_cores() // 2)
+    )  # one copies rows slower than a GPU takes its steps
     with ThreadPoolExecutor(threads, thread_name_prefix="gather") as pool:
         ahead = deque(pool.submit(gather, step) for step in steps[: threads + 1])
         for step in steps:

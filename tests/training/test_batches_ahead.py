@@ -27,7 +27,7 @@ class Noted:
 
 @pytest.mark.parametrize("cores", [1, 2, 16])
 def test_threads_gather_the_batches_of_the_cpu_loop(cores: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.os, "sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setattr(module, "usable_cores", lambda: cores)
     windows = made_windows(POLICIES["bc"].options(obs_steps=2))
     steps = range(3, 40)
     expected = list(batches(windows, 8, 0, steps, CPU))

@@ -23,6 +23,7 @@ from s2robot.encoders.backends.base import Backend, Build, FitsTile, frozen
 from s2robot.encoders.spec import EncoderSpec
 from s2robot.errors import UserError
 from s2robot.files import cache_root
+from s2robot.processes.cores import usable_cores
 from s2robot.types import Features
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,8 @@ class OpenVinoBackend(Backend):
                 "INFERENCE_PRECISION_HINT": HINTS[self.spec.precision],
                 "NUM_STREAMS": self.threads,
                 "INFERENCE_NUM_THREADS": self.threads,
+                # bound to cores, the threads of several processes would share the first of these
+                "ENABLE_CPU_PINNING": self.threads >= usable_cores(),
             }
             compiled = _core().compile_model(self._graph(h, w), "CPU", config)
             queue = openvino.AsyncInferQueue(compiled, 2 * self.threads)
