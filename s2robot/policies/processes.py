@@ -4,9 +4,10 @@ A process corrupts clean chunks for training and tells the network's target; for
 noise levels of the denoising steps and takes them one after another. Processes are shared, and keep nothing.
 """
 
+import copy
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -61,6 +62,7 @@ class Diffusion:
         self.sampler.set_timesteps(steps)
         self.times = self.sampler.timesteps.float()
         self._timesteps: list[int] = self.sampler.timesteps.tolist()
+        self._samplers: dict[torch.device, Any] = {}
 
     def corrupt(
         self, actions: Float[Tensor, "b ta da"]
@@ -68,13 +70,14 @@ class Diffusion:
         noise = torch.randn_like(actions)
         last = self.sampler.config.num_train_timesteps
         timesteps = torch.randint(last, (len(actions),), device=actions.device)
-        noisy = self.sampler.add_noise(actions, noise, timesteps)
+        sampler = self._sampler(actions.device)
+        noisy = sampler.add_noise(actions, noise, timesteps)
         if self.prediction == "sample":
             target = actions
         elif self.prediction == "epsilon":
             target = noise
         else:
-            target = self.sampler.get_velocity(actions, noise, timesteps)
+            target = sampler.get_velocity(actions, noise, timesteps)
         return noisy, timesteps.float(), target
 
     def step(
@@ -86,7 +89,14 @@ class Diffusion:
     ) -> Float[Tensor, "b ta da"]:
         timestep = self._timesteps[index]  # a number: nothing waits for a GPU
         generator = None if generators is None else list(generators)  # a row's noise is from its own
-        return self.sampler.step(predicted, timestep, noisy, generator=generator, return_dict=False)[0]
+        sampler = self._sampler(noisy.device)
+        return sampler.step(predicted, timestep, noisy, generator=generator, return_dict=False)[0]
+
+    def _sampler(self, device: torch.device) -> Any:
+        """Each device's own: samplers move their tables to the device of what they are given."""
+        if device not in self._samplers:
+            self._samplers[device] = copy.copy(self.sampler)
+        return self._samplers[device]
 
 
 class Flow:

@@ -19,9 +19,13 @@ FRAMES = np.random.default_rng(0).integers(0, 256, (7, 64, 64, 3), np.uint8)
 
 
 class Small(TorchBackend):
-    """Has memory for so many tiles at once, and notes how many it was given."""
+    """Has memory for so many tiles at once, and notes how many it was given, and when it was to forget."""
 
     memory = 8
+    forgot = 0
+
+    def forget(self) -> None:
+        self.forgot += 1
 
     def map(self, batches: Iterable[Tensor]) -> list[Features]:
         found = []
@@ -58,6 +62,7 @@ def test_out_of_memory_halves_the_tiles_until_they_fit(caplog: pytest.LogCapture
     encoder, backend = encoder_with(memory=8, max_tiles=32)
     features = encoder.encode(FRAMES)
     assert backend.max_tiles == 8 and backend.seen[:2] == [20, 15] and set(backend.seen[2:]) == {5}
+    assert backend.forgot == 2  # what was recorded for 32 and 16 tiles takes memory, and is of no use now
     torch.testing.assert_close(features.map, expected.map, rtol=1e-4, atol=1e-5)
     assert [line for line in caplog.messages if "8 tiles at once" in line]
     backend.seen = []
@@ -81,7 +86,7 @@ def test_tiles_follow_from_free_memory() -> None:
 class Replayed:
     """Calls the function as a graph's replay does: it sees no argument."""
 
-    def __init__(self, function: Any) -> None:
+    def __init__(self, function: Any, device: torch.device) -> None:
         self.function, self.calls = function, 0
 
     def __call__(self) -> None:

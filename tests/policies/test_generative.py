@@ -193,3 +193,11 @@ def test_options_that_do_not_fit_are_refused() -> None:
         fitted("flow", denoiser="unett")
     with pytest.raises(UserError, match=r"unknown policy.loss"):
         fitted("flow", loss="l3")
+
+
+def test_a_device_does_not_move_the_noise_levels_of_another() -> None:
+    """Processes are shared, and diffusers' samplers move their tables; the meta device stands for a GPU."""
+    process = Diffusion("epsilon", 100)
+    process.corrupt(NOISE.to("meta"))
+    process.step(NOISE, 0, NOISE)
+    process.corrupt(NOISE)

@@ -4,6 +4,7 @@ A backend maps batches of tiles in 0..255 to features. It is given a function th
 calls it only when it has to, so an encoder whose features are all stored costs nothing to make.
 """
 
+import gc
 import logging
 import math
 from collections.abc import Callable, Iterable
@@ -45,6 +46,9 @@ class Backend:
         """Features of each batch of tiles (float32, 0..255); a batch may be drawn while earlier ones run."""
         raise NotImplementedError
 
+    def forget(self) -> None:
+        """Give back memory that is kept for the shapes of batches seen so far; nothing unless overridden."""
+
     def within_memory(self, encode: Callable[[], T]) -> T:
         """What `encode` gives; while memory does not suffice, again with half as many tiles at once.
 
@@ -63,7 +67,9 @@ class Backend:
             log.warning(
                 "%s is out of memory; encoding goes on with %d tiles at once", self.device, self.max_tiles
             )
+            self.forget()
             if self.device.type == "cuda":
+                gc.collect()  # a recorded graph and what it replays hold one another
                 torch.cuda.empty_cache()
 
 

@@ -70,6 +70,9 @@ class FastestBackend(Backend):
         self.chosen.max_tiles = self.max_tiles
         return self.chosen.map(batches)
 
+    def forget(self) -> None:
+        self.chosen.forget()
+
     def _make(self, name: str) -> Backend:
         return self.candidates[name](self.spec, self.build, self.device)
 

@@ -56,8 +56,11 @@ class GraphBackend(TorchBackend):
 
     def _fitting(self) -> int:
         fitting = super()._fitting()
-        self._recorded.clear()  # of the tiles that it was measured with
+        self.forget()  # the tiles that it was measured with
         return fitting
+
+    def forget(self) -> None:
+        self._recorded.clear()
 
     def _call(self, tiles: Float[Tensor, "n 3 h w"]) -> tuple[Tensor, ...]:
         if tiles.shape not in self._recorded and len(self._recorded) < self._most_shapes:
