@@ -6,7 +6,7 @@
 500 demonstrations of the scripted expert, `experiment=precise`. The trainings of one seed have the same
 starts, so 224 + 448 and 224 alone are compared in pairs; those of another seed have other starts. A cell
 whose results are in docs/results/precise is not run again, and what was stopped goes on. Collecting, features
-and one training of a task take 15 to 40 minutes on two CPU cores. The table is that of docs/evidence.md,
+and one training of a task take about an hour on two CPU cores. The table is that of docs/evidence.md,
 which `make tables` rebuilds.
 """
 
