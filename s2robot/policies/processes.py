@@ -1,7 +1,8 @@
 """How chunks become noise and noise becomes chunks: diffusion (diffusers' samplers) and flow matching.
 
 A process corrupts clean chunks for training and tells the network's target; for acting it gives the
-noise levels of the denoising steps and takes them one after another. Processes are shared, and keep nothing.
+noise levels of the denoising steps and takes them one after another. Processes are shared, and keep nothing
+of a call.
 """
 
 import copy

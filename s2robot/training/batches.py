@@ -99,9 +99,7 @@ def _gathered_ahead(
         return copies.move(windows.batch(*order_of_step(windows, batch_size, seed, step)))
 
     # one copies rows slower than a GPU takes its steps
-    threads = max(
-        1, min(MOST_THREADS, usable_cores() // 2)
-    )  # one copies rows slower than a GPU takes its steps
+    threads = max(1, min(MOST_THREADS, usable_cores() // 2))
     with ThreadPoolExecutor(threads, thread_name_prefix="gather") as pool:
         ahead = deque(pool.submit(gather, step) for step in steps[: threads + 1])
         for step in steps:

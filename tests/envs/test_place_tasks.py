@@ -30,6 +30,14 @@ def over_goal(task: Any) -> float:
     return float(np.linalg.norm((task.data.body("part").xpos - task.goal_pose()[0])[:2]))
 
 
+def with_the_part_over_its_goal(env_id: str) -> tuple[Any, Any, Any]:
+    """Environment, its task and the expert, who holds the part less than 5 mm beside its goal."""
+    env, expert = blind(env_id), envs.make_expert(env_id)
+    env.reset(seed=0)
+    run_until(env, expert, lambda task: task.is_gripped() and over_goal(task) < 0.005)
+    return env, env.unwrapped, expert
+
+
 @EACH
 def test_success_needs_the_part_let_go_for_five_steps(env_id: str) -> None:
     env = blind(env_id)
@@ -62,11 +70,7 @@ def test_a_part_held_above_its_goal_is_not_placed(env_id: str) -> None:
 
 
 def test_the_expert_lowers_the_nut_gradually_as_it_comes_nearer() -> None:
-    env_id = "s2robot/ThreadNut-v0"
-    env = blind(env_id)
-    task, expert = env.unwrapped, envs.make_expert(env_id)
-    env.reset(seed=0)
-    run_until(env, expert, lambda task: task.is_gripped() and over_goal(task) < 0.005)
+    _, task, _ = with_the_part_over_its_goal("s2robot/ThreadNut-v0")
     part, (goal, quat) = task.data.body("part").xpos, task.goal_pose()
 
     def climb(off: float) -> float:
@@ -80,10 +84,7 @@ def test_the_expert_lowers_the_nut_gradually_as_it_comes_nearer() -> None:
 
 @TIGHT
 def test_the_expert_lowers_slowly_what_has_little_room(env_id: str) -> None:
-    env = blind(env_id)
-    task, expert = env.unwrapped, envs.make_expert(env_id)
-    env.reset(seed=0)
-    run_until(env, expert, lambda task: task.is_gripped() and over_goal(task) < 0.005)
+    env, task, expert = with_the_part_over_its_goal(env_id)
     lowered = []
     while not task.is_placed(task.drop_m):
         lowered.append(-expert(env)[2])
@@ -94,10 +95,7 @@ def test_the_expert_lowers_slowly_what_has_little_room(env_id: str) -> None:
 
 @TIGHT
 def test_the_expert_draws_out_what_is_jammed_and_no_other(env_id: str) -> None:
-    env = blind(env_id)
-    task, expert = env.unwrapped, envs.make_expert(env_id)
-    env.reset(seed=0)
-    run_until(env, expert, lambda task: task.is_gripped() and over_goal(task) < 0.005)
+    _, task, _ = with_the_part_over_its_goal(env_id)
     part, quat = task.data.body("part").xpos, task.goal_pose()[1]
     halfway = part[2] - task.entry_m / 2
 

@@ -199,5 +199,5 @@ def test_a_device_does_not_move_the_noise_levels_of_another() -> None:
     """Processes are shared, and diffusers' samplers move their tables; the meta device stands for a GPU."""
     process = Diffusion("epsilon", 100)
     process.corrupt(NOISE.to("meta"))
-    process.step(NOISE, 0, NOISE)
-    process.corrupt(NOISE)
+    assert process.step(NOISE, 0, NOISE).device == NOISE.device
+    assert process.corrupt(NOISE)[0].device == NOISE.device
