@@ -6,8 +6,9 @@
 500 demonstrations of the scripted expert, `experiment=precise`. The trainings of one seed have the same
 starts, so 224 + 448 and 224 alone are compared in pairs; those of another seed have other starts. A cell
 whose results are in docs/results/precise is not run again, and what was stopped goes on. Collecting, features
-and one training of a task take about an hour on two CPU cores. The table is that of docs/evidence.md,
-which `make tables` rebuilds.
+and one training of a task take about an hour on two CPU cores; `--precision bf16` trains faster on a CPU with
+AVX512-BF16 or AMX, and the cell's config.yaml has it. The table is that of docs/evidence.md, which
+`make tables` rebuilds.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from results import Planned
 
 import envs
 from s2robot.evaluation.seeds import FIRST_SEED
+from s2robot.training.options import PRECISIONS
 
 EXPERIMENT = "precise"
 EPISODES, DEMONSTRATIONS = 100, 500
@@ -52,9 +54,10 @@ def run(cell: Planned, arguments: argparse.Namespace) -> None:
 
     in_hand = envs.KNOWN[TASKS[cell.task]].kwargs.get("wrist_camera", True)
     far = FAR if in_hand else ()
+    options = *SCALES[cell.encoder], *far, f"optim.precision={arguments.precision}"
     starts = f"seed={FIRST_SEED + EPISODES * cell.seed}"
     folders = arguments.results, arguments.out
-    results.run(cell, EXPERIMENT, folders, data, (*SCALES[cell.encoder], *far), EPISODES, starts)
+    results.run(cell, EXPERIMENT, folders, data, options, EPISODES, starts)
 
 
 def main() -> None:
@@ -62,6 +65,9 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS)
     parser.add_argument("--scales", nargs="+", default=list(SCALES), choices=SCALES)
     parser.add_argument("--seeds", nargs="+", type=int, default=TRAINING_SEEDS, help="of training")
+    parser.add_argument(
+        "--precision", default="fp32", choices=PRECISIONS, help="of the training's arithmetic"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs/precise"), help="demonstrations and runs")
     parser.add_argument("--results", type=Path, default=results.RESULTS)
     arguments = parser.parse_args()

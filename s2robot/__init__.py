@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["load_policy"]
 
+# Both count only if torch is not imported yet, so s2robot is imported first.
 # PyTorch's idle OpenMP threads spin before they sleep, by default for about a millisecond, and take the
 # cores from the encoder, the simulators and the thread that gathers the next batch. Spinning a tenth of that
-# keeps small operations fast. It counts only if torch is not imported yet, so s2robot is imported first.
+# keeps small operations fast.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+# A step of training on a CPU takes and gives back arrays of megabytes; in pages of 4 KiB a virtual machine
+# may spend a tenth of the step on getting them. Where Linux has pages of 2 MiB, they are asked for.
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 __version__ = "0.2.0"
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from s2robot.errors import UserError
 from s2robot.policies.base import Policy, masked_mean
+from s2robot.policies.float32 import in_float32
 from s2robot.policies.foresight import Foresight
 from s2robot.policies.options.base import LOSSES
 from s2robot.policies.options.bc import BCConfig
@@ -69,9 +70,10 @@ class BC(Policy):
 
     def _chunk(self, obs: Observation) -> tuple[Float[Tensor, "b ta da"], Float[Tensor, "b tf p"] | None]:
         """Normalised actions, and normalised proprioception at later times if it is foreseen."""
-        seen, foreseen = self.observe(obs).flatten(1), None
-        if self.foresight is not None:
-            foreseen, more = self.foresight(seen, self.observe.proprioception(obs)[:, -1])
-            seen = torch.cat([seen, more], dim=1)
-        flat = self.net({KEY: seen})
+        seen, foreseen = self.observe(obs).flatten(1).float(), None
+        with in_float32(seen):
+            if self.foresight is not None:
+                foreseen, more = self.foresight(seen, self.observe.proprioception(obs)[:, -1])
+                seen = torch.cat([seen, more], dim=1)
+            flat = self.net({KEY: seen})
         return flat.unflatten(-1, (self.config.horizon, self.actions.dim)), foreseen

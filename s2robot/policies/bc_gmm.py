@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from s2robot.policies.float32 import in_float32
 from s2robot.policies.mixture import Mixture, MixturePolicy, mixture_nll
 from s2robot.policies.options.bc import BCGMMConfig
 from s2robot.policies.robomimic_nets import build, raw_outputs
@@ -42,4 +43,6 @@ class BCGMM(MixturePolicy):
         return self.chunk(self._mixture(obs)), state
 
     def _mixture(self, obs: Observation) -> Mixture:
-        return self.mixture(raw_outputs(self.net, self.observe(obs).flatten(1)))
+        seen = self.observe(obs).flatten(1).float()
+        with in_float32(seen):
+            return self.mixture(raw_outputs(self.net, seen))

@@ -32,10 +32,10 @@ class MixturePolicy(Policy):
         finite are found by the training loop, which names the demonstrations. robomimic narrows the modes in
         eval mode so that a sample is near a mean; here only means are executed.
         """
-        means = raw["mean"].tanh()  # ... m (ta da)
-        deviations = F.softplus(raw["scale"]) + self.config.min_std
+        means = raw["mean"].float().tanh()  # ... m (ta da); deviations may be less than bfloat16 resolves
+        deviations = F.softplus(raw["scale"].float()) + self.config.min_std
         modes = D.Independent(D.Normal(means, deviations, validate_args=False), 1, validate_args=False)
-        weights = D.Categorical(logits=raw["logits"], validate_args=False)
+        weights = D.Categorical(logits=raw["logits"].float(), validate_args=False)
         return D.MixtureSameFamily(weights, modes, validate_args=False)
 
     def chunk(self, mixture: Mixture) -> Float[Tensor, "... ta da"]:

@@ -11,6 +11,7 @@ from s2robot.policies import POLICIES, PolicyConfig
 from s2robot.policies.heads import HEADS, CameraShape, Head, check_head
 from s2robot.policies.heads.attention import Attention
 from s2robot.policies.heads.conv import Conv
+from s2robot.policies.heads.expectation import distribution, expected_places
 from s2robot.policies.heads.spatial_softmax import SpatialSoftmax
 from s2robot.policies.heads.standardized import standardized_linear
 from s2robot.policies.heads.tokens import Tokens
@@ -85,16 +86,18 @@ def test_constant_channels_are_not_blown_up(name: str) -> None:
     assert head(features, *rest).isfinite().all()
 
 
+@pytest.mark.parametrize("cell_by_cell", [False, True])
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
 def test_standardised_linear_is_standardise_then_linear(
-    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+    dtype: torch.dtype, cell_by_cell: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("s2robot.policies.heads.standardized.BLOCK", 100)  # two rows at a time, then one
+    monkeypatch.setattr("s2robot.policies.heads.blocks.BLOCK", 100)  # two rows at a time, then one
     linear, maps = nn.Linear(6, 3), torch.randn(5, 6, 7).to(dtype) + 4
     mean, deviation = torch.rand(6) + 3, torch.rand(6) + 0.5
     standard = (maps.float() - mean[:, None]) / deviation[:, None]
     expected = linear(standard.transpose(1, 2)).transpose(1, 2)
-    actual = standardized_linear(linear, mean, deviation, maps)
+    actual = standardized_linear(linear, mean, deviation, maps, cell_by_cell=cell_by_cell)
+    assert actual.transpose(1, 2).is_contiguous() == cell_by_cell
     torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-5)
     toward = torch.randn(5, 3, 7)
     wanted = torch.autograd.grad(expected, list(linear.parameters()), toward)
@@ -102,6 +105,36 @@ def test_standardised_linear_is_standardise_then_linear(
         torch.autograd.grad(actual, list(linear.parameters()), toward), wanted, strict=True
     ):
         torch.testing.assert_close(given, grad, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("layout", [(0, 1, 2), (0, 2, 1)])
+def test_expected_places_are_the_softmax_and_its_gradient(
+    layout: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("s2robot.policies.heads.blocks.BLOCK", 60)  # two rows at a time, then one
+    hidden = torch.randn(5, 4, 9).permute(layout).contiguous().permute(layout).requires_grad_()
+    weight, bias = torch.randn(3, 4, requires_grad=True), torch.randn(3, requires_grad=True)
+    grid, toward = torch.randn(9, 2), torch.randn(5, 3, 2)
+    expected = (torch.matmul(weight, hidden.relu()) + bias[:, None]).softmax(-1) @ grid
+    actual = expected_places(hidden, weight, bias, grid)
+    torch.testing.assert_close(actual, expected)
+    torch.testing.assert_close(distribution(hidden, weight, bias) @ grid, expected)
+    inputs = [hidden, weight, bias]
+    wanted = torch.autograd.grad(expected, inputs, toward)
+    for given, grad in zip(torch.autograd.grad(actual, inputs, toward), wanted, strict=True):
+        torch.testing.assert_close(given, grad)
+
+
+@pytest.mark.parametrize("hidden", [0, 8])
+def test_keypoints_are_not_rounded_in_half_precision(hidden: int) -> None:
+    """bfloat16 knows 256 places between 0.5 and 1."""
+    head, (features, *_) = fitted_head("spatial_softmax", {"hidden": hidden}), inputs()
+    exact = head(features)
+    with torch.autocast("cpu", torch.bfloat16):
+        places = head(features)
+    assert places.dtype == torch.float32
+    assert not torch.equal(places, places.bfloat16().float())
+    torch.testing.assert_close(places, exact, atol=2e-3, rtol=0)
 
 
 @pytest.mark.parametrize("name", sorted(HEADS))

@@ -5,7 +5,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from s2robot.policies.float32 import in_float32
 from s2robot.policies.heads.base import CameraShape, Head, check_sizes
+from s2robot.policies.heads.expectation import distribution, expected_places
 from s2robot.policies.heads.positions import cell_centres
 
 
@@ -37,17 +39,27 @@ class SpatialSoftmax(Head):
         prefix: Float[Tensor, "b p c2"] | None = None,
         proprio: Float[Tensor, "b s"] | None = None,
     ) -> Float[Tensor, "b d"]:
-        return (self.look(features) @ self.grid).flatten(1)  # b k 2 -> b d
+        if self.around is not None:
+            return expected_places(*self._scored(features, self.around), self.grid).flatten(1)
+        with in_float32(features):
+            return (self.look(features) @ self.grid).flatten(1)  # b k 2 -> b d
 
     def look(
         self, features: Float[Tensor, "b c gh gw"], proprio: Float[Tensor, "b s"] | None = None
     ) -> Float[Tensor, "b k n"]:
         """The distribution of each keypoint over the cells."""
-        gain = self.log_temperature.exp()
-        if self.around is None:
-            return F.softmax(self.cells(self.score, features, gain), dim=-1)
-        maps = self.cells(self.score, features).unflatten(2, self.shape.grid)  # b h gh gw
-        return F.softmax(self.around(maps).flatten(2) * gain, dim=-1)
+        if self.around is not None:
+            return distribution(*self._scored(features, self.around))
+        return F.softmax(self.cells(self.score, features, self.log_temperature.exp()), dim=-1)
+
+    def _scored(
+        self, features: Float[Tensor, "b c gh gw"], around: nn.Sequential
+    ) -> tuple[Float[Tensor, "b h n"], Float[Tensor, "k h"], Float[Tensor, "k"]]:
+        """The hidden layer that sees the cells around, and the linear layer on what its ReLU leaves."""
+        hidden = around[:2](self.channels_last(self.score, features))  # b h gh gw
+        gain, last = self.log_temperature.exp(), around[3]
+        assert isinstance(last, nn.Conv2d) and last.bias is not None
+        return hidden.flatten(2), gain * last.weight.flatten(1), gain[:, 0] * last.bias
 
 
 def _around(hidden: int, keypoints: int) -> nn.Sequential:
