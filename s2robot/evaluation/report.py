@@ -11,8 +11,9 @@ from pathlib import Path
 from markupsafe import Markup
 
 from s2robot.evaluation.pages import charts
+from s2robot.evaluation.pages.again import commands, first_evaluation
 from s2robot.evaluation.pages.evaluations import Evaluation
-from s2robot.evaluation.pages.facts import commands, eval_command, facts, subtitle
+from s2robot.evaluation.pages.facts import facts, subtitle
 from s2robot.evaluation.pages.rendering import write_page
 from s2robot.evaluation.pages.runs import Run, read_run
 from s2robot.evaluation.pages.validation import section, share_of_range, titles
@@ -47,7 +48,7 @@ def write_run_page(run: Run, embed: bool = False) -> Path:
         subtitle=subtitle(run),
         facts=facts(run),
         commands=commands(run),
-        first_evaluation=eval_command(run),
+        first_evaluation=first_evaluation(run),
         curves=run_curves(run),
         validation=None if run.validation is None else section(run.validation),
         share_of_range=share_of_range,

@@ -13,14 +13,12 @@ from s2robot.commands.cli.entry import typed
 from s2robot.commands.cli.options import EvalConfig, TrainConfig
 from s2robot.errors import UserError
 from s2robot.evaluation.options import EnvConfig
+from s2robot.evaluation.pages.evaluations import NOT_ACTING
 from s2robot.files import read_text
 from s2robot.policies import POLICIES
 from s2robot.runs.finding import CHECKPOINTS
 from s2robot.runs.plain import read_object
 from s2robot.runs.steps import name_of
-
-# of an evaluation's identity; all else there says how the policy acts
-NOT_ACTING = ("step", "weights", "encoders", "device", "temporal_ensemble", "keys", "flips")
 
 
 def train_config(run: Path, run_dir: Path) -> TrainConfig:

@@ -12,6 +12,9 @@ from s2robot.evaluation.success_rate import Summary, summarise
 from s2robot.rollouts.results import EpisodeResult
 from s2robot.runs.plain import read_object
 
+# of an evaluation's identity; all else there says how the policy acts
+NOT_ACTING = ("step", "weights", "encoders", "device", "temporal_ensemble", "keys", "flips")
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -47,6 +50,16 @@ class Evaluation:
     def weights(self) -> str:
         """The hash of the weights that acted; "" where the caller gave none."""
         return str(self.identity.get("weights") or "")
+
+    @property
+    def acting(self) -> Mapping[str, Any]:
+        """How the policy acted: its options that an evaluation sets, by name."""
+        return {key: value for key, value in self.identity.items() if key not in NOT_ACTING}
+
+    @property
+    def ensemble(self) -> float | None:
+        """ACT's m of the temporal ensemble; None without."""
+        return self.identity.get("temporal_ensemble")
 
     @property
     def filmed(self) -> list[EpisodeResult]:

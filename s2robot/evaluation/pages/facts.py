@@ -1,11 +1,9 @@
 """At a glance: what a run is, as pairs of a label and a text."""
 
 import math
-import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from s2robot.evaluation.pages.evaluations import Evaluation
 from s2robot.evaluation.pages.rendering import duration
 from s2robot.evaluation.pages.runs import Run
 
@@ -20,33 +18,6 @@ def facts(run: Run) -> Pairs:
 def subtitle(run: Run) -> str:
     """Policy, encoder and task in a line."""
     return " · ".join(text for text in (_policy(run), _encoder(run), _task(run)) if text)
-
-
-def commands(run: Run) -> Pairs:
-    """What to type to do it again: the recorded command of the training, and one for each evaluation."""
-    command = run.made.get("command")
-    words = shlex.join(map(str, command)) if isinstance(command, list) else command
-    trained = [("train", words)] if isinstance(words, str) else []
-    return trained + [(f"evaluate: {one.name}", eval_command(run, one)) for one in run.evaluations]
-
-
-def eval_command(run: Run, evaluation: Evaluation | None = None) -> str:
-    """The command of an evaluation, or that of a first one."""
-    words = ["s2robot", "eval"]
-    if evaluation is None:
-        name = "best" if "best" in run.checkpoints else "last"
-        return shlex.join([*words, f"checkpoint={run.folder}/checkpoints/{name}", "video=9"])
-    identity, seeds = evaluation.identity, evaluation.plan["seeds"]
-    steps = {name: one.get("step") for name, one in run.checkpoints.items()}
-    name = next((one for one, step in steps.items() if step == evaluation.step), "last")
-    words += [f"checkpoint={run.folder}/checkpoints/{name}", f"episodes={len(seeds)}", f"seed={seeds[0]}"]
-    if evaluation.name != "default":
-        words.append(f"name={evaluation.name}")
-    if identity.get("temporal_ensemble") is not None:
-        words.append(f"temporal_ensemble={identity['temporal_ensemble']}")
-    elif type(identity.get("action_steps")) is int:
-        words.append(f"policy.action_steps={identity['action_steps']}")
-    return shlex.join(words)
 
 
 def pick(plain: Mapping[str, Any], key: str) -> Any:
