@@ -94,4 +94,6 @@ def not_regular(path: Path) -> str:
         return f"is no path: {error}"
     if stat.S_ISDIR(mode):
         return "is a folder, not a file"
+    if stat.S_ISREG(mode) and not os.access(path, os.R_OK):
+        return "cannot be read: Permission denied"
     return "" if stat.S_ISREG(mode) else "is no regular file but a pipe, a socket or a device"

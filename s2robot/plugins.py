@@ -58,7 +58,7 @@ def _load(name: str, source: str) -> None:
             f"no module {name!r} ({source}): plugins are installed or on PYTHONPATH; the current folder is "
             "not searched"
         ) from error
-    except Exception as error:  # anything can be wrong in someone else's module; the cause is chained
+    except (Exception, SystemExit) as error:  # anything can be wrong in a stranger's module; it is chained
         reason = f"{type(error).__name__}: {error}"
         raise UserError(f"plugin {name!r} ({source}) cannot be imported: {reason}") from error
     _loaded[name] = source

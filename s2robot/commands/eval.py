@@ -31,6 +31,7 @@ from s2robot.policies.acting import acting_options
 from s2robot.rollouts.acting_space import clipping
 from s2robot.rollouts.chosen_by_file import check_chosen, recorded_arguments
 from s2robot.rollouts.environment import check_environment, check_rendering
+from s2robot.rollouts.gym_api import endless
 from s2robot.rollouts.resolving import load_module, problem
 from s2robot.rollouts.sizes import default_batch
 from s2robot.rollouts.trained import action_range, set_acting
@@ -72,8 +73,9 @@ def main(config: EvalConfig) -> None:
         print(f"{env_id} is made without {of}; env.kwargs gives arguments")
     if mapping.told:
         print(mapping.told)
-    if line := clipping(env_id, acted, *action_range(loaded.policy)):
-        print(f"warning: {line}")
+    for line in (clipping(env_id, acted, *action_range(loaded.policy)), endless(env_id, env_kwargs)):
+        if line:
+            print(f"warning: {line}")
     seeds = evaluation_seeds(config.episodes, loaded.training_seeds | loaded.selection_seeds, config.seed)
     batch = config.batch or default_batch(device.type)
     acting = acting_options(loaded.policy) | {"temporal_ensemble": config.temporal_ensemble}

@@ -34,6 +34,7 @@ from s2robot.evaluation.validation_file import write_validation
 from s2robot.features import build, place, sample
 from s2robot.policies import make_policy
 from s2robot.policies.heads import check_head
+from s2robot.rollouts.gym_api import endless
 from s2robot.rollouts.mapping import ObservationMapping
 from s2robot.runs import checkpoint
 from s2robot.runs import folder as run_folder
@@ -107,6 +108,7 @@ def prepare(config: TrainConfig, device: torch.device) -> Prepared:
     train_episodes, valid_episodes = demos.splits(config.data.train, config.data.valid)
     if not train_episodes:
         raise UserError(f"{config.data.path} has no demonstrations under data.train={config.data.train}")
+    demos.frame_weights(train_episodes)  # a wrong data.weights is refused before anything is encoded
 
     encoders = CameraEncoders.from_config(config.encoder, device)
     config = replace(config, encoder=encoders.options)
@@ -119,8 +121,9 @@ def prepare(config: TrainConfig, device: torch.device) -> Prepared:
             print(f"no rollouts with this dataset: {reason}")
     else:
         spec = check_recorded_environment(demos, spec, mapping)
-        if mapping.told and config.rollout.every and parallel.is_main():
-            print(mapping.told)
+        lines = mapping.told, endless(spec.env_id, spec.env_kwargs)
+        for line in filter(None, lines) if config.rollout.every and parallel.is_main() else ():
+            print(line)
     seeds = selection_seeds(config.rollout, spec, demos.seeds)
 
     policy = make_policy(spec, config.policy, config.seed)

@@ -1,5 +1,7 @@
 """Checks of what actions mean: their shape, absolute poses that nobody declared, the environment's box."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from jaxtyping import Float
 
@@ -60,7 +62,7 @@ def meaning(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
         return [], _jumping_turns(dataset)
     width = dataset.actions().shape[1]
     beyond = outside(dataset, -np.ones(width), np.ones(width))
-    return _unclear(dataset), [beyond] if beyond else []
+    return list(_unclear(dataset)), [beyond] if beyond else []
 
 
 def outside(dataset: Dataset, low: Float[np.ndarray, "da"], high: Float[np.ndarray, "da"]) -> Problem | None:
@@ -105,21 +107,24 @@ def _jumping_turns(dataset: Dataset) -> list[Problem]:
     return [dataset.problem(one, ", ".join(dataset.action_keys.values()), problem)]
 
 
-def _unclear(dataset: Dataset) -> list[Problem]:
-    """An error where delta actions are declared and the numbers look like absolute poses.
+def _unclear(dataset: Dataset) -> Iterator[Problem]:
+    """An error for each source that declares delta actions whose numbers look like absolute poses.
 
     So are files whose `actions` diffusion_policy's conversion overwrote: positions in metres and rotation
     vectors up to pi, without a word in the file.
     """
     width = dataset.actions().shape[1]
     if width not in (ARM, 2 * ARM) or dataset.options.absolute is not None:
-        return []
-    arms = np.abs(dataset.actions().reshape(-1, width // ARM, ARM))
-    position, rotation = arms[..., :3].max(), arms[..., 3:6].max()
-    if position > 1 + JUST_ABOVE or rotation <= 1 + JUST_ABOVE:
-        return []
-    problem = (
-        f"rotations up to {rotation:.3g} with positions up to {position:.3g}: env_args declares deltas in "
-        f"[-1, 1] and these look like absolute poses; say data.absolute=true or data.absolute=false"
-    )
-    return [dataset.problem(dataset.records[0], dataset.source.actions or "", problem)]
+        return
+    parts = np.repeat([one.part for one in dataset.records], dataset.lengths)
+    for part in np.unique(parts):
+        arms = np.abs(dataset.actions()[parts == part].reshape(-1, width // ARM, ARM))
+        position, rotation = arms[..., :3].max(), arms[..., 3:6].max()
+        if position > 1 + JUST_ABOVE or rotation <= 1 + JUST_ABOVE:
+            continue
+        first = next(one for one in dataset.records if one.part == part)
+        problem = (
+            f"rotations up to {rotation:.3g} with positions up to {position:.3g}: env_args declares deltas "
+            f"in [-1, 1] and these look like absolute poses; say data.absolute=true or data.absolute=false"
+        )
+        yield dataset.problem(first, dataset.source.actions or "", problem)

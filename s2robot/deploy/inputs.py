@@ -74,7 +74,7 @@ class Inputs:
 
     def _numbers(self, key: str, numbers: np.ndarray) -> np.ndarray:
         dim = self.proprio[key]
-        if numbers.dtype.kind not in "fiu":
+        if numbers.dtype.kind not in "fiub":  # a contact may be told as true or false
             raise UserError(f"{key} must be numbers, not {_told(numbers)}")
         if math.prod(numbers.shape) != dim:
             raise UserError(f"{key} has the shape {numbers.shape}, expected ({dim},)")

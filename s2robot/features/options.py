@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 from s2robot.config import option
+from s2robot.errors import unknown_name
+
+TIERS = ("device", "ram", "disk")  # from the fastest to the largest
 
 
 @dataclass
@@ -20,3 +23,8 @@ class FeaturesConfig:
         None, "processes that read frames while others are encoded, 0: a thread; null: as it pays"
     )
     root: str | None = option(None, "folder of the feature stores; null: features in the cache folder")
+
+    def check(self) -> None:
+        """Raise `UserError` for options that cannot be."""
+        if self.tier not in ("auto", *TIERS):
+            raise unknown_name("tier of features", self.tier, ("auto", *TIERS))

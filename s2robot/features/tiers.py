@@ -6,9 +6,8 @@ import psutil
 import torch
 
 from s2robot.errors import unknown_name
+from s2robot.features.options import TIERS
 from s2robot.features.table import FeatureTable
-
-TIERS = ("device", "ram", "disk")  # from the fastest to the largest
 
 # Of the memory that is free now; the rest is left to the policy, the page cache and other programs.
 GPU_SHARE = 0.6

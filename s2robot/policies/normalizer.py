@@ -37,7 +37,7 @@ class Normalizer(nn.Module):
         else:
             offset, spread = values.mean(0), values.std(0, correction=0)
         self.offset.copy_(offset)
-        self.scale.copy_(torch.where(spread < noise_of(values), torch.ones_like(spread), spread))
+        self.scale.copy_(torch.where(spread <= noise_of(values), torch.ones_like(spread), spread))
         return self
 
     def forward(self, values: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:

@@ -48,6 +48,7 @@ def resolve(env_id: str) -> str:
             f"checkpoint names it; if you trust it, give plugins=[{module}], or env.id={env_id} to eval"
         )
     if name not in gymnasium.registry:
+        own_envs()  # they are known, too
         known = [key for key, spec in gymnasium.registry.items() if not is_gymnasiums(spec)]
         unknown = str(unknown_name("environment", name, known))
         if not name.startswith(OWN):  # a name of this project can only be a slip

@@ -33,6 +33,7 @@ from jaxtyping import Float
 from s2robot import plugins
 from s2robot.errors import UserError, unknown_name
 from s2robot.processes.ending import leave_signals_to_parent
+from s2robot.rollouts import gym_api
 from s2robot.rollouts.acting_space import check_real
 from s2robot.rollouts.history import History
 from s2robot.rollouts.messages import (
@@ -137,7 +138,7 @@ class Simulator:
             if not self.images:
                 raise UserError(f"nothing to record: {self.env} observes no images")
             self.video = EpisodeVideo(video, seed, self.fps, [view_name(key) for key in self.images])
-        obs, _ = self.env.reset(seed=seed)
+        obs = gym_api.reset(self.env, self.env_id, seed)
         self.seed, self.steps, self.return_, self.success = seed, 0, 0.0, EpisodeSuccess(self.env_id)
         self.history.start()
         self._observe(obs, read=True)
@@ -147,11 +148,10 @@ class Simulator:
         """Execute the actions of `chunk` in turn, clipped to the action space, until the episode ends."""
         executed = np.clip(chunk.astype(self.actions.dtype), self.actions.low, self.actions.high)
         for left, action in zip(reversed(range(len(executed))), executed, strict=True):
-            obs, reward, terminated, truncated, info = self.env.step(action)
+            obs, reward, done, info = gym_api.step(self.env, self.env_id, action)
             self.steps += 1
-            self.return_ += float(reward)
+            self.return_ += reward
             self.success.note(info)
-            done = terminated or truncated
             self._observe(obs, read=left < self.obs_steps and not done)
             if done:
                 success, layout = self.success.result(), None

@@ -10,7 +10,7 @@ from s2robot.errors import UserError
 KEYS = ("success", "is_success")
 ROBOMIMIC_KEY = "task"  # of the dictionary that robomimic's `is_success` returns
 ACCEPTED = (
-    "a bool, a NumPy bool, an array with one element that is False or True (0 or 1), or robomimic's "
+    "a bool, the number 0 or 1, an array with one such element, or robomimic's "
     "dictionary with such a value under 'task'"
 )
 
@@ -54,8 +54,8 @@ class EpisodeSuccess:
 
 def _truth(value: Any, key: str) -> bool:
     found = value.get(ROBOMIMIC_KEY) if isinstance(value, Mapping) else value
-    if isinstance(found, bool):
-        return found
+    if isinstance(found, bool | int | float) and found in (0, 1):
+        return bool(found)
     if isinstance(found, np.ndarray | np.generic) and found.size == 1 and found.dtype.kind in "biuf":
         number = found.item()
         if number in (0, 1):

@@ -80,9 +80,9 @@ def save(
     partial = scratch_name(target)
     try:
         partial.mkdir(parents=True)
-        save_file(_contiguous(weights), partial / WEIGHTS)
-        save_file(_contiguous(training_state), partial / TRAINING)
-        save_file(_contiguous(samples), partial / SAMPLES)
+        _save(weights, partial / WEIGHTS)
+        _save(training_state, partial / TRAINING)
+        _save(samples, partial / SAMPLES)
         sha256 = hashlib.sha256((partial / WEIGHTS).read_bytes()).hexdigest()
         plain = {"format": FORMAT, "step": step, **description, "weights_sha256": sha256}
         text = json.dumps(plain, indent=2)
@@ -243,6 +243,14 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
         return load_file(file)
     except (SafetensorError, OSError) as error:
         raise UserError(f"{file} cannot be read as safetensors: {error}") from error
+
+
+def _save(tensors: Mapping[str, Tensor], file: Path) -> None:
+    """Write tensors to a file that has the user's usual permissions; safetensors leaves it to its owner."""
+    file.touch()
+    mode = file.stat().st_mode
+    save_file(_contiguous(tensors), file)
+    file.chmod(mode)
 
 
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +42,7 @@ CUDA kernel errors might be asynchronously reported at some other API call"""
     [
         UserError("two\nlines"),
         OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.ENAMETOOLONG, "File name too long", "runs/aaaa"),
         torch.AcceleratorError(GPU_GONE),
         RuntimeError("CUDA error: uncorrectable ECC error encountered"),
     ],
@@ -93,3 +95,20 @@ def test_output_that_nobody_reads_ends_a_command_without_words(words: list[str],
     os.close(writer)
     assert ended.stderr.decode() == ""
     assert ended.returncode in (UNREAD, 0)  # argparse ignores what happens to its help
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_daemons_closed_streams_are_no_mistake(closed: str) -> None:
+    command = f"exec {shlex.quote(sys.executable)} -m s2robot power --help {closed}"
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, check=False)
+    assert ended.returncode == 0
+    assert ended.stderr == b""
+
+
+def test_a_current_folder_that_was_deleted_is_one_line(tmp_path: Path) -> None:
+    script = 'mkdir gone; cd gone; rmdir ../gone; exec "$0" -P -m s2robot train data.path=a.hdf5'
+    ended = subprocess.run(
+        ["sh", "-c", script, sys.executable], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert ended.returncode == BAD_INPUT
+    assert_one_line(ended.stderr.decode(), "the current folder was deleted")

@@ -46,6 +46,8 @@ ON_THE_COMMAND_LINE = {
     "average beyond all": (["optim.ema_max_decay=2"], ["optim.ema_max_decay=2.0 must be between 0 and 1"]),
     "network of nothing": (["policy.hidden=[0]"], ["policy.hidden=[0]", "each at least 1"]),
     "no keypoints": (["policy.head_args.keypoints=0"], ["policy.head_args.keypoints=0", "from 1 on"]),
+    "unknown tier": (["features.tier=ssd"], ["unknown tier of features 'ssd'", "device", "disk"]),
+    "weights of other datasets": (["data.weights=[1,2]"], ["data.weights has 2 numbers for 1 entries"]),
     "never logging": (["optim.log_every=0"], ["optim.log_every=0 must be at least 1"]),
     "unknown precision": (["optim.precision=bf61"], ["'bf61'", "did you mean 'bf16'?"]),
     "rollouts on eval.py's seeds": (

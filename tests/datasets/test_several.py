@@ -188,3 +188,15 @@ def test_absolute_poses_and_changes_of_the_pose_are_not_mixed(tmp_path: Path) ->
     with pytest.raises(UserError, match=r"b.hdf5: .* absolute poses, those of .*a.hdf5 changes of the pose"):
         open_dataset(paths)
     assert open_dataset(paths, absolute=False).lengths == [6, 6]
+
+
+@pytest.mark.parametrize("beyond", [0.0, 1.2])
+def test_a_file_whose_deltas_look_like_poses_is_refused_beside_others(beyond: float, tmp_path: Path) -> None:
+    """Whatever the others hold, and by its own name."""
+    env_args = {"env_name": "Lift", "type": 1, "env_kwargs": {}}
+    deltas, poses = demo(), demo()
+    deltas["actions"][0, 0] = beyond
+    poses["actions"][:, :3], poses["actions"][:, 3:6] = 0.4, 3.0
+    paths = [write(tmp_path / "a.hdf5", [deltas], env_args), write(tmp_path / "b.hdf5", [poses], env_args)]
+    with pytest.raises(UserError, match=r"b.hdf5.*rotations up to 3 with positions up to 0.4"):
+        open_dataset(paths)

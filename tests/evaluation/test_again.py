@@ -16,7 +16,7 @@ KWARGS = {"vary_scene": ["light"], "note": "it's 5: {a}", "size": 0.03, "deep": 
 
 
 def evaluated(folder: Path, plan: dict[str, Any], step: int = 2) -> list[str]:
-    """The words that repeat an evaluation of this step, in a run that has the checkpoints of steps 2 and 4."""
+    """The words that repeat an evaluation of this step; the run has the checkpoints of steps 2 and 4."""
     policy = {"name": "flow", "action_steps": 4, "inference_steps": 4}
     run = write_run(folder, {7: True, 8: False}, policy=policy, plugins=["mine"])
     spec = {"env_id": "Push-v0", "env_kwargs": {"size": 0.05, "cameras": ["front"]}}

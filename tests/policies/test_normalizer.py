@@ -26,6 +26,13 @@ def test_there_and_back(mode: str) -> None:
     torch.testing.assert_close(normalizer.denormalize(normalizer(VALUES)), VALUES)
 
 
+@pytest.mark.parametrize("mode", ["limits", "gaussian"])
+def test_what_is_always_zero_stays_zero(mode: str) -> None:
+    """A gripper that never moves, a contact that is never made: all dimensions of a key."""
+    normalizer = Normalizer(2).fit(torch.zeros(4, 2), mode)
+    assert torch.equal(normalizer(torch.zeros(3, 2)), torch.zeros(3, 2))
+
+
 def test_statistics_are_part_of_the_state() -> None:
     restored = Normalizer(3)
     restored.load_state_dict(Normalizer(3).fit(VALUES).state_dict())

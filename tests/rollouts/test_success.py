@@ -17,6 +17,8 @@ from tests.rollouts.tiny_env import TINY
 def test_what_says_success(truth: bool) -> None:
     for said in (
         truth,
+        int(truth),
+        float(truth),  # as Meta-World does
         np.bool_(truth),
         np.array(truth),
         np.array([truth]),
@@ -37,7 +39,7 @@ def test_success_stands_before_is_success_and_either_may_be_absent() -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        *(None, "False", "", 1, 0.0, [True], np.nan),
+        *(None, "False", "", 2, 0.5, [True], np.nan, float("nan")),
         *(np.array([True, False]), np.array([]), np.array([0.7]), np.array(["True"])),
         *({"task": None}, {"grasp": True}, {}),
     ],

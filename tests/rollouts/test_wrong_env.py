@@ -4,10 +4,11 @@ import pytest
 
 from s2robot.errors import UserError
 from s2robot.rollouts.episodes import run_episodes
+from s2robot.rollouts.gym_api import endless
 from tests.rollouts.rollout_cases import nothing_left_behind, numbers  # noqa: F401 (fixture)
 from tests.rollouts.tiny_actor import TinyActor
 from tests.rollouts.tiny_env import TINY
-from tests.rollouts.wrong_env import WRONG
+from tests.rollouts.wrong_env import LIMITED, WRONG
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,12 @@ from tests.rollouts.wrong_env import WRONG
         ("fps", "its metadata has render_fps='twenty', expected a number above 0"),
         ("integers", "takes actions of int32, a policy's real numbers would be cut to whole ones"),
         ("exit", "seed 1: raised SystemExit: 3"),
+        ("no seed", "unexpected keyword argument 'seed'; reset.* must return .*observation, info"),
+        ("old reset", r"reset returned dict; .*; an environment of the older Gym interface needs a wrapper"),
+        ("old step", r"step returned \(dict, float, bool, dict\); .*reward, terminated, truncated, info"),
+        ("no info", r"step returned \(dict, float, bool, bool, NoneType\)"),
+        ("two rewards", r"the reward is array\(\[0., 0.\]\); it must be a number"),
+        ("no reward", "the reward is None; it must be a number"),
     ],
 )
 def test_it_is_told_in_one_line(wrong: str, told: str) -> None:
@@ -43,9 +50,20 @@ def test_a_close_that_fails_is_a_warning_and_the_results_stay(capfd: pytest.Capt
     assert f"closing {WRONG} raised RuntimeError: close fails" in said and "Traceback" not in said
 
 
-def test_lists_of_the_right_numbers_are_accepted() -> None:
-    expected = run_episodes(TinyActor(), TINY, [1], workers=1)
+def test_a_step_of_the_older_interface_is_told_through_the_limit_of_steps() -> None:
+    with pytest.raises(
+        UserError, match=r"not enough values to unpack \(expected 5, got 4\); step\(action\) must"
+    ):
+        run_episodes(TinyActor(), LIMITED, [1], {"wrong": "old step"}, workers=1)
 
-    assert numbers(run_episodes(TinyActor(), WRONG, [1], {"wrong": "harmless"}, workers=1)) == numbers(
-        expected
-    )
+
+@pytest.mark.parametrize("harmless", ["harmless", "reward in an array"])
+def test_lists_and_arrays_of_the_right_numbers_are_accepted(harmless: str) -> None:
+    expected = numbers(run_episodes(TinyActor(), TINY, [1], workers=1))
+
+    assert numbers(run_episodes(TinyActor(), WRONG, [1], {"wrong": harmless}, workers=1)) == expected
+
+
+def test_an_environment_that_may_never_end_is_told() -> None:
+    assert "Wrong-v0 is registered without max_episode_steps" in endless(WRONG, {})
+    assert endless(WRONG, {"max_episode_steps": 20}) == endless(LIMITED, {}) == ""

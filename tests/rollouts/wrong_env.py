@@ -22,10 +22,24 @@ class Wrong(TinyEnv):
         if wrong == "integers":
             self.action_space = gymnasium.spaces.Box(-100, 100, (2,), np.int32)
 
+    def reset(self, **kwargs: Any) -> Any:
+        if self.wrong == "no seed":
+            raise TypeError("Wrong.reset() got an unexpected keyword argument 'seed'")
+        given: Any = super().reset(**kwargs)
+        return given[0] if self.wrong == "old reset" else given
+
     def step(self, action: np.ndarray) -> tuple:
         if self.wrong == "exit":
             sys.exit(3)
-        return super().step(action)
+        obs, reward, terminated, truncated, info = super().step(action)
+        answers: dict[str, tuple] = {
+            "old step": (obs, reward, terminated, info),
+            "no info": (obs, reward, terminated, truncated, None),
+            "two rewards": (obs, np.zeros(2), terminated, truncated, info),
+            "no reward": (obs, None, terminated, truncated, info),
+            "reward in an array": (obs, np.array([reward]), terminated, truncated, info),
+        }
+        return answers.get(self.wrong, (obs, reward, terminated, truncated, info))
 
     def close(self) -> None:
         if self.wrong == "close":
@@ -51,4 +65,5 @@ class Wrong(TinyEnv):
 
 
 gymnasium.register("Wrong-v0", f"{__name__}:Wrong")
-WRONG = f"{__name__}:Wrong-v0"
+gymnasium.register("Limited-v0", f"{__name__}:Wrong", max_episode_steps=50)
+WRONG, LIMITED = f"{__name__}:Wrong-v0", f"{__name__}:Limited-v0"

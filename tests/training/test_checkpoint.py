@@ -63,6 +63,14 @@ def test_loaded_policy_predicts_the_same_bits(name: str, tmp_path: Path) -> None
     assert not any(parameter.requires_grad for parameter in loaded.policy.parameters())
 
 
+def test_files_have_the_permissions_of_any_new_file(trained: Path, tmp_path: Path) -> None:
+    """A robot's account, or a container's, reads what another one trained."""
+    usual = tmp_path / "usual"
+    usual.touch()
+    files = list((trained / "checkpoints" / "last").iterdir())
+    assert {file.stat().st_mode for file in files} == {usual.stat().st_mode}
+
+
 def test_files_are_tensors_and_json_and_nothing_else(trained: Path) -> None:
     folder = trained / "checkpoints" / "last"
     assert {path.name for path in folder.iterdir()} == {

@@ -14,10 +14,18 @@ BAD_INPUT = 2  # exit status
 INTERRUPTED = 130
 UNREAD = 141  # as of a program that SIGPIPE ended: who read its output has gone, as in `... | head`
 
-# A file that is missing, is in the way or may not be used, and a full disk, are for the user to mend. Any
-# other OSError (a broken pipe to a worker, a library's own) is a defect and keeps its traceback.
+# A file that is missing, is in the way or may not be used, a full disk, and a name that is too long are for
+# the user to mend. Any other OSError (a broken pipe to a worker, a library's own) is a defect and keeps its
+# traceback.
 ABOUT_A_PATH = (FileNotFoundError, FileExistsError, PermissionError, IsADirectoryError, NotADirectoryError)
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENAMETOOLONG)
+
+
+def open_missing_streams() -> None:
+    """Lead standard streams that a daemon's parent has closed to nowhere; Python has None in their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 (for as long as the process lives)
 
 
 @contextmanager

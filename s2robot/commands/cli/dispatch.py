@@ -9,7 +9,7 @@ from pathlib import Path
 
 import s2robot
 from s2robot import commands
-from s2robot.commands.cli.console import one_line_errors
+from s2robot.commands.cli.console import one_line_errors, open_missing_streams
 from s2robot.errors import UserError, unknown_name
 from s2robot.processes.ending import end_with_parent, terminating
 from s2robot.runs.lock import note_command
@@ -18,6 +18,7 @@ from s2robot.runs.lock import note_command
 def main(words: Sequence[str] | None = None) -> None:
     """Run the command that `words` name (default: the process's own); a mistake is one line and status 2."""
     words = sys.argv[1:] if words is None else words
+    open_missing_streams()
     end_with_parent()  # where another command started this one
     with terminating(), one_line_errors():
         known = names()
@@ -48,6 +49,10 @@ def overview() -> str:
 
 def _run(name: str, *words: str) -> None:
     if Path(s2robot.__path__[0], "configs", f"{name}.yaml").is_file():
+        try:
+            Path.cwd()
+        except FileNotFoundError as error:
+            raise UserError("the current folder was deleted; change to one that is there") from error
         from s2robot.commands.cli import entry  # Hydra, which the other commands do without
 
         entry.run(name, words, _doc(name))

@@ -63,6 +63,7 @@ class TrainConfig:
             raise UserError(f"seed={self.seed} must be at most {MOST_SEED}")
         self.data.check()
         self.encoder.check()
+        self.features.check()
         self.optim.check()
         self.checkpoint.check()
         self.rollout.check()
