@@ -101,7 +101,8 @@ class Timm:
                 reason = f"the hub does not answer ({' '.join(str(error).split())[:80]})"
         raise UserError(
             f"weights of encoder {self.name!r} are not here and {reason}: download {self.source} "
-            f"(licence: {self.licence}) to {self.kept_file}, or say weights=FILE"
+            f"(licence: {self.licence}) to {self.kept_file}, or say encoder.weights=FILE (of a checkpoint's "
+            f"encoder: weights=FILE)"
         )
 
 

@@ -63,7 +63,7 @@ def verified_encoders(
         if named is not None and weights is None:
             raise UserError(
                 f"its encoders were trained with the weights file {str(named)[:200]}; what only a checkpoint "
-                f"names is not opened: weights=FILE names it"
+                f"names is not opened: weights=FILE names it (export: --weights FILE)"
             )
     with checkpoint.naming(loaded.path):
         encoders = CameraEncoders.from_dict(loaded.encoders, device, backend, weights, max_tiles=max_tiles)

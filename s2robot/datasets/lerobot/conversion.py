@@ -109,7 +109,14 @@ def _losses(dataset: Dataset, plan: Plan, lossless: bool) -> list[str]:
     lost += _narrowed(dataset, plan)
     lost += losses(dataset, {*columns, *plan.extras.values()}, columns, plan.unfit)
     if dataset.format != "lerobot":
-        lost.append("next_obs, and attributes other than env_args, seeds, models and outcomes, are left out")
+        lost.append(
+            "attributes other than env_args, seeds, models and outcomes, and next_obs where there is one, "
+            "are left out"
+        )
+        if list(dataset.episodes) != [f"demo_{i}" for i in range(len(dataset.episodes))]:
+            lost.append(
+                f"names of demonstrations, such as {dataset.episodes[0]!r}, are left out: they are numbered"
+            )
     return lost
 
 

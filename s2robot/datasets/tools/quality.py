@@ -37,7 +37,7 @@ def ends_of_videos(dataset: Dataset, shown: bool = True) -> Iterator[Problem]:
         if not isinstance(source, HasVideos):
             continue
         ends = [(i, key) for i, key in source.ends() if key in used]
-        for i, key in progress(ends, description="ends of videos") if shown else ends:
+        for i, key in progress(ends, description="ends of videos") if shown and ends else ends:
             episode = source.episodes[i]
             found = episode.arrays.get(key)
             if found is None or found.kind != "frames" or not found.rows:

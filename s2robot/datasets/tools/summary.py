@@ -10,7 +10,7 @@ from s2robot.datasets.pieces import pieces
 from s2robot.datasets.tools.leniently import structural_errors
 from s2robot.errors import number_of
 
-SHOWN = 6  # numbers of a range, names of a list
+SHOWN = 8  # numbers of a range: an arm with its gripper, and one more
 
 
 def summarize(dataset: Dataset) -> dict[str, Any]:
