@@ -126,7 +126,8 @@ def test_weights_of_another_architecture_are_refused(tmp_path: Path) -> None:
 
 def test_without_a_network_one_line_says_what_to_do(offline: Path) -> None:
     address = "https://huggingface.co/timm/vit_small_patch14_dinov2.lvd142m/resolve/main/model.safetensors"
-    with pytest.raises(UserError, match=r"hub does not answer .*or say encoder.weights=FILE .*weights=FILE") as raised:
+    said = r"hub does not answer .*or say encoder.weights=FILE .*: weights=FILE"
+    with pytest.raises(UserError, match=said) as raised:
         make_encoder("dinov2_s")
     message = str(raised.value)
     assert address in message and str(offline / "cache/weights/dinov2_s.safetensors") in message
