@@ -26,5 +26,10 @@ class FeaturesConfig:
 
     def check(self) -> None:
         """Raise `UserError` for options that cannot be."""
-        if self.tier not in ("auto", *TIERS):
-            raise unknown_name("tier of features", self.tier, ("auto", *TIERS))
+        check_tier(self.tier)
+
+
+def check_tier(tier: str) -> None:
+    """Raise `UserError` for a name that is neither "auto" nor one of `TIERS`."""
+    if tier not in ("auto", *TIERS):
+        raise unknown_name("tier of features", tier, ("auto", *TIERS))

@@ -48,7 +48,7 @@ class CameraPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What all cameras need, and the tier (`tiers.TIERS`) in which their features will be kept."""
+    """What all cameras need, and the tier (`options.TIERS`) in which their features will be kept."""
 
     cameras: list[CameraPlan]
     bytes: int

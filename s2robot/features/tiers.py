@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import psutil
 import torch
 
-from s2robot.errors import unknown_name
-from s2robot.features.options import TIERS
+from s2robot.features.options import check_tier
 from s2robot.features.table import FeatureTable
 
 # Of the memory that is free now; the rest is left to the policy, the page cache and other programs.
@@ -20,8 +19,7 @@ def choose_tier(nbytes: int, device: str | torch.device, tier: str = "auto", pro
     A GPU `device`, RAM, or else the disk. For several `processes` it is never RAM, of which each would hold a
     copy: those of one machine share the kernel's, which keeps what is read from the disk.
     """
-    if tier not in ("auto", *TIERS):
-        raise unknown_name("tier of features", tier, ("auto", *TIERS))
+    check_tier(tier)
     device = torch.device(device)
     if tier == "auto":
         if device.type == "cuda" and nbytes <= GPU_SHARE * torch.cuda.mem_get_info(device)[0]:

@@ -37,7 +37,7 @@ ON_THE_COMMAND_LINE = {
     "unknown reference": (["run_dir=${nope}"], ["run_dir", "'nope'"]),
     "unknown option of Hydra": (["hydra.foo=1"], ["hydra.foo"]),
     "negative seed": (["seed=-1"], ["seed=-1 must be at least 0"]),
-    "seed that PyTorch does not take": (["seed=99999999999999999999"], ["at most 18446744073709551615"]),
+    "seed beyond PyTorch's": (["seed=99999999999999999999"], ["must be at most 18446744073709551615"]),
     "empty run folder": (["run_dir="], ["run_dir is empty", "run_dir=runs/my"]),
     "climbing": (["optim.gradient_clip=-1"], ["optim.gradient_clip=-1.0 must be above 0"]),
     "average beyond all": (["optim.ema_max_decay=2"], ["optim.ema_max_decay=2.0 must be between 0 and 1"]),
