@@ -43,6 +43,7 @@ from s2robot.runs.metrics import check_wandb, open_log
 from s2robot.runs.record import recorded
 from s2robot.training.batches import gathered_on
 from s2robot.training.loop import train
+from s2robot.training.precision import why_slow
 from s2robot.training.statistics import statistics_of
 from s2robot.training.trainer import Trainer
 from s2robot.types import Spec
@@ -103,7 +104,8 @@ def main(config: TrainConfig, until: int | None = None) -> None:
 def prepare(config: TrainConfig, device: torch.device) -> Prepared:
     """Open the data, build the networks and compare them with each other. Raises `UserError`."""
     demos = open_dataset(config.data)
-    for warning in demos.warnings if parallel.is_main() else ():
+    warnings = *demos.warnings, why_slow(config.optim.precision, device)
+    for warning in filter(None, warnings) if parallel.is_main() else ():
         print(f"warning: {warning}")
     train_episodes, valid_episodes = demos.splits(config.data.train, config.data.valid)
     if not train_episodes:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from s2robot.runs import checkpoint, metrics
+from s2robot.training import precision as precisions
 from s2robot.training.options import OptimConfig
 from s2robot.training.trainer import Trainer
 from tests.policies.policy_cases import fitted, make_batch
@@ -81,3 +82,20 @@ def test_checkpoint_acts_in_whole_precision(demos_path: Path, tmp_path: Path) ->
     run_training(demos_path, tmp_path, "bc", "optim.precision=bf16", "optim.steps=2")
     loaded = checkpoint.load(tmp_path / "checkpoints" / "last")
     assert all(p.dtype == torch.float32 for p in loaded.policy.parameters())
+
+
+@pytest.mark.parametrize(
+    ("half_s", "said"), [(0.5, ""), (70.0, "70 times as long; stop and say optim.precision=fp32")]
+)
+def test_emulated_half_precision_is_told_before_training(
+    half_s: float, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def product_s(dtype: torch.dtype) -> float:
+        return 1.0 if dtype == torch.float32 else half_s
+
+    monkeypatch.setattr(precisions, "_product_s", product_s)
+    cpu = torch.device("cpu")
+    assert precisions.why_slow("bf16", cpu).endswith(said)
+    assert bool(precisions.why_slow("fp16", cpu)) == bool(said)
+    assert precisions.why_slow("fp32", cpu) == ""
+    assert precisions.why_slow("bf16", torch.device("cuda")) == ""
