@@ -43,11 +43,6 @@ def cli(words: Sequence[str]) -> None:
 
     with _folder(arguments.out) as again, _where_it_was_started(run):
         found = _reproduce(run, again, arguments.steps)
-    if not any(found.compared.values()):
-        raise UserError(
-            f"{arguments.run}: nothing can be compared: its metrics, checkpoints and evaluations are of "
-            "other steps"
-        )
     if arguments.json:
         print(json.dumps(asdict(found) | {"equal": found.equal}))
     else:
@@ -60,10 +55,15 @@ def _reproduce(run: Path, again: Path, until: int | None) -> "Comparison":
     from s2robot.commands import eval as evaluating
     from s2robot.commands import train
     from s2robot.commands.cli.recorded import eval_config, train_config
-    from s2robot.evaluation.reproduction import compare, evaluations
+    from s2robot.evaluation.reproduction import anything_until, compare, evaluations
 
     config = train_config(run, again)
     last = min(until or config.optim.steps, config.optim.steps)
+    if not anything_until(run, last):
+        raise UserError(
+            f"{run} has no metrics and no checkpoint up to step {last}, so nothing can be compared; its "
+            f"first line of metrics is of step {config.optim.log_every}, see --steps"
+        )
     with redirect_stdout(sys.stderr):
         train.main(config, until=last)
         for step, name in evaluations(run, last):

@@ -142,9 +142,19 @@ class Dataset:
     def read_frames(
         self, episode: str, camera: str, start: int = 0, stop: int | None = None
     ) -> UInt8[np.ndarray, "t h w 3"]:
-        """Frames start to stop of one episode, decoded, the top row first."""
+        """Frames start to stop of one episode, decoded, the top row first; `stop` may lie behind the last.
+
+        Raises `UserError` for an unknown episode or camera, and for frames before the first.
+        """
+        if episode not in self._index:
+            raise unknown_name("episode", episode, self._index, self.options.path)
         i, seen = self._index[episode], self._camera(camera)
         stop = self.lengths[i] if stop is None else min(stop, self.lengths[i])
+        if not 0 <= start <= stop:
+            raise UserError(
+                f"{episode}: frames {start} to {stop}: expected 0 <= start <= stop, "
+                f"and it has {self.lengths[i]}"
+            )
         one = self.records[i]
         return images.upright(one.source.read(one.number, seen.key, start, stop), seen.transform)
 

@@ -145,10 +145,15 @@ def evaluation_folder(path: Path) -> Path:
 
 def weights_of(path: Path) -> str:
     """`step 3000, weights 1a2b3c4d`: what was evaluated, as far as its plan says; "" where it does not."""
-    identity = _plan(evaluation_folder(path)).get("identity")
-    known = identity if isinstance(identity, dict) else {}
+    known = identity_of(path)
     parts = [f"step {known['step']}"] if "step" in known else []
     return ", ".join([*parts, *([f"weights {str(known['weights'])[:8]}"] if "weights" in known else [])])
+
+
+def identity_of(path: Path) -> Mapping[str, Any]:
+    """What the plan of an evaluation says about what was evaluated."""
+    identity = _plan(evaluation_folder(path)).get("identity")
+    return identity if isinstance(identity, dict) else {}
 
 
 def _plan(folder: Path) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from s2robot.errors import UserError
 from s2robot.evaluation.pages import charts
 from s2robot.evaluation.pages.costs import COSTS
-from s2robot.evaluation.pages.leaderboard import Row, beside_best, ranked, repeated
+from s2robot.evaluation.pages.leaderboard import Row, beside_best, best_of_each, ranked, repeated
 from s2robot.evaluation.pages.rendering import write_page
 from s2robot.evaluation.pages.runs import Run, find_runs, read_run
 from s2robot.evaluation.pages.settings import SEED, by_value, differing, flat
@@ -54,6 +54,7 @@ def write_overview(paths: Sequence[Path], out: Path | None = None, embed: bool =
         "overview.html.j2",
         title=target.parent.resolve().name,
         rows=rows,
+        best=best_of_each(rows),
         options=options,
         settings={id(run): flat(run.config) for run in runs},
         costs=[cost for cost in COSTS if any(cost.of(run) is not None for run in runs)],

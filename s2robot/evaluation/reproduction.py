@@ -71,6 +71,12 @@ def compare(run: Path, again: Path, until: int) -> Comparison:
     return Comparison(compared, first, len(found), _machines(run, again))
 
 
+def anything_until(run: Path, until: int) -> bool:
+    """Whether a run has something up to a step that another can be compared with."""
+    saved = (steps.step_of(path) <= until for path in steps.steps(run / CHECKPOINTS))
+    return any(saved) or bool(_lines(run, until))
+
+
 def evaluations(run: Path, until: int) -> Iterator[tuple[int, str]]:
     """Step of the weights and name of each evaluation of a run that has episodes."""
     for file in sorted(run.glob("eval/*/seeds.json")):

@@ -9,7 +9,13 @@ import numpy as np
 from jaxtyping import Bool
 
 from s2robot.errors import UserError
-from s2robot.evaluation.comparison import compare, episodes_of, points
+from s2robot.evaluation.comparison import (
+    compare,
+    episodes_of,
+    evaluation_folder,
+    identity_of,
+    points,
+)
 from s2robot.evaluation.difference import holm
 from s2robot.evaluation.success_rate import wilson_interval
 from s2robot.evaluation.trainings import Trainings, difference_interval, over_trainings
@@ -50,8 +56,10 @@ class Several:
 def compare_several(groups: Sequence[Sequence[Path]]) -> Several:
     """Compare policies; a group holds the evaluations (or runs with one) of a policy's trainings.
 
-    Raises `UserError` unless all have the same environment and seeds.
+    Raises `UserError` unless all have the same environment and seeds, and where a group has a training twice.
     """
+    for group in groups:
+        _check_trainings(group)
     names = [",".join(map(str, group)) for group in groups]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise UserError(f"{repeated.pop()} is given twice; name different evaluations")
@@ -79,6 +87,19 @@ def table(several: Several) -> list[str]:
         test = "" if pair.p_value is None else f"  p = {pair.p_value:.3g}, corrected {pair.p_holm:.3g}"
         lines.append(f"{pair.a:{width}}  {pair.b:{width}}  {points(pair.difference, pair.ci95)}{test}")
     return lines
+
+
+def _check_trainings(group: Sequence[Path]) -> None:
+    """Two evaluations of the same weights are one training, and would make its interval too narrow."""
+    seen: dict[str, Path] = {}
+    for path in group:
+        weights = str(identity_of(path).get("weights") or evaluation_folder(path).resolve())
+        if weights in seen:
+            raise UserError(
+                f"{seen[weights]} and {path} evaluated the same weights: they are one training, not two; "
+                "name evaluations of different trainings"
+            )
+        seen[weights] = path
 
 
 def _over(trainings: Trainings) -> str:

@@ -30,6 +30,7 @@ MAY_CHANGE = (
     *(f"config.encoder.{name}" for name in ("backend", "weights")),
     *(f"config.data.{name}" for name in ("path", "allow_links")),
 )
+DATA_CHANGED = "actions, proprioception or lengths of the demonstrations in data.path are no longer the same"
 EMA_POWER = 0.75  # diffusers' advice for short trainings
 
 
@@ -219,4 +220,8 @@ class Trainer:
         """How the settings of a checkpoint differ from these, but for those that may change."""
         there = {key: found[key] for key in self.description if key in found}
         here = {key: self.description[key] for key in there}
-        return differences(left_out(there, MAY_CHANGE), left_out(here, MAY_CHANGE))
+        changed = there.pop("data_sha256", None) != here.pop("data_sha256", None)
+        return [
+            *([DATA_CHANGED] * changed),
+            *differences(left_out(there, MAY_CHANGE), left_out(here, MAY_CHANGE)),
+        ]

@@ -48,6 +48,14 @@ def test_the_first_difference_is_said(run: Path, tmp_path: Path, capsys: pytest.
     assert not (tmp_path / "again" / "checkpoints" / "step_00000012").exists()
 
 
+def test_too_few_steps_to_compare_are_refused_before_training(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match="up to step 2, so nothing can be compared; its first line of metrics is of step 3"
+    ):
+        reproduce.cli([str(run), "--steps", "2", "--out", str(tmp_path / "again")])
+    assert not (tmp_path / "again").exists()
+
+
 def test_other_weights_are_named(trained: Path, run: Path) -> None:  # noqa: F811
     file = run / "checkpoints" / f"step_{STEPS:08d}" / "model.safetensors"
     tensors = load_file(file)

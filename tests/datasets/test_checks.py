@@ -226,3 +226,20 @@ def test_deltas_outside_of_the_family_s_box_are_said(tmp_path: Path) -> None:
     assert len(said) == 1
     assert "demo_0, actions: 1 of 6 actions" in said[0] and "-5.5 in dimension 2 of row 4" in said[0]
     assert "rollouts clip" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("episode", "start", "stop", "told"),
+    [
+        ("demo_9", 0, 1, r"two.hdf5 has no episode 'demo_9'; did you mean 'demo_[01]'\?"),
+        ("demo_0", -1, 1, "demo_0: frames -1 to 1: expected 0 <= start <= stop, and it has 6"),
+        ("demo_0", 9, None, "demo_0: frames 9 to 6: expected"),
+    ],
+)
+def test_frames_that_are_not_there_are_refused(
+    episode: str, start: int, stop: int | None, told: str, tmp_path: Path
+) -> None:
+    dataset = open_dataset(write(tmp_path / "two.hdf5", [demo(), demo()]))
+    with pytest.raises(UserError, match=told):
+        dataset.read_frames(episode, "agentview", start, stop)
+    assert len(dataset.read_frames("demo_0", "agentview", 4, 99)) == 2

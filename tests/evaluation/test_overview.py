@@ -54,7 +54,6 @@ def test_trainings_that_differ_in_their_seed_are_one_setting(sweep: Path) -> Non
 
 
 def test_each_run_is_compared_with_the_best_start_by_start(sweep: Path) -> None:
-    write_run(sweep / "elsewhere", outcomes(1), env_id="Reach-v0")
     write_run(sweep / "fewer", outcomes(1, of=3))
     text = write_overview([sweep]).read_text()
 
@@ -63,8 +62,22 @@ def test_each_run_is_compared_with_the_best_start_by_start(sweep: Path) -> None:
     low, high = paired_interval(both=6, only_a=0, only_b=3, neither=1)
     interval, p = f"{100 * low:.1f} to {100 * high:.1f}", mcnemar_p(3, 0)
     assert rows["bc_0"] == ["30.0", interval, "3", "0", f"{p:.3g}", f"{2 * p:.3g}"]  # two were comparable
-    assert rows["elsewhere"] == ["not comparable: not the same environment"]
     assert rows["fewer"][0].startswith("not comparable: not the same seeds")
+
+
+def test_runs_of_several_environments_are_told_apart(sweep: Path) -> None:
+    write_run(sweep / "reach_a", outcomes(1), env_id="Reach-v0")
+    write_run(sweep / "reach_b", outcomes(10), env_id="Reach-v0")
+    text = write_overview([sweep]).read_text()
+
+    board = {row[0]: row[1:] for row in Page(text).rows[1:7]}
+    assert board["reach_b"][:2] == ["Reach-v0", "100.0%"] and board["untested"][0] == ""
+    assert board["bc_1"][0] == "Push-v0"
+    assert text.count("<p>Best:") == 2
+    paired = Page(text[text.index('id="paired"') : text.index('id="cost"')])
+    rows = {row[0]: row[1:3] for row in paired.rows[1:]}
+    assert rows["reach_a"] == ["reach_b", "90.0"]  # and not with the best of all
+    assert rows["bc_1"][0] == "deeper/flow"
 
 
 def test_success_by_variation_cost_and_curves(sweep: Path) -> None:

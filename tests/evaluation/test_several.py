@@ -53,6 +53,21 @@ def test_several_trainings_have_an_interval_of_their_own_and_no_mcnemar(tmp_path
     assert "over 3 trainings 60.0%" in table(several)[0] and "p =" not in table(several)[-1]
 
 
+@pytest.mark.parametrize("again", ["a1", "b0"])
+def test_a_training_counts_once(again: str, tmp_path: Path) -> None:
+    a, b = policy(tmp_path, "a", range(10), range(12)), policy(tmp_path, "b", range(18))
+    same = {"env_id": "Reach-v0", "env_kwargs": {}, "identity": {"step": 3, "weights": "1a2b"}}
+    for folder in (a[0], b[0]):  # as two evaluations of a checkpoint have
+        (folder / "seeds.json").write_text(json.dumps(same))
+    with pytest.raises(
+        UserError, match=f"{again} evaluated the same weights: they are one training, not two"
+    ):
+        compare_several([[*a, tmp_path / again], b])
+    assert (
+        len(compare_several([[a[0]], b]).policies) == 2
+    )  # one checkpoint acting in two ways may be compared
+
+
 def test_the_interquartile_mean_leaves_out_the_ends() -> None:
     assert over_trainings([0.0, 0.5, 0.6, 1.0]).interquartile_mean == pytest.approx(0.55)
     assert over_trainings([0.3]).ci95 is None

@@ -1,4 +1,4 @@
-"""Several runs in order of their success, with intervals, and the paired comparison with the best."""
+"""Several runs in order of their success, with intervals, and paired comparisons with the best."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +28,11 @@ class Row:
     def rate(self) -> float | None:
         return None if self.main is None else self.main.summary.success_rate
 
+    @property
+    def environment(self) -> str:
+        """Its id, as far as the run was evaluated."""
+        return "" if self.main is None else self.main.summary.env_id
+
 
 @dataclass(frozen=True)
 class Repeated:
@@ -39,9 +44,10 @@ class Repeated:
 
 @dataclass(frozen=True)
 class Paired:
-    """A run beside the best one."""
+    """A run beside the best one of its environment."""
 
     row: Row
+    best: Row
     comparison: Comparison | None  # of this one with the best
     why: str  # there is none
     p_value: float | None = None  # that holds for all comparisons of the page together
@@ -68,10 +74,20 @@ def repeated(rows: Sequence[Row]) -> list[Repeated]:
     return sorted(found, key=lambda one: -one.trainings.mean)
 
 
+def best_of_each(rows: Sequence[Row]) -> list[Row]:
+    """The first of `ranked` rows of each environment."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        if row.main is not None:
+            found.setdefault(row.environment, row)
+    return list(found.values())
+
+
 def beside_best(rows: Sequence[Row]) -> list[Paired]:
-    """Each evaluated run after the first of `ranked` rows, compared with it start by start."""
+    """Each other evaluated run of `ranked` rows, compared with its environment's best start by start."""
+    best = {row.environment: row for row in best_of_each(rows)}
     evaluated = [row for row in rows if row.main is not None]
-    found = [_paired(evaluated[0], row) for row in evaluated[1:]]
+    found = [_paired(best[row.environment], row) for row in evaluated if row is not best[row.environment]]
     tested = [one.comparison.p_value for one in found if one.comparison is not None]
     corrected = iter(holm(tested))
     return [one if one.comparison is None else replace(one, p_value=next(corrected)) for one in found]
@@ -79,13 +95,12 @@ def beside_best(rows: Sequence[Row]) -> list[Paired]:
 
 def _paired(best: Row, other: Row) -> Paired:
     assert best.main is not None and other.main is not None
-    for key, name in (("env_id", "environment"), ("env_kwargs", "environment arguments")):
-        if best.main.plan.get(key) != other.main.plan.get(key):
-            return Paired(other, None, f"not the same {name}")
+    if best.main.plan.get("env_kwargs") != other.main.plan.get("env_kwargs"):
+        return Paired(other, best, None, "not the same environment arguments")
     try:
-        return Paired(other, compare(other.main.episodes, best.main.episodes), "")
+        return Paired(other, best, compare(other.main.episodes, best.main.episodes), "")
     except UserError as error:
-        return Paired(other, None, str(error))
+        return Paired(other, best, None, str(error))
 
 
 def _order(row: Row) -> tuple[float, int, str]:
