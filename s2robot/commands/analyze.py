@@ -25,16 +25,16 @@ def cli(words: Sequence[str]) -> None:
     add = parser.add_argument
     add("what", choices=["reconstruct"], help="reconstruct: the S2 paper's Table 2")
     add_data(parser)
-    add("--small", default="lite0", metavar="ENCODER", help="the smaller encoder (default: lite0)")
-    add("--large", default="lite2", metavar="ENCODER", help="the larger one (default: lite2)")
+    add("--small", default="lite0", metavar="ENCODER", help="the smaller encoder")
+    add("--large", default="lite2", metavar="ENCODER", help="the larger one")
     told = "sets of sizes of the smaller one (default: its tile, and twice and three times that)"
     add("--scales", nargs="+", type=numbers, metavar="SIZE,...", help=told)
     add("--large-size", type=int, metavar="N", help="pixels that the larger one sees (default: its tile)")
-    add("--backend", default="auto", help="of the encoders, as encoder.backend in training (default: auto)")
+    add("--backend", default="auto", help="of the encoders, as encoder.backend in training")
     add("--camera", metavar="NAME", help="default: the first")
-    add("--episodes", type=int, default=25, help="at most so many, a fifth of them held out (default: 25)")
-    add("--steps", type=int, default=1000, help="of the non-linear map's training (default: 1000)")
-    add("--seed", type=int, default=0, help="of the non-linear map (default: 0)")
+    add("--episodes", type=int, default=25, help="at most so many, a fifth of them held out")
+    add("--steps", type=int, default=1000, help="of the non-linear map's training")
+    add("--seed", type=int, default=0, help="of the non-linear map")
     add("--json", action="store_true", help="one JSON object and nothing else")
     arguments = parser.parse_with_plugins(words)
     if arguments.episodes < 2:

@@ -35,8 +35,8 @@ def _parser() -> Parser:
     parser = Parser(__name__, __doc__)
     add = parser.add_argument
     add("--env", required=True, help="environment id, e.g. s2robot/PickCube-v0")
-    add("--episodes", type=int, default=120, help="demonstrations to write (default: 120)")
-    add("--seed", type=int, default=0, help="collections with different seeds share no episode (default: 0)")
+    add("--episodes", type=int, default=120, help="demonstrations to write")
+    add("--seed", type=int, default=0, help="collections with different seeds share no episode")
     add("--out", type=Path, required=True, help="HDF5 file to write")
     add("--workers", type=int, help="processes (default: one a core)")
     add("--image-size", type=int, nargs="+", metavar="N", help="pixels: N or H W (default: the task's own)")

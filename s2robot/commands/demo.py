@@ -21,8 +21,8 @@ def cli(words: Sequence[str]) -> None:
     """`s2robot demo`, which is what `make demo` runs."""
     parser = Parser(__name__, __doc__)
     parser.add_argument("--run-dir", type=Path, default=RUN_DIR, help=f"folder (default: {RUN_DIR})")
-    parser.add_argument("--demonstrations", type=int, default=120, help="collected (default: 120)")
-    parser.add_argument("--episodes", type=int, default=100, help="evaluated (default: 100)")
+    parser.add_argument("--demonstrations", type=int, default=120, help="collected")
+    parser.add_argument("--episodes", type=int, default=100, help="evaluated")
     parser.add_argument("options", nargs="*", help="of train, e.g. policy=diffusion_unet optim.steps=500")
     arguments = parser.parse_args(words)
     run_demo(arguments.run_dir, arguments.demonstrations, arguments.episodes, arguments.options)

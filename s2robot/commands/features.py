@@ -142,7 +142,7 @@ def _parser() -> Parser:
     add("words", nargs="*", metavar="NAME=VALUE", help="e.g. encoder.tile=224 features.views=4")
     for flag, (option, how) in SHORT_FORMS.items():
         add(f"--{flag}", help=f"{option}: {_meaning(option)}".replace("%", "%%"), **how)
-    add("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto)")
+    add("--device", default="auto", help="auto, cpu, cuda, cuda:1")
     add(
         "--devices", metavar="NAME,...", help="an encoding process on each, e.g. cuda:0,cuda:1; all: all GPUs"
     )
@@ -152,7 +152,7 @@ def _parser() -> Parser:
     form.add_argument("--check", type=int, metavar="N", help="encode N random frames again and compare")
     store_options(form, add)
     add("--tolerance", type=float, help="of --check, relative (default: that of the precision)")
-    add("--seed", type=int, default=0, help="of --check (default: 0)")
+    add("--seed", type=int, default=0, help="of --check")
     machine_options(add)
     add("--json", action="store_true", help="one JSON object, at the end, and nothing else")
     return parser

@@ -25,7 +25,7 @@ def cli(words: Sequence[str]) -> None:
 
     parser = Parser(__name__, __doc__)
     parser.add_argument("checkpoint", help="a run or a checkpoint, e.g. runs/demo")
-    parser.add_argument("--episodes", type=int, default=50, help="of each shift (default: 50)")
+    parser.add_argument("--episodes", type=int, default=50, help="of each shift")
     known = ", ".join(shift for shift in SHIFTS if shift != NONE)
     parser.add_argument("--shifts", type=comma_separated, help=f"default: all of {known}")
     parser.add_argument("--json", action="store_true", help="one JSON list as the last line")

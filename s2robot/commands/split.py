@@ -15,7 +15,7 @@ def cli(words: Sequence[str]) -> None:
     add_data(parser)
     add_out(parser)
     parser.add_argument("--valid", type=float, default=0.1, help="share of the episodes (default: 0.1)")
-    parser.add_argument("--seed", type=int, default=0, help="of the draw (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw")
     arguments = parser.parse_with_plugins(words)
 
     from s2robot.datasets.tools.editing import split

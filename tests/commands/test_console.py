@@ -24,7 +24,17 @@ def test_a_missing_file_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture
     with pytest.raises(SystemExit) as exit_:
         opened(tmp_path / "nothing")
     assert exit_.value.code == BAD_INPUT
-    assert_one_line(capfd.readouterr().err, "No such file", str(tmp_path / "nothing"))
+    told = capfd.readouterr().err
+    assert_one_line(told, "No such file", str(tmp_path / "nothing"))
+    assert "Errno" not in told
+
+
+def test_both_names_of_a_file_that_cannot_be_moved_are_told(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit), one_line_errors():
+        (tmp_path / "a").rename(tmp_path / "there" / "a")
+    assert_one_line(capfd.readouterr().err, f"{tmp_path}/a -> {tmp_path}/there/a: No such file or directory")
 
 
 def test_a_folder_in_place_of_a_file_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

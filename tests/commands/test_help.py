@@ -39,6 +39,14 @@ def test_every_command_has_help(
     assert f"usage: s2robot {name}" in page(monkeypatch, capfd, name, "--help")
 
 
+def test_help_names_defaults_once(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    text = " ".join(page(monkeypatch, capfd, "serve", "--help").split())
+    assert "any that is free (default: 8000)" in text and "most clients at once (default: 16)" in text
+    assert "default: None" not in text and "default: []" not in text
+    text = " ".join(page(monkeypatch, capfd, "collect", "--help").split())
+    assert text.count("(default: 120)") == 1 and "(default: one a core)" in text
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 def test_train_shows_every_option_with_its_meaning(
     policy: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -39,7 +39,7 @@ def one_line_errors() -> Iterator[None]:
         except OSError as error:
             if not is_users(error):
                 raise
-            _refuse(error)
+            _refuse(_in_words(error))
         except RuntimeError as error:
             if "torch" not in sys.modules:  # which nothing here imports
                 raise
@@ -83,6 +83,12 @@ def _nobody_reads() -> bool:
     return bool(output.poll(0))
 
 
-def _refuse(error: Exception) -> None:
+def _in_words(error: OSError) -> str:
+    """`/data/run: Permission denied`, without the number."""
+    where = " -> ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
+    return ": ".join(filter(None, [where, error.strerror or str(error)]))
+
+
+def _refuse(error: Exception | str) -> None:
     print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
     sys.exit(BAD_INPUT)

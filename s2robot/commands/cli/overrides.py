@@ -78,7 +78,7 @@ def _marks(
         group, _, choice = text.partition("=")
         if group in groups and choice not in {*groups[group], "null"}:  # a group may be deleted with ~
             missing = unknown_name(group, choice, groups[group])
-            raise UserError(f"{missing}; plugins=[module] registers a plugin's")
+            raise UserError(f"{missing}; your own are in --config-dir DIR, a plugin's with plugins=[module]")
     known = configurations.compose(chosen)
     return [_mark(override, groups, known) for override in parsed]
 

@@ -9,6 +9,17 @@ from s2robot import plugins
 from s2robot.errors import UserError, unknown_name
 
 
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Help that names the default of each option, where its own text does not."""
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        told, default = action.help or "", action.default
+        named = "default:" in told or not action.option_strings
+        if named or default is None or default is argparse.SUPPRESS or isinstance(default, (bool, list)):
+            return told
+        return f"{told} (default: %(default)s)"
+
+
 class Parser(argparse.ArgumentParser):
     """argparse, but a mistake is one line that names the nearest choice."""
 
@@ -17,7 +28,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(
             prog=f"s2robot {module.rpartition('.')[2]}",
             description=doc,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Help,
         )
         self.as_options: dict[str, str] = {}  # how a word NAME=VALUE begins -> the option it is a value of
 
