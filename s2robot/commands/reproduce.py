@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from s2robot.commands.cli.parser import Parser
 from s2robot.errors import UserError
 from s2robot.runs import finding, record
+from s2robot.runs.plain import read_object
 
 if TYPE_CHECKING:
     from s2robot.evaluation.reproduction import Comparison
@@ -64,12 +65,27 @@ def _reproduce(run: Path, again: Path, until: int | None) -> "Comparison":
             f"{run} has no metrics and no checkpoint up to step {last}, so nothing can be compared; its "
             f"first line of metrics is of step {config.optim.log_every}, see --steps"
         )
+    _check_environments(run, last)
     with redirect_stdout(sys.stderr):
         train.main(config, until=last)
         for step, name in evaluations(run, last):
             if (plan := eval_config(run / "eval" / name, again, step)) is not None:
                 evaluating.main(plan)
     return compare(run, again, last)
+
+
+def _check_environments(run: Path, last: int) -> None:
+    """Refuse, before anything is trained, what cannot be evaluated again here."""
+    from s2robot.evaluation.reproduction import evaluations
+    from s2robot.rollouts.resolving import load_module, problem
+
+    for _, name in evaluations(run, last):
+        file = run / "eval" / name / "seeds.json"
+        env_id = read_object(file).get("env_id")
+        if isinstance(env_id, str):
+            load_module(env_id)
+            if why := problem(env_id):
+                raise UserError(f"{file}: {why}")
 
 
 def _told(found: "Comparison") -> Iterator[str]:

@@ -56,6 +56,17 @@ def test_too_few_steps_to_compare_are_refused_before_training(run: Path, tmp_pat
     assert not (tmp_path / "again").exists()
 
 
+def test_an_environment_that_is_gone_is_refused_before_training(run: Path, tmp_path: Path) -> None:
+    folder = run / "eval" / "default"
+    folder.mkdir(parents=True)
+    plan = {"env_id": "a_module_that_is_gone:Reach-v0", "env_kwargs": {}, "identity": {"step": STEPS}}
+    (folder / "seeds.json").write_text(json.dumps(plan))
+    (folder / "episodes.jsonl").write_text("")
+    with pytest.raises(UserError, match="a_module_that_is_gone"):
+        reproduce.cli([str(run), "--out", str(tmp_path / "again")])
+    assert not (tmp_path / "again").exists()
+
+
 def test_other_weights_are_named(trained: Path, run: Path) -> None:  # noqa: F811
     file = run / "checkpoints" / f"step_{STEPS:08d}" / "model.safetensors"
     tensors = load_file(file)
