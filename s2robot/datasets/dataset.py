@@ -149,14 +149,12 @@ class Dataset:
         if episode not in self._index:
             raise unknown_name("episode", episode, self._index, self.options.path)
         i, seen = self._index[episode], self._camera(camera)
-        stop = self.lengths[i] if stop is None else min(stop, self.lengths[i])
-        if not 0 <= start <= stop:
-            raise UserError(
-                f"{episode}: frames {start} to {stop}: expected 0 <= start <= stop, "
-                f"and it has {self.lengths[i]}"
-            )
+        last = self.lengths[i] if stop is None else min(stop, self.lengths[i])
+        if not 0 <= start <= last:
+            asked = f"frames {start} to {'the end' if stop is None else stop}"
+            raise UserError(f"{episode}: {asked}: expected 0 <= start <= stop, and it has {self.lengths[i]}")
         one = self.records[i]
-        return images.upright(one.source.read(one.number, seen.key, start, stop), seen.transform)
+        return images.upright(one.source.read(one.number, seen.key, start, last), seen.transform)
 
     def proprioception(self, keys: Sequence[str] | None = None) -> dict[str, Float[np.ndarray, "n _"]]:
         """Observations of the robot itself, by name; those of the options unless `keys` are given."""

@@ -16,6 +16,7 @@ PRIVILEGED = {"object", "object-state", "states", "observation.object", "observa
 PRIVILEGED_GROUP = "datagen_info/"
 ACTIONS = ("action", "extras/action")  # how keys of actions begin, outside of the observations
 NO_OBSERVATIONS = (*ACTIONS, "next.", "extras/")
+ARM, OTHER_ARM = "robot0_", "robot1_"  # robosuite's prefixes: with two arms both are read
 USUAL_PROPRIO = (ROBOSUITE, ("observation.state",), ("qpos",))
 
 Chosen = Mapping[str, str] | Sequence[str] | None  # as options give it: {name: key}, [key, ...], key, null
@@ -166,7 +167,8 @@ class Keys:
         family = (self.preset.proprio,) if self.preset and self.preset.proprio else ()
         for usual in (*family, *USUAL_PROPRIO):
             if all(self.resolve(word) for word in usual):
-                return usual
+                other_arm = (word.replace(ARM, OTHER_ARM, 1) for word in usual if word.startswith(ARM))
+                return [*usual, *filter(self.resolve, other_arm)]
         raise UserError(
             f"{self.source.path} has no usual proprioception (robosuite's robot0_eef_pos, ..., "
             f"observation.state or qpos); choose with data.proprio=[KEY,...] from "

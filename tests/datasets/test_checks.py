@@ -233,7 +233,8 @@ def test_deltas_outside_of_the_family_s_box_are_said(tmp_path: Path) -> None:
     [
         ("demo_9", 0, 1, r"two.hdf5 has no episode 'demo_9'; did you mean 'demo_[01]'\?"),
         ("demo_0", -1, 1, "demo_0: frames -1 to 1: expected 0 <= start <= stop, and it has 6"),
-        ("demo_0", 9, None, "demo_0: frames 9 to 6: expected"),
+        ("demo_0", 9, None, "demo_0: frames 9 to the end: expected"),
+        ("demo_0", 9, 30, "demo_0: frames 9 to 30: expected"),
     ],
 )
 def test_frames_that_are_not_there_are_refused(

@@ -214,3 +214,14 @@ def test_cameras_may_be_called_by_numbers(tmp_path: Path) -> None:
     assert list(open_dataset(path, cameras={"wrist": 23404442}).cameras) == ["wrist"]
     with pytest.raises(UserError, match="neither a list of keys"):
         open_dataset(path, cameras=[True])
+
+
+def test_both_arms_are_read(tmp_path: Path) -> None:
+    """A policy that moves two arms and sees one would train without a word."""
+    other: dict[str, Any] = {
+        "obs__robot1_eef_pos": np.ones((6, 3)),
+        "obs__robot1_gripper_qpos": np.ones((6, 2)),
+    }
+    dataset = open_dataset(write(tmp_path / "two_arms.hdf5", [demo(**other)]))
+    names = [key.removeprefix("obs/") for key in (*USUAL, "robot1_eef_pos", "robot1_gripper_qpos")]
+    assert list(dataset.proprioception()) == names
