@@ -25,6 +25,8 @@ def set_acting_options(policy: Policy, options: Mapping[str, Any]) -> None:
             raise UserError(
                 f"policy.{option} cannot be changed now: an evaluation of {name} sets {', '.join(known)}"
             )
+        if option == "temporal_ensemble":
+            raise UserError("temporal_ensemble=M is an argument of its own, beside the options of a policy")
         if option not in known:
             raise unknown_name(f"option of {name} in an evaluation", option, known)
     typed = replace(policy.config, **as_declared(type(policy.config), options, "policy."))

@@ -200,3 +200,12 @@ def test_a_file_whose_deltas_look_like_poses_is_refused_beside_others(beyond: fl
     paths = [write(tmp_path / "a.hdf5", [deltas], env_args), write(tmp_path / "b.hdf5", [poses], env_args)]
     with pytest.raises(UserError, match=r"b.hdf5.*rotations up to 3 with positions up to 0.4"):
         open_dataset(paths)
+
+
+def test_sources_of_other_units_are_warned_of(tmp_path: Path) -> None:
+    metres, plain = demo(seed=1), demo(seed=2)
+    millimetres = demo(seed=3, obs__robot0_eef_pos=1000 * demo(seed=3)["obs/robot0_eef_pos"])
+    files = [write(tmp_path / f"{i}.hdf5", [one]) for i, one in enumerate((metres, plain, millimetres))]
+    assert not [one for one in open_dataset(files[:2]).warnings if "units" in str(one)]
+    (told,) = (str(one) for one in open_dataset(files).warnings if "are their units the same" in str(one))
+    assert "2.hdf5" in told and "robot0_eef_pos" in told

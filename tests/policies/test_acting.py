@@ -62,6 +62,8 @@ def test_steps_to_execute_are_an_option_of_every_policy() -> None:
     assert acting_options(policy) == {"action_steps": 8}
     with pytest.raises(UserError, match=r"policy.inference_steps|unknown option of bc .* 'inference_steps'"):
         set_acting_options(policy, {"inference_steps": 3})
+    with pytest.raises(UserError, match="temporal_ensemble=M is an argument of its own"):
+        set_acting_options(policy, {"temporal_ensemble": 0.1})
     with pytest.raises(UserError, match=r"policy.action_steps=9 must be between 1 and policy.horizon=8"):
         set_acting_options(policy, {"action_steps": 9})
 

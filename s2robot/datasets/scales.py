@@ -1,0 +1,30 @@
+"""Sources that are used together and seem to count in other units, such as metres beside millimetres."""
+
+import numpy as np
+
+from s2robot.datasets.dataset import Dataset
+from s2robot.datasets.problem import Problem
+
+APART = 20  # times as large: radians and degrees are 57 apart, metres and millimetres 1000
+
+
+def scales(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
+    """No errors; a warning for each array whose largest number in one source is many times another's."""
+    warnings: list[Problem] = []
+    for key in (*dataset.action_keys.values(), *dataset.proprio_keys.values()):
+        largest = np.abs(dataset.stored_ranges(key)).max(axis=(0, 2), initial=0)  # of each episode
+        by_part: dict[int, float] = {}
+        for one, magnitude in zip(dataset.records, largest.tolist(), strict=True):
+            by_part[one.part] = max(magnitude, by_part.get(one.part, 0.0))
+        known = {part: magnitude for part, magnitude in by_part.items() if magnitude > 0}
+        if len(known) < 2:
+            continue
+        small, big = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
+        if known[big] > APART * known[small]:
+            first = {one.part: one for one in reversed(dataset.records)}
+            problem = (
+                f"numbers up to {known[big]:.4g}, and up to {known[small]:.4g} "
+                f"in {first[small].recorded.file}: are their units the same? They are normalised together"
+            )
+            warnings.append(dataset.problem(first[big], key, problem))
+    return [], warnings
