@@ -47,7 +47,7 @@ def cli(words: Sequence[str]) -> None:
     if arguments.json:
         print(json.dumps(asdict(found) | {"equal": found.equal}))
     else:
-        print(*_told(found), sep="\n")
+        print(*_told(found, len(record.read(run).get("starts") or [])), sep="\n")
     sys.exit(0 if found.equal else 1)
 
 
@@ -88,7 +88,7 @@ def _check_environments(run: Path, last: int) -> None:
                 raise UserError(f"{file}: {why}")
 
 
-def _told(found: "Comparison") -> Iterator[str]:
+def _told(found: "Comparison", starts: int) -> Iterator[str]:
     compared = ", ".join(f"{count} {what}" for what, count in found.compared.items())
     yield f"compared: {compared}"
     if found.first is None:
@@ -97,6 +97,11 @@ def _told(found: "Comparison") -> Iterator[str]:
         first = found.first
         yield f"first difference after step {first.step}, {first.kind}: {first.what}"
         yield f"{found.differing} of them differ"
+        if starts > 1:
+            yield (
+                f"the run was started {starts} times, and config.yaml has the options of the last: "
+                "other optim.steps before, for instance, were another schedule of the learning rate"
+            )
     yield from (f"another machine: {line}" for line in found.machine)
 
 

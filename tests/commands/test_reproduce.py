@@ -48,6 +48,16 @@ def test_the_first_difference_is_said(run: Path, tmp_path: Path, capsys: pytest.
     assert not (tmp_path / "again" / "checkpoints" / "step_00000012").exists()
 
 
+def test_a_run_that_went_on_with_other_options_is_told(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config, record = run / "config.yaml", run / "run.json"
+    config.write_text(config.read_text().replace("warmup_steps: 2", "warmup_steps: 1"))
+    written = json.loads(record.read_text())
+    record.write_text(json.dumps(written | {"starts": 2 * written["starts"]}))
+    with pytest.raises(SystemExit):
+        reproduce.cli([str(run), "--steps", "3"])
+    assert "the run was started 2 times" in capsys.readouterr().out
+
+
 def test_too_few_steps_to_compare_are_refused_before_training(run: Path, tmp_path: Path) -> None:
     with pytest.raises(
         UserError, match="up to step 2, so nothing can be compared; its first line of metrics is of step 3"
