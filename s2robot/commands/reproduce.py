@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 from s2robot.commands.cli.parser import Parser
 from s2robot.errors import UserError
 from s2robot.runs import finding, record
-from s2robot.runs.plain import read_object
 
 if TYPE_CHECKING:
     from s2robot.evaluation.reproduction import Comparison
@@ -44,6 +43,11 @@ def cli(words: Sequence[str]) -> None:
 
     with _folder(arguments.out) as again, _where_it_was_started(run):
         found = _reproduce(run, again, arguments.steps)
+    if not any(found.compared.values()):
+        raise UserError(
+            f"{arguments.run}: nothing can be compared: its metrics, checkpoints and evaluations are of "
+            "other steps"
+        )
     if arguments.json:
         print(json.dumps(asdict(found) | {"equal": found.equal}))
     else:
@@ -65,27 +69,25 @@ def _reproduce(run: Path, again: Path, until: int | None) -> "Comparison":
             f"{run} has no metrics and no checkpoint up to step {last}, so nothing can be compared; its "
             f"first line of metrics is of step {config.optim.log_every}, see --steps"
         )
-    _check_environments(run, last)
+    found = (eval_config(run / "eval" / name, again, step) for step, name in evaluations(run, last))
+    plans = [plan for plan in found if plan is not None]
+    for plan in plans:
+        _check_environment(plan.env.id or "")
     with redirect_stdout(sys.stderr):
         train.main(config, until=last)
-        for step, name in evaluations(run, last):
-            if (plan := eval_config(run / "eval" / name, again, step)) is not None:
+        for plan in plans:
+            if Path(plan.checkpoint).is_dir():
                 evaluating.main(plan)
     return compare(run, again, last)
 
 
-def _check_environments(run: Path, last: int) -> None:
-    """Refuse, before anything is trained, what cannot be evaluated again here."""
-    from s2robot.evaluation.reproduction import evaluations
+def _check_environment(env_id: str) -> None:
+    """Refuse, before anything is trained, an environment that cannot be made here."""
     from s2robot.rollouts.resolving import load_module, problem
 
-    for _, name in evaluations(run, last):
-        file = run / "eval" / name / "seeds.json"
-        env_id = read_object(file).get("env_id")
-        if isinstance(env_id, str):
-            load_module(env_id)
-            if why := problem(env_id):
-                raise UserError(f"{file}: {why}")
+    load_module(env_id)
+    if why := problem(env_id):
+        raise UserError(why)
 
 
 def _told(found: "Comparison", starts: int) -> Iterator[str]:

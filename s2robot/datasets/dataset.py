@@ -147,7 +147,7 @@ class Dataset:
         Raises `UserError` for an unknown episode or camera, and for frames before the first.
         """
         if episode not in self._index:
-            raise unknown_name("episode", episode, self._index, self.options.path)
+            raise unknown_name("episode", str(episode), self._index, self.options.path)
         i, seen = self._index[episode], self._camera(camera)
         last = self.lengths[i] if stop is None else min(stop, self.lengths[i])
         if not 0 <= start <= last:

@@ -25,7 +25,7 @@ def set_acting_options(policy: Policy, options: Mapping[str, Any]) -> None:
             raise UserError(
                 f"policy.{option} cannot be changed now: an evaluation of {name} sets {', '.join(known)}"
             )
-        if option == "temporal_ensemble":
+        if option not in known and option == "temporal_ensemble":
             raise UserError("temporal_ensemble=M is an argument of its own, beside the options of a policy")
         if option not in known:
             raise unknown_name(f"option of {name} in an evaluation", option, known)

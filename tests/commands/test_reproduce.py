@@ -69,7 +69,8 @@ def test_too_few_steps_to_compare_are_refused_before_training(run: Path, tmp_pat
 def test_an_environment_that_is_gone_is_refused_before_training(run: Path, tmp_path: Path) -> None:
     folder = run / "eval" / "default"
     folder.mkdir(parents=True)
-    plan = {"env_id": "a_module_that_is_gone:Reach-v0", "env_kwargs": {}, "identity": {"step": STEPS}}
+    plan = {"env_id": "a_module_that_is_gone:Reach-v0", "env_kwargs": {}, "seeds": [100_000]}
+    plan["identity"] = {"step": STEPS}
     (folder / "seeds.json").write_text(json.dumps(plan))
     (folder / "episodes.jsonl").write_text("")
     with pytest.raises(UserError, match="a_module_that_is_gone"):

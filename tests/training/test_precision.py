@@ -99,3 +99,11 @@ def test_emulated_half_precision_is_told_before_training(
     assert bool(precisions.why_slow("fp16", cpu)) == bool(said)
     assert precisions.why_slow("fp32", cpu) == ""
     assert precisions.why_slow("bf16", torch.device("cuda")) == ""
+
+
+def test_training_prints_that_precision_is_slow(
+    demos_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(precisions, "_product_s", lambda dtype: 1.0 if dtype == torch.float32 else 70.0)
+    run_training(demos_path, tmp_path / "run", "bc", "optim.precision=bf16", "optim.steps=1")
+    assert "warning: optim.precision=bf16 is slower than fp32 on this CPU" in capsys.readouterr().out

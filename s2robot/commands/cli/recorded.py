@@ -48,20 +48,19 @@ def train_config(run: Path, run_dir: Path) -> TrainConfig:
 
 
 def eval_config(folder: Path, run: Path, step: int) -> EvalConfig | None:
-    """The options of an evaluation, for the checkpoint of this step of `run`.
+    """The options of an evaluation, for the checkpoint of this step of `run`, which may be still to come.
 
-    None where that checkpoint is missing, or where they cannot be told from what is recorded.
+    None where they cannot be told from what is recorded.
     """
     plan = read_object(folder / "seeds.json")
     identity, seeds, env_kwargs = plan["identity"], plan.get("seeds"), plan.get("env_kwargs")
-    path = run / CHECKPOINTS / name_of(step)
-    if not (path.is_dir() and isinstance(env_kwargs, dict) and isinstance(seeds, list) and seeds):
+    if not (isinstance(env_kwargs, dict) and isinstance(seeds, list) and seeds):
         return None
     if type(seeds[0]) is not int or seeds != [*range(seeds[0], seeds[0] + len(seeds))]:
         return None
     _refuse_references(plan, str(folder / "seeds.json"))
     return EvalConfig(
-        checkpoint=str(path),
+        checkpoint=str(run / CHECKPOINTS / name_of(step)),
         episodes=len(seeds),
         seed=seeds[0],
         name=folder.name,
