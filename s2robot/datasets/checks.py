@@ -12,6 +12,7 @@ from s2robot.datasets.inflated import inflated
 from s2robot.datasets.masks import masks
 from s2robot.datasets.numbers import numbers
 from s2robot.datasets.problem import Problem, counted
+from s2robot.datasets.quaternions import quaternions
 from s2robot.datasets.scales import scales
 from s2robot.datasets.source import Recorded
 from s2robot.datasets.stepwise import wrong_rows
@@ -98,7 +99,7 @@ def _once(problems: list[Problem]) -> list[Problem]:
 
 
 # Each gives errors and warnings; later ones rely on what the earlier ones found right.
-OF_NUMBERS = (declared, chosen, numbers, meaning, scales)
+OF_NUMBERS = (declared, chosen, numbers, meaning, quaternions, scales)
 CHECKS = (structure, masks, readable, *OF_NUMBERS)
 
 

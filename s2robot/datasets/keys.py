@@ -172,8 +172,17 @@ class Keys:
         raise UserError(
             f"{self.source.path} has no usual proprioception (robosuite's robot0_eef_pos, ..., "
             f"observation.state or qpos); choose with data.proprio=[KEY,...] from "
-            f"{', '.join(sorted(self.low_dim())) or 'nothing'}, or data.proprio=[] for none"
+            f"{', '.join(self._proprio_choices()) or 'nothing'}, or data.proprio=[] for none"
         )
+
+    def _proprio_choices(self) -> list[str]:
+        """Numeric observations; where there are none, numbers elsewhere that are no actions and no extras."""
+        elsewhere = [
+            key
+            for key, one in self.arrays.items()
+            if one.kind == "numbers" and not key.startswith(NO_OBSERVATIONS)
+        ]
+        return sorted(self.low_dim() or elsewhere)
 
     def _observations(self) -> dict[str, Recorded]:
         """Arrays under the observations; in a format without groups frames are, whatever their key.

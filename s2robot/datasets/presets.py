@@ -60,6 +60,10 @@ def _aloha(source: Source, keys: Set[str]) -> bool:
     return "observations/qpos" in keys
 
 
+def _openpi(source: Source, keys: Set[str]) -> bool:
+    return source.format == "lerobot" and {"state", "actions"} <= keys
+
+
 def _droid(source: Source, keys: Set[str]) -> bool:
     return any(key.startswith("observation/robot_state/") for key in keys)
 
@@ -96,6 +100,7 @@ PRESETS = (  # the first that knows a dataset is taken
         orientation="upright",
         action_names={14: tuple(f"{side} {joint}" for side in ("left", "right") for joint in JOINTS)},
     ),
+    Preset("openpi", _openpi, proprio=("state",)),
     Preset(
         "DROID",
         _droid,

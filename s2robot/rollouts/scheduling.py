@@ -89,6 +89,7 @@ class Schedule:
         self.waiting: deque[Worker] = deque()  # their observations are ready to be acted on
         self.failures: dict[int, str] = {}
         self.failed_starts = 0
+        self.told: set[str] = set()  # errors of environments whose trace was shown
 
     def run(self, count: int) -> Iterator[EpisodeResult]:
         for _ in range(count):
@@ -136,7 +137,9 @@ class Schedule:
             case Failed() if worker not in self.playing:
                 raise RuntimeError(f"cannot build {self.setup.env_id}: {answer.error}\n{answer.trace}")
             case Failed():
-                logger.warning(answer.trace)
+                if answer.error not in self.told:  # where the same error comes again, its line is enough
+                    self.told.add(answer.error)
+                    logger.warning(answer.trace)
                 self._failed(self.playing.pop(worker).job, f"raised {answer.error}")
                 self._next_episode(worker)
             case Died():

@@ -21,7 +21,7 @@ def picture(steps: int, height: int = 8, width: int = 6, seed: int = 0) -> np.nd
 def demo(steps: int = 6, seed: int = 0, **arrays: np.ndarray) -> Demo:
     """A demonstration with one camera; `arrays` (`obs__x` for `obs/x`) are added or replace others."""
     rng = np.random.default_rng(seed)
-    quaternions = rng.normal(size=(steps, 4))
+    quaternions = np.abs(rng.normal(size=(steps, 4)))  # of one sign
     usual = {
         "actions": rng.uniform(-1, 1, (steps, 7)),
         "obs/agentview_image": picture(steps, seed=seed),

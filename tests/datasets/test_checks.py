@@ -133,7 +133,9 @@ def test_numbers_that_float32_cannot_tell_apart_are_said(tmp_path: Path) -> None
     for one in fine:
         one["obs/robot0_eef_pos"][:, 1] = 1e6 + np.linspace(0, 6e-5, 6)
         one["obs/robot0_eef_pos"][:, 2] = 0.5 + np.linspace(0, 6e-5, 6)  # 1,000 steps of float32
-        one["obs/robot0_eef_quat"][:, 0] = 0.1 + np.array([0, 1, 2, 1, 0, 1]) * np.spacing(0.1)  # a constant
+        one["obs/robot0_gripper_qpos"][:, 0] = 0.1 + np.array([0, 1, 2, 1, 0, 1]) * np.spacing(
+            0.1
+        )  # a constant
     path = write(tmp_path / "d.hdf5", fine)
     said = [str(warning) for warning in open_dataset(path).warnings]
     assert len(said) == 1

@@ -225,3 +225,12 @@ def test_both_arms_are_read(tmp_path: Path) -> None:
     dataset = open_dataset(write(tmp_path / "two_arms.hdf5", [demo(**other)]))
     names = [key.removeprefix("obs/") for key in (*USUAL, "robot1_eef_pos", "robot1_gripper_qpos")]
     assert list(dataset.proprioception()) == names
+
+
+def test_numbers_outside_of_the_observations_are_offered_where_there_are_no_others(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "d.hdf5", [{"actions": np.eye(6), "state": np.eye(6), "obs/top_image": picture(6)}]
+    )
+    with pytest.raises(UserError, match=r"choose with data.proprio=\[KEY,...\] from state, or"):
+        open_dataset(path)
+    assert list(open_dataset(path, proprio=["state"]).proprio_keys) == ["state"]

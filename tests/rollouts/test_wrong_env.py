@@ -67,3 +67,11 @@ def test_lists_and_arrays_of_the_right_numbers_are_accepted(harmless: str) -> No
 def test_an_environment_that_may_never_end_is_told() -> None:
     assert "Wrong-v0 is registered without max_episode_steps" in endless(WRONG, {})
     assert endless(WRONG, {"max_episode_steps": 20}) == endless(LIMITED, {}) == ""
+
+
+def test_the_trace_of_an_error_is_shown_once(caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(UserError, match="seed 1: raised SystemExit: 3"):
+        run_episodes(TinyActor(), WRONG, [1], {"wrong": "exit"}, workers=1)
+
+    assert caplog.text.count("the episode of seed 1 failed") == 2  # it is tried again
+    assert caplog.text.count("Traceback") == 1

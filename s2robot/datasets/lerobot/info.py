@@ -102,7 +102,9 @@ def read_info(folder: Folder) -> Info:
         )
     fps = raw.get("fps")
     if isinstance(fps, bool) or not isinstance(fps, int | float) or not 0 < fps <= sys.float_info.max:
-        raise UserError(f"{where}: fps is {fps!r:.40}; expected a positive number of frames a second")
+        found = "is missing" if fps is None else f"is {fps!r:.40}"
+        expected = "a positive number of frames a second, written there"
+        raise UserError(f"{where}: fps {found}; expected {expected}")
     features = raw.get("features")
     if not isinstance(features, dict) or not features:
         raise UserError(f"{where}: 'features' is missing or empty; expected dtype and shape by name")

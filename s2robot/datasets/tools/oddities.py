@@ -1,7 +1,6 @@
 """What is odd in itself, also where all demonstrations have it and comparing them finds nothing."""
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 import numpy as np
 
@@ -9,8 +8,6 @@ from s2robot.datasets.dataset import Dataset
 from s2robot.datasets.hdf5_arrays import SMALLEST_IMAGE
 from s2robot.datasets.problem import Problem, counted
 
-QUATERNION = "quat"  # in the name of four numbers that are one
-UNIT = 0.02  # by which the length of a quaternion may differ from 1
 RATE = 0.1  # share by which time stamps may differ from the rate of steps
 TIMES = ("timestamp", "timestamps", "time")  # last parts of the keys of time stamps
 LEAST_STEPS = 2  # of a demonstration
@@ -22,7 +19,6 @@ def oddities(dataset: Dataset) -> Iterator[Problem]:
     yield from _short(dataset)
     for key in dataset.proprio_keys.values():
         yield from _motionless(dataset, key)
-        yield from _no_rotations(dataset, key)
     yield from _rates(dataset)
     for camera in dataset.cameras.values():
         if min(camera.size) < SMALLEST_IMAGE:
@@ -49,20 +45,6 @@ def _motionless(dataset: Dataset, key: str) -> Iterator[Problem]:
     if low.size and several.any() and (low == high)[several].all():
         told = "it is the same in all rows of each episode: was it recorded?"
         yield dataset.problem(dataset.records[0], key, told)
-
-
-def _no_rotations(dataset: Dataset, key: str) -> Iterator[Problem]:
-    if QUATERNION not in key.rpartition("/")[2] or dataset.width(key) != 4:
-        return
-    lengths = np.linalg.norm(dataset.numbers(key), axis=1)
-    odd = []
-    for one, (start, stop) in zip(dataset.records, pairwise(dataset.offsets), strict=True):
-        worst = start + int(np.abs(lengths[start:stop] - 1).argmax())
-        if abs(lengths[worst] - 1) > UNIT:
-            told = f"row {worst - start} is a quaternion of length {lengths[worst]:.3g}, expected 1"
-            odd.append(dataset.problem(one, key, told))
-    if odd:
-        yield counted(odd)
 
 
 def _rates(dataset: Dataset) -> Iterator[Problem]:

@@ -17,6 +17,9 @@ def summarize(dataset: Dataset) -> dict[str, Any]:
     """What `s2robot info --json` prints. Reads numbers, in pieces, and no frames."""
     recorded = dataset.keys.low_dim()
     keys = {name: key for name in recorded if (key := dataset.keys.resolve(name))}
+    for name, key in dataset.proprio_keys.items():  # maybe chosen outside of the observations
+        if key not in keys.values():
+            keys[name], recorded[name] = key, dataset.keys.arrays[key]
     used = {key for key in (*keys.values(), *dataset.action_keys.values())}
     used |= {camera.key for camera in dataset.cameras.values()}
     others = {key: one for key, one in dataset.keys.arrays.items() if key not in used}

@@ -37,8 +37,8 @@ def validate(config: DataConfig, pixels: bool = False, shown: bool = True) -> Fi
     """
     dataset, unusual = open_leniently(config)
     unclear = unclear_cameras(dataset, config)
-    unusual = [problem for problem in unusual if problem not in unclear]
-    findings = Findings(unclear + structural_errors(dataset), unusual + dataset.warnings)
+    unclear += [problem for problem in unusual if problem not in unclear]  # which training refuses, too
+    findings = Findings(unclear + structural_errors(dataset), list(dataset.warnings))
     findings.warnings += checks.structure(dataset)[1] + checks.masks(dataset)[1]
     findings.warnings += [problem for problems in uneven(dataset).values() for problem in problems]
     healthy = without(dataset, findings.errors)

@@ -51,11 +51,9 @@ def test_sets_without_the_prefix_of_observations(tmp_path: Path) -> None:
         layouts.pq.write_table(
             table.rename_columns([names.get(key, key) for key in table.column_names]), path
         )
-    dataset = open_dataset(root, proprio=["state"])
-    assert sorted(dataset.cameras) == ["image", "wrist"]
+    dataset = open_dataset(root)
+    assert sorted(dataset.cameras) == ["image", "wrist"] and list(dataset.proprio_keys) == ["state"]
     assert dataset.low_dim("state").shape == (28, 4) and dataset.actions().shape == (28, 3)
-    with pytest.raises(UserError, match=r"no usual proprioception .* from state, or"):  # not from actions
-        open_dataset(root)
 
 
 def test_warnings_and_the_tolerance_reach_the_dataset(tmp_path: Path) -> None:

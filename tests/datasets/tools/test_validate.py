@@ -178,16 +178,17 @@ def test_frames_are_compared_with_a_new_rendering(
     assert len(errors) == 1
 
 
-def test_what_training_would_refuse_as_a_whole_is_a_warning(
+def test_what_training_would_refuse_as_a_whole_is_an_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "d.hdf5", [{"actions": np.eye(6), "obs/joints": np.eye(6)}], env_args="nonsense")
-    errors, warnings = validate(capsys, monkeypatch, path)
-    assert errors == []
-    told = " ".join(one["problem"] for one in warnings)
+    errors, warnings = validate(capsys, monkeypatch, path, status=1)
+    told = " ".join(one["problem"] for one in errors)
     assert "has no camera" in told
     assert "no usual proprioception" in told
-    assert "env_args" in told
+    assert "env_args" in " ".join(one["problem"] for one in warnings)
+    without = ("--data", "cameras=[]", "proprio=[joints]")
+    assert validate(capsys, monkeypatch, path, *without, status=0)[0] == []
 
 
 def test_what_is_odd_in_all_demonstrations(
