@@ -13,8 +13,8 @@ import yaml
 
 from s2robot.commands.cli.entry import options_of
 from s2robot.datasets import open_dataset
+from s2robot.datasets.formats import FORMATS
 from s2robot.datasets.lerobot import conversion, source  # noqa: F401 (imported before processes are forked)
-from s2robot.datasets.opening import FORMATS
 from s2robot.encoders.spec import EncoderSpec
 from s2robot.evaluation.comparison import compare_folders
 from s2robot.evaluation.report import write_report

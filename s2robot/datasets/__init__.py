@@ -6,6 +6,7 @@
 A new format is one file with a `Source` and one line in `FORMATS`.
 """
 
-from s2robot.datasets.opening import FORMATS, open_dataset
+from s2robot.datasets.formats import FORMATS
+from s2robot.datasets.opening import open_dataset
 
 __all__ = ["FORMATS", "open_dataset"]

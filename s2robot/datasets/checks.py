@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from s2robot.datasets.action_checks import declared, meaning
-from s2robot.datasets.agreement import names_of_numbers, signature
+from s2robot.datasets.agreement import signature
 from s2robot.datasets.chosen import chosen, readable, unreadable
 from s2robot.datasets.dataset import Dataset, Episode
 from s2robot.datasets.inflated import inflated
 from s2robot.datasets.masks import masks
+from s2robot.datasets.names import names_of_numbers
 from s2robot.datasets.numbers import numbers
 from s2robot.datasets.problem import Problem, counted
 from s2robot.datasets.quaternions import quaternions

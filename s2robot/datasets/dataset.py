@@ -12,6 +12,7 @@ from s2robot.datasets.agreement import usual_arrays
 from s2robot.datasets.cameras import Camera, cameras_of
 from s2robot.datasets.environment import fault, is_absolute
 from s2robot.datasets.episodes import Episode, episodes_of, of_task
+from s2robot.datasets.formats import open_sources
 from s2robot.datasets.keys import Chosen, Keys
 from s2robot.datasets.options import DataConfig
 from s2robot.datasets.presets import orientation, preset_of
@@ -225,9 +226,13 @@ class Dataset:
 
     def opener(self) -> Callable[[], "Dataset"]:
         """What opens this dataset in another process; can be pickled."""
-        from s2robot.datasets.opening import reopened
+        return partial(Dataset.reopened, self.options)
 
-        return partial(reopened, self.options)
+    @classmethod
+    def reopened(cls, config: DataConfig) -> "Dataset":
+        """A dataset that was opened and checked before, in another process of the same options."""
+        sources, entries = open_sources(config)
+        return cls(sources, config, entries)
 
     def close(self) -> None:
         for source in self.sources:

@@ -6,8 +6,8 @@ from typing import Any
 from s2robot.datasets import checks
 from s2robot.datasets.agreement import usual_arrays
 from s2robot.datasets.dataset import Dataset
+from s2robot.datasets.formats import open_sources
 from s2robot.datasets.keys import Keys
-from s2robot.datasets.opening import open_sources
 from s2robot.datasets.options import DataConfig
 from s2robot.datasets.presets import preset_of
 from s2robot.datasets.problem import Problem, told_by
