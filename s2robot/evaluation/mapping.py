@@ -9,7 +9,7 @@ from s2robot.datasets.images import TRANSFORM_OF, TRANSFORMS
 from s2robot.errors import unknown_name
 from s2robot.evaluation.options import EnvConfig
 from s2robot.rollouts.mapping import ObservationMapping
-from s2robot.rollouts.resolving import OWN, split
+from s2robot.rollouts.resolving import usual_flips
 from s2robot.types import Spec
 
 
@@ -27,9 +27,12 @@ def observation_mapping(spec: Spec, env_id: str, env: EnvConfig) -> ObservationM
             raise unknown_name("camera in env.orientation", name, spec.cameras)
     flips = {}
     for name, camera in spec.cameras.items():
-        recorded = () if split(env_id)[1].startswith(OWN) else camera.flips
         orientation = stated.get(name)
-        axes = recorded if orientation is None else TRANSFORMS[TRANSFORM_OF[orientation]]
+        axes = (
+            usual_flips(env_id, camera.flips)
+            if orientation is None
+            else TRANSFORMS[TRANSFORM_OF[orientation]]
+        )
         if axes:
             flips[keys.get(camera.key, camera.key)] = axes
     return ObservationMapping(keys, flips)

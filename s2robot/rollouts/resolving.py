@@ -161,6 +161,11 @@ def split(env_id: str) -> tuple[str, str]:
     return module, name
 
 
+def usual_flips(env_id: str, recorded: tuple[int, ...]) -> tuple[int, ...]:
+    """Along which axes frames of an environment are flipped that says nothing: as those of the dataset."""
+    return () if split(env_id)[1].startswith(OWN) else recorded
+
+
 def is_gymnasiums(spec: Any) -> bool:
     """Whether a registered environment is one of those that come with Gymnasium."""
     entry = spec.entry_point

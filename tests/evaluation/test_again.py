@@ -19,7 +19,12 @@ def evaluated(folder: Path, plan: dict[str, Any], step: int = 2) -> list[str]:
     """The words that repeat an evaluation of this step; the run has the checkpoints of steps 2 and 4."""
     policy = {"name": "flow", "action_steps": 4, "inference_steps": 4}
     run = write_run(folder, {7: True, 8: False}, policy=policy, plugins=["mine"])
-    spec = {"env_id": "Push-v0", "env_kwargs": {"size": 0.05, "cameras": ["front"]}}
+    cameras = {"top": {"key": "top_image", "flips": [0]}, "front": {"key": "front_image", "flips": []}}
+    spec = {
+        "env_id": "Push-v0",
+        "env_kwargs": {"size": 0.05, "cameras": ["front"]},
+        "cameras": plan.pop("cameras", cameras),
+    }
     for name, at in (("best", 2), ("last", 4)):
         (run / "checkpoints" / name).mkdir(parents=True)
         content = json.dumps({"step": at, "spec": spec})
@@ -31,7 +36,12 @@ def evaluated(folder: Path, plan: dict[str, Any], step: int = 2) -> list[str]:
 
 
 def test_all_that_was_chosen_is_said_as_it_is_typed(tmp_path: Path) -> None:
-    acting = {"action_steps": 1, "inference_steps": 4, "keys": {"front": "agentview_image"}, "flips": {}}
+    acting = {
+        "action_steps": 1,
+        "inference_steps": 4,
+        "keys": {"front_image": "agentview"},
+        "flips": {"agentview": [0, 1]},
+    }
     plan = {"env_id": "toy:Push-v0", "env_kwargs": KWARGS, "batch": 8, "identity": acting}
     words = evaluated(tmp_path, plan)
     assert words[:2] == ["s2robot", "eval"] and "plugins=[mine]" in words
@@ -40,11 +50,19 @@ def test_all_that_was_chosen_is_said_as_it_is_typed(tmp_path: Path) -> None:
     assert (options.episodes, options.seed, options.batch) == (2, 7, 8)
     assert options.env.id == "toy:Push-v0"
     assert options.env.kwargs == KWARGS and options.env.keys == acting["keys"]
+    assert options.env.orientation == {"top": "upright", "front": "rotated_180"}
     assert options.policy == {"action_steps": 1}
 
 
 def test_what_dataset_and_training_chose_is_not_repeated(tmp_path: Path) -> None:
-    words = evaluated(tmp_path, {"env_kwargs": {"size": 0.05}, "batch": 1, "identity": {"action_steps": 4}})
+    words = evaluated(
+        tmp_path,
+        {
+            "env_kwargs": {"size": 0.05},
+            "batch": 1,
+            "identity": {"action_steps": 4, "flips": {"top_image": [0]}},
+        },
+    )
     assert words[2:] == [f"checkpoint={tmp_path}/checkpoints/best", "episodes=2", "seed=7", "plugins=[mine]"]
 
 

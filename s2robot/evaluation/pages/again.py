@@ -6,9 +6,11 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from s2robot.datasets.images import TRANSFORM_OF, TRANSFORMS
 from s2robot.evaluation.pages.evaluations import Evaluation
 from s2robot.evaluation.pages.facts import Pairs, pick
 from s2robot.evaluation.pages.runs import Run
+from s2robot.rollouts.resolving import usual_flips
 from s2robot.rollouts.sizes import default_batch
 from s2robot.runs.finding import CHECKPOINTS
 from s2robot.runs.steps import name_of
@@ -62,9 +64,28 @@ def _environment(run: Run, evaluation: Evaluation) -> dict[str, Any]:
     for name, key in (evaluation.identity.get("keys") or {}).items():
         if trained.get(name) != key:
             options[f"env.keys.{name}"] = key
+    options |= _orientation(run, evaluation, spec)
     if plan.get("batch", 1) != default_batch(str(evaluation.identity.get("device", "cpu")).partition(":")[0]):
         options["batch"] = plan["batch"]
     return options
+
+
+def _orientation(run: Run, evaluation: Evaluation, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """How the environment gives frames, where that is not what the dataset or the training says."""
+    names = {TRANSFORMS[transform]: name for name, transform in TRANSFORM_OF.items()}
+    env_id, flips = evaluation.plan["env_id"], evaluation.identity.get("flips")
+    cameras = spec.get("cameras") or {}
+    if flips is None or not cameras:
+        return {}
+    keys = evaluation.identity.get("keys") or {}
+    said, expected = dict[str, str](), dict[str, str]()
+    for name, camera in cameras.items():
+        said[name] = names[tuple(flips.get(keys.get(camera["key"], camera["key"]), ()))]
+        expected[name] = names[usual_flips(env_id, tuple(camera.get("flips", ())))]
+    if env_id == spec.get("env_id"):
+        trained = pick(run.config, "env.orientation") or {}
+        expected |= trained if isinstance(trained, dict) else dict.fromkeys(cameras, trained)
+    return {} if said == expected else {"env.orientation": said}
 
 
 def _acting(run: Run, evaluation: Evaluation) -> dict[str, Any]:
