@@ -16,6 +16,7 @@ from pathlib import Path
 from common import ROOT
 from paper_tables import power_lines, success_table
 from results import RESULTS, Cell, read_cells
+from suite_table import suite_table
 
 from s2robot.files import write_text
 
@@ -25,6 +26,7 @@ TABLES: Mapping[str, tuple[str, Callable[[list[Cell]], list[str]]]] = {  # name 
     "paper_cube": ("paper_cube", success_table),
     "paper_cube power": ("paper_cube", power_lines),
     "precise": ("precise", success_table),
+    "suite": ("precise", suite_table),
 }
 
 
