@@ -8,7 +8,6 @@
 Layout: record_episodes.py in https://github.com/tonyzhaozh/act.
 """
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +19,21 @@ from s2robot.datasets.hdf5_links import Folders
 from s2robot.datasets.hdf5_source import Hdf5Source
 from s2robot.datasets.opened import Opened
 from s2robot.datasets.options import DataConfig
-from s2robot.datasets.problem import Problem
-from s2robot.datasets.source import SourceEpisode
+from s2robot.datasets.source import Source, SourceEpisode
 from s2robot.errors import UserError
 
 GROUPS = ("observations", "observation")
 OPEN_FILES = 8
 
 
-class Aloha(Hdf5Source):
-    """A folder with one file an episode, or one such file; a `Source`.
+class Aloha(Hdf5Source, Source):
+    """A folder with one file an episode, or one such file.
 
     Raises `UserError` in one line for files that cannot be opened, or that have no observations.
     """
 
-    format, version = "aloha", ""
+    format = "aloha"
     actions: str | None = "action"
-    executed_actions: str | None = None
-    upright: bool | None = None
-    fps: float | None = None
-    env_args: Mapping[str, Any] | None = None
-    env_problem = ""
-    masks: Mapping[str, Sequence[str]] = {}
-    warnings: Sequence[Problem] = ()
-    errors: Sequence[Problem] = ()
 
     def __init__(self, path: Path, options: DataConfig) -> None:
         self.path = Path(path)

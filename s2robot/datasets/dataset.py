@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from s2robot import plugins
 from s2robot.datasets import images
 from s2robot.datasets.agreement import usual_arrays
 from s2robot.datasets.cameras import Camera, cameras_of
@@ -226,11 +227,12 @@ class Dataset:
 
     def opener(self) -> Callable[[], "Dataset"]:
         """What opens this dataset in another process; can be pickled."""
-        return partial(Dataset.reopened, self.options)
+        return partial(Dataset.reopened, self.options, plugins.loaded())
 
     @classmethod
-    def reopened(cls, config: DataConfig) -> "Dataset":
-        """A dataset that was opened and checked before, in another process of the same options."""
+    def reopened(cls, config: DataConfig, modules: Sequence[str]) -> "Dataset":
+        """A dataset that was opened and checked before, in another process with these plugins."""
+        plugins.load(modules)
         sources, entries = open_sources(config)
         return cls(sources, config, entries)
 

@@ -8,6 +8,7 @@ has a `Source` and a line in `FORMATS`.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -64,23 +65,23 @@ class SourceEpisode:
 
 @runtime_checkable
 class Source(Protocol):
-    """An opened dataset of one format."""
+    """An opened dataset of one format. A class that inherits from it says only what its format knows."""
 
     format: str  # its name in `FORMATS`
-    version: str  # of the format, "" where there is none
     path: Path
     episodes: Sequence[SourceEpisode]
-    fps: float | None
-    env_args: Mapping[str, Any] | None  # robomimic's, None where the file does not say
-    env_problem: str  # why env_args is None although the file has something there; "" otherwise
-    masks: Mapping[str, Sequence[str]]  # filter key -> names of episodes
-    observations: str  # prefix of the keys that are observations: "obs/", "observation.", "observations/"
-    actions: str | None  # the usual key of the actions; None: the user must say
-    executed_actions: str | None  # key of what was executed, where it differs from what is to be imitated
-    upright: bool | None  # whether frames are stored with the top row first; None: not known
-    info: Mapping[str, Any]  # what else the file says of its origin, by which presets know a family
-    warnings: Sequence[Problem]  # what is unusual in the files, or wrong in what they say of themselves
-    errors: Sequence[Problem]  # what of it cannot be used: episodes that are left out, each with its fault
+    version: str = ""  # of the format, "" where there is none
+    fps: float | None = None
+    env_args: Mapping[str, Any] | None = None  # robomimic's, None where the file does not say
+    env_problem: str = ""  # why env_args is None although the file has something there; "" otherwise
+    masks: Mapping[str, Sequence[str]] = MappingProxyType({})  # filter key -> names of episodes
+    observations: str = ""  # prefix of the keys that are observations: "obs/", "observation."; "": most
+    actions: str | None = None  # the usual key of the actions; None: the user must say
+    executed_actions: str | None = None  # key of what was executed, where that is not to be imitated
+    upright: bool | None = None  # whether frames are stored with the top row first; None: not known
+    info: Mapping[str, Any] = MappingProxyType({})  # more of its origin, by which presets know a family
+    warnings: Sequence[Problem] = ()  # what is unusual in the files, or wrong in what they say of themselves
+    errors: Sequence[Problem] = ()  # what of it cannot be used: episodes left out, each with its fault
 
     def read(self, episode: int, key: str, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Rows start to stop of an array: numbers as stored, frames decoded in the stored orientation.
@@ -91,7 +92,8 @@ class Source(Protocol):
     def identity(self, episode: int, key: str) -> str:
         """Changes whenever the content of this array may have changed, links resolved; cheap to compute."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of open files; it is not read any more."""
 
 
 @runtime_checkable
