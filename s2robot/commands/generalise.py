@@ -48,7 +48,7 @@ def _episodes(checkpoint_path: str, episodes: int, shift: str, words: Sequence[s
     from s2robot.commands.cli.entry import options_of
     from s2robot.evaluation.episodes_file import read_episodes
     from s2robot.evaluation.shifts import SHIFTS
-    from s2robot.rollouts.resolving import OWN
+    from s2robot.rollouts.names import OWN
     from s2robot.runs.checkpoint import read_description
     from s2robot.runs.finding import find_checkpoint, run_dir
 

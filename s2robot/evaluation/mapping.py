@@ -9,7 +9,7 @@ from s2robot.datasets.images import TRANSFORM_OF, TRANSFORMS
 from s2robot.errors import unknown_name
 from s2robot.evaluation.options import EnvConfig
 from s2robot.rollouts.mapping import ObservationMapping
-from s2robot.rollouts.resolving import usual_flips
+from s2robot.rollouts.names import usual_flips
 from s2robot.types import Spec
 
 

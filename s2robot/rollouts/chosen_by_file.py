@@ -14,7 +14,8 @@ import gymnasium
 from gymnasium.envs.registration import load_env_creator
 
 from s2robot.errors import UserError, unknown_name
-from s2robot.rollouts.resolving import OWN, is_gymnasiums, resolve, split
+from s2robot.rollouts.names import OWN, split
+from s2robot.rollouts.resolving import is_gymnasiums, resolve
 
 NAME = re.compile(r"[\w ,+-]*")  # a text that is no path, address or interpolation
 STEPS = "max_episode_steps"  # which `gymnasium.make` takes itself

@@ -19,10 +19,9 @@ import gymnasium
 import s2robot
 from s2robot import plugins
 from s2robot.errors import UserError, unknown_name
+from s2robot.rollouts.names import OWN, split
 
 logger = logging.getLogger(__name__)
-
-OWN = "s2robot/"  # prefix of the names of this project's environments
 
 
 class UnknownEnvironment(UserError):
@@ -153,17 +152,6 @@ def own_envs() -> ModuleType:
             "this name comes first on the import path; uninstall or rename it"
         )
     return import_module("envs")
-
-
-def split(env_id: str) -> tuple[str, str]:
-    """Module (may be empty) and name of an id."""
-    module, _, name = env_id.rpartition(":")
-    return module, name
-
-
-def usual_flips(env_id: str, recorded: tuple[int, ...]) -> tuple[int, ...]:
-    """Along which axes frames of an environment are flipped that says nothing: as those of the dataset."""
-    return () if split(env_id)[1].startswith(OWN) else recorded
 
 
 def is_gymnasiums(spec: Any) -> bool:

@@ -10,7 +10,7 @@ from s2robot.datasets.images import TRANSFORM_OF, TRANSFORMS
 from s2robot.evaluation.pages.evaluations import Evaluation
 from s2robot.evaluation.pages.facts import Pairs, pick
 from s2robot.evaluation.pages.runs import Run
-from s2robot.rollouts.resolving import usual_flips
+from s2robot.rollouts.names import usual_flips
 from s2robot.rollouts.sizes import default_batch
 from s2robot.runs.finding import CHECKPOINTS
 from s2robot.runs.steps import name_of
