@@ -28,13 +28,19 @@ def open_sources(config: DataConfig) -> tuple[list[Source], list[int]]:
     """
     sources: list[Source] = []
     entries: list[int] = []
+    left: list[Problem] = []
     for number, word in enumerate([config.path] if isinstance(config.path, str) else config.path):
-        for match in _matches(word):
+        matches = _matches(word)
+        known = [match for match in matches if len(matches) == 1 or _may_be_one(match)] or matches
+        left += [Problem("left alone: it is no dataset", str(one)) for one in matches if one not in known]
+        for match in known:
             found = [FORMATS[name](one, config) for name, one in _found(match, config.format)]
             if found and match.is_dir():
                 found[0].warnings = [*found[0].warnings, *_left_alone(match, found)]
             sources += found
             entries += [number] * len(found)
+    if left:
+        sources[0].warnings = [*sources[0].warnings, *left]
     _same_format(sources)
     return sources, entries
 
@@ -59,6 +65,14 @@ def _matches(word: str) -> list[Path]:
     if not matches:
         raise UserError(f"data.path={word}: no file or folder matches")
     return matches
+
+
+def _may_be_one(match: Path) -> bool:
+    """Whether a match of a glob is to be opened: all are but files that no format knows, such as a README."""
+    from s2robot.datasets.hdf5_files import FOUND
+
+    known = match.is_dir() or match.suffix.lower() in FOUND
+    return known or any(FORMATS[name].found(match) for name in FORMATS)
 
 
 def _same_format(sources: Sequence[Source]) -> None:

@@ -37,3 +37,24 @@ def test_what_the_file_system_refuses() -> None:
     with pytest.raises(UserError, match="can be no path: ") as raised:
         open_dataset("x" * 5000)
     assert len(str(raised.value)) < 150
+
+
+def test_what_is_no_dataset_among_the_matches_of_a_glob_is_left_alone_and_told(tmp_path: Path) -> None:
+    first, second = (write(tmp_path / name, [demo(seed=i)]) for i, name in enumerate(("a.hdf5", "b.hdf5")))
+    note = tmp_path / "README.md"
+    note.write_text("by hand")
+    dataset = open_dataset(str(tmp_path / "*"))
+    assert [source.path for source in dataset.sources] == [first, second]
+    assert [str(one) for one in dataset.warnings] == [
+        f"{tmp_path / 'README.md'}: left alone: it is no dataset"
+    ]
+    (tmp_path / "c.hdf5").write_text("cut off")  # what is called a dataset is never left alone
+    with pytest.raises(UserError, match=r"c\.hdf5"):
+        open_dataset(str(tmp_path / "*"))
+
+
+def test_a_glob_that_matches_no_dataset_is_refused(tmp_path: Path) -> None:
+    for name in ("README.md", "NOTES.md"):
+        (tmp_path / name).write_text("by hand")
+    with pytest.raises(UserError, match=r"NOTES\.md"):
+        open_dataset(str(tmp_path / "*"))
