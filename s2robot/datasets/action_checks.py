@@ -12,6 +12,7 @@ from s2robot.datasets.source import Recorded
 
 ARM = 7  # numbers of one arm's action in robosuite: position 3, rotation 3, gripper 1
 JUST_ABOVE = 1e-3  # of rounding, beyond [-1, 1]
+COPIED = 0.99  # share of the rows
 OF_ONE_ARM = ("rel_pos", "abs_pos")  # of robomimic's action_dict, 3 numbers for an arm
 
 
@@ -63,6 +64,23 @@ def meaning(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
     width = dataset.actions().shape[1]
     beyond = outside(dataset, -np.ones(width), np.ones(width))
     return list(_unclear(dataset)), [beyond] if beyond else []
+
+
+def copied(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
+    """No errors; a warning where each action is the proprioception of its own row, to be copied."""
+    actions = dataset.actions()
+    warnings = []
+    for key in dataset.proprio_keys.values():
+        rows = dataset.numbers(key)
+        moves = rows.shape == actions.shape and bool((rows != rows[0]).any())
+        if moves and np.mean(np.isclose(actions, rows).all(1)) > COPIED:
+            problem = (
+                f"the actions are the values of {key} in the same row: a policy learns to copy what "
+                f"it reads, and the robot stands still; was the next row meant, or a commanded position?"
+            )
+            of = ", ".join(dataset.action_keys.values())
+            warnings.append(dataset.problem(dataset.records[0], of, problem))
+    return [], warnings
 
 
 def outside(dataset: Dataset, low: Float[np.ndarray, "da"], high: Float[np.ndarray, "da"]) -> Problem | None:

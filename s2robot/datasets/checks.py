@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from s2robot.datasets.action_checks import declared, meaning
+from s2robot.datasets.action_checks import copied, declared, meaning
 from s2robot.datasets.agreement import signature
 from s2robot.datasets.chosen import chosen, readable, unreadable
 from s2robot.datasets.dataset import Dataset, Episode
@@ -100,7 +100,7 @@ def _once(problems: list[Problem]) -> list[Problem]:
 
 
 # Each gives errors and warnings; later ones rely on what the earlier ones found right.
-OF_NUMBERS = (declared, chosen, numbers, meaning, quaternions, scales)
+OF_NUMBERS = (declared, chosen, numbers, meaning, copied, quaternions, scales)
 CHECKS = (structure, masks, readable, *OF_NUMBERS)
 
 

@@ -5,6 +5,7 @@ from s2robot.datasets.environment import is_absolute
 from s2robot.datasets.problem import Problem
 from s2robot.datasets.source import Recorded
 
+BASE = "base_action"  # key of the velocities of a mobile ALOHA's base
 SHOWN = 3  # task texts in a message
 HOW = {"flip_rows": "rows are flipped", "rotate_180": "frames are turned by 180 degrees"}
 
@@ -28,6 +29,9 @@ def chosen(dataset: Dataset) -> tuple[list[Problem], list[Problem]]:
             f"data.orientation=upright takes them as they are stored"
         )
         warnings.append(Problem(problem, file))
+    if dataset.options.actions is None and BASE in dataset.keys.arrays:
+        words = f"data.actions=[{','.join([*dataset.action_keys.values(), BASE])}] trains on both"
+        warnings.append(Problem(f"{BASE}, a mobile robot's, is left out of the actions; {words}", file))
     if dataset.env_problem:
         warnings.append(Problem(f"{dataset.env_problem}: there will be no rollouts", file))
     if len(dataset.tasks) > 1 and dataset.options.task is None:
@@ -78,12 +82,11 @@ def _mixed_actions(dataset: Dataset) -> list[Problem]:
 def _differing(dataset: Dataset) -> list[Problem]:
     """Warnings about sources that differ from the first one, whose word is taken."""
     problems = []
+    first, told = dataset.source, f"is another than that of {dataset.path}, which is taken"
     for source in dataset.sources[1:]:
-        for what, mine, first in (
-            ("environment", source.env_args, dataset.source.env_args),
-            ("rate of steps", source.fps, dataset.source.fps),
-        ):
-            if mine != first:
-                problem = f"its {what} is another than that of {dataset.path}, which is taken"
-                problems.append(Problem(problem, str(source.path)))
+        if source.env_args != first.env_args:
+            problems.append(Problem(f"its environment {told}", str(source.path)))
+        if source.fps != first.fps:
+            rates = f" ({source.fps:g} and {first.fps:g} a second)" if source.fps and first.fps else ""
+            problems.append(Problem(f"its rate of steps {told}{rates}", str(source.path)))
     return problems

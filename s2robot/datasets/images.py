@@ -12,6 +12,9 @@ from s2robot.datasets.limits import check_size
 
 DEEP = ("I", "F")  # starts of Pillow's modes with more than 8 bits a value
 DEPTH = "depth, no colours"
+PNG_BITS, PNG_COLOURS = 24, 25  # bytes of a PNG file: bits a channel, and type of colours
+COLOURED = (2, 6)  # of these types: RGB and RGBA
+TOO_DEEP = "a PNG of 16 bits a colour, of which 8 would be lost; store frames as uint8"
 EXPECTED = "frames must be uint8 of shape (t, h, w, 3)"
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
@@ -55,6 +58,12 @@ def is_deep(image: Image.Image) -> bool:
     return image.mode.startswith(DEEP)
 
 
+def loses_bits(content: bytes) -> bool:
+    """Whether it is a PNG of 16 bits a colour, of which Pillow keeps the upper 8 without a word."""
+    head = content[: PNG_COLOURS + 1]
+    return len(head) > PNG_COLOURS and head.startswith(PNG) and head[PNG_BITS] == 16 and head[-1] in COLOURED
+
+
 def reason(error: Exception) -> str:
     """Why Pillow could not read an image, in words that say nothing of how it was read."""
     return "its header is damaged" if isinstance(error, UnidentifiedImageError) else str(error)
@@ -87,6 +96,8 @@ def _opened(row: object) -> Iterator[Image.Image]:
     """The image in a stream. Raises ValueError with the end of a sentence that begins with the row."""
     if not is_stream(row):
         raise ValueError("holds bytes that are no JPEG or PNG")
+    if loses_bits(_bytes(row)):
+        raise ValueError(f"is {TOO_DEEP}")
     try:
         with Image.open(io.BytesIO(_bytes(row)), formats=("JPEG", "PNG")) as image:
             check_size(image.height, image.width)

@@ -13,8 +13,9 @@ NOISE = 1e-4  # at most so much is taken for the noise of a constant, whatever t
 class Normalizer(nn.Module):
     """An affine map per dimension: `limits` onto [-1, 1], `gaussian` onto mean 0 and deviation 1.
 
-    A constant dimension maps to 0 and comes back exactly; a range that is tiny but real is mapped as any
-    other. Untrained, it is the identity, so that weights can be loaded into it.
+    A constant dimension has a scale of 0: it is only shifted, and whatever a network says of it comes back as
+    the constant. A range that is tiny but real is mapped as any other. Untrained, it is the identity, so that
+    weights can be loaded into it.
     """
 
     offset: Tensor
@@ -37,11 +38,11 @@ class Normalizer(nn.Module):
         else:
             offset, spread = values.mean(0), values.std(0, correction=0)
         self.offset.copy_(offset)
-        self.scale.copy_(torch.where(spread <= noise_of(values), torch.ones_like(spread), spread))
+        self.scale.copy_(torch.where(spread <= noise_of(values), 0.0, spread))
         return self
 
     def forward(self, values: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
-        return (values - self.offset) / self.scale
+        return (values - self.offset) / torch.where(self.scale == 0, 1.0, self.scale)
 
     def denormalize(self, values: Float[Tensor, "... d"]) -> Float[Tensor, "... d"]:
         return values * self.scale + self.offset

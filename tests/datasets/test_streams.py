@@ -103,7 +103,7 @@ def test_a_stream_that_cannot_be_read_is_not_left_out_unasked(tmp_path: Path) ->
     assert list(open_dataset(path, cameras=["agentview"]).cameras) == ["agentview"]
 
 
-def header_of(width: int, height: int) -> bytes:
+def header_of(width: int, height: int, bits: int = 8) -> bytes:
     """A PNG file that says it is this large."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
@@ -111,7 +111,7 @@ def header_of(width: int, height: int) -> bytes:
             struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
         )
 
-    size = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    size = struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
 
 
@@ -131,6 +131,10 @@ NO_STREAMS = {
     "garbage": (
         b"\xff\xd8\xff" + b"x" * 200,
         "its first row cannot be decoded as JPEG or PNG: its header is damaged",
+    ),
+    "deep colours": (
+        header_of(24, 32, bits=16),
+        "its first row is a PNG of 16 bits a colour, of which 8 would be lost; store frames as uint8",
     ),
     "too large": (
         header_of(60000, 60000),

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from s2robot.datasets.images import DEPTH, is_deep
 from s2robot.datasets.lerobot import v2, v3
-from s2robot.datasets.lerobot.clips import overlaps
+from s2robot.datasets.lerobot.clips import not_own
 from s2robot.datasets.lerobot.contradictions import contradictions
 from s2robot.datasets.lerobot.extras import EXTRA, Extras
 from s2robot.datasets.lerobot.files import Folder, check_mp4
@@ -55,7 +55,7 @@ class Catalogue:
             refuse(self.errors)
         self.rows: list[Rows] = [files[one.data].episodes[one.index] for one in self.stated]
         self._broken = _broken_videos(self.stated)
-        self._overlaps = overlaps(self.stated, self.rows, info.fps)
+        self._not_own = not_own(self.stated, self.rows, info.fps)
         self._probed = {key: self._probe(key, feature, files) for key, feature in info.features.items()}
         self.columns = {name for file in files.values() for name in file.schema.names}
         self.begins_s: dict[Path, float] = {}  # the earliest time at which an episode begins in a video
@@ -100,7 +100,7 @@ class Catalogue:
     def _arrays(self, stated: Stated, rows: Rows, schema: pa.Schema) -> Mapping[str, Recorded]:
         """The arrays of an episode; those of equal episodes are the same object, as there may be many."""
         broken = {key: why for key, clip in stated.clips.items() if (why := self._broken[clip.file])}
-        broken |= {**stated.unplaced, **self._overlaps.get(stated.index, {})}
+        broken |= {**stated.unplaced, **self._not_own.get(stated.index, {})}
         extra = self._extras.headers(stated.name)
         alike = (schema, rows.count, tuple(broken.items()), tuple(extra.items()))
         if alike not in self._known:

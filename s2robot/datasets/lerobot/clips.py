@@ -11,6 +11,30 @@ from s2robot.datasets.lerobot.stated import Stated
 OVERLAP_FRAMES = 0.5  # beyond which a row gets a frame of another episode
 
 
+def not_own(stated: Sequence[Stated], rows: Sequence[Rows], fps: float) -> dict[int, dict[str, str]]:
+    """By index of the episode and camera: why it would get frames of another episode."""
+    found = overlaps(stated, rows, fps)
+    begins_s: dict[tuple[Path, str], set[float]] = {}
+    for one in stated:
+        for key, clip in one.clips.items():
+            begins_s.setdefault((clip.file, key), set()).add(clip.start_s)
+    for one, own in zip(stated, rows, strict=True):
+        spare_s = OVERLAP_FRAMES / fps
+        if own.first_s >= -spare_s and own.last_s <= (own.count - 1) / fps + spare_s:
+            continue  # as frame_index / fps, which `overlaps` has checked
+        for key, clip in one.clips.items():
+            end_s = clip.end_s if clip.end_s is not None and clip.end_s > clip.start_s else np.inf
+            later = (start_s for start_s in begins_s[clip.file, key] if start_s > clip.start_s)
+            end_s = min(end_s, *later, np.inf)
+            if own.first_s < -spare_s or clip.start_s + own.last_s > end_s - spare_s:
+                found.setdefault(one.index, {})[key] = (
+                    f"its time stamps are {own.first_s:.6g} to {own.last_s:.6g} s, its part of "
+                    f"{clip.file.name} lasts {end_s - clip.start_s:.6g} s: rows would get frames of another "
+                    f"episode; expected time stamps that begin at 0 in each episode"
+                )
+    return found
+
+
 def overlaps(stated: Sequence[Stated], rows: Sequence[Rows], fps: float) -> dict[int, dict[str, str]]:
     """By index of the episode and camera: why its clip cannot be right. Of two the later one is named."""
     members: dict[tuple[Path, str], list[int]] = {}

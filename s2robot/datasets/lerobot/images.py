@@ -10,7 +10,7 @@ import pyarrow as pa
 from jaxtyping import UInt8
 from PIL import Image
 
-from s2robot.datasets.images import DEPTH, is_deep, reason, undecoded
+from s2robot.datasets.images import DEPTH, TOO_DEEP, is_deep, loses_bits, reason, undecoded
 from s2robot.datasets.lerobot.files import Folder, check_head
 from s2robot.datasets.lerobot.footer import null_counts
 from s2robot.datasets.lerobot.tables import Table
@@ -102,6 +102,8 @@ class ImageColumn:
 def open_image(folder: Folder, cell: Any, where: str) -> Image.Image:
     """The image of a cell, its header read and its pixels not yet."""
     content = image_bytes(folder, cell, where)
+    if loses_bits(content):
+        raise UserError(f"{where}: {TOO_DEEP}")
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
         check_size(image.height, image.width)

@@ -28,6 +28,8 @@ class Rows:
     tasks: tuple[int, ...] = ()  # indices of task texts, in the order of their appearance
     first_index: int | None = None  # number of the first row in the whole set
     off_s: float = 0.0  # largest distance of a time stamp from frame_index / fps
+    first_s: float = 0.0  # the smallest time stamp
+    last_s: float = 0.0  # the largest
 
 
 @dataclass(frozen=True)
@@ -120,5 +122,7 @@ def _episodes(columns: Mapping[str, np.ndarray], fps: float) -> Iterator[tuple[i
                 tasks=tuple(dict.fromkeys(tasks[own].tolist())),
                 first_index=int(columns["index"][first]) if "index" in columns else None,
                 off_s=float(np.max(np.abs(times_s - frames / fps))),
+                first_s=float(times_s.min()),
+                last_s=float(times_s.max()),
             ),
         )

@@ -1,6 +1,7 @@
 """Places of episodes in shared videos and in the whole set that version 3.0 states, and that cannot be."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,3 +59,42 @@ def test_places_that_are_not_stated_are_not_missed(tmp_path: Path) -> None:
     none: list[Any] = [None] * 3
     root = changed(tmp_path, **{TO: none}, dataset_from_index=none, dataset_to_index=none)
     assert opened(root).warnings == []
+
+
+def with_times(root: Path, time: Callable[[int, int], float], episodes: int = 3) -> Path:
+    """Each row's time stamp by its number in the set and in its episode; only these episodes are kept."""
+
+    def change(columns: dict[str, list[Any]]) -> None:
+        kept = [i for i, episode in enumerate(columns["episode_index"]) if episode < episodes]
+        for key, values in columns.items():
+            columns[key] = [values[i] for i in kept]
+        numbers = zip(columns["index"], columns["frame_index"], strict=True)
+        columns["timestamp"] = [time(*pair) for pair in numbers]
+
+    def first(columns: dict[str, list[Any]]) -> None:
+        for key, values in columns.items():
+            columns[key] = values[:episodes]
+
+    for path in root.glob("data/*/*.parquet"):
+        retable(path, change)
+    retable(root / V3_TABLE, first)
+    return root
+
+
+@pytest.mark.parametrize("episodes", [3, 2])  # of two: the third's frames are still in the video
+def test_time_stamps_that_go_on_over_the_episodes_are_refused(tmp_path: Path, episodes: int) -> None:
+    root = with_times(Recording().write(tmp_path / "set"), lambda index, _: index / 10, episodes)
+    told = r"rows would get frames of another episode; .* begin at 0 in each episode"
+    with pytest.raises(UserError, match=told):
+        open_dataset(root)
+
+
+@pytest.mark.parametrize("off_s", [0.03, -0.03])
+def test_time_stamps_in_the_own_part_of_a_video_are_accepted(tmp_path: Path, off_s: float) -> None:
+    root = with_times(Recording().write(tmp_path / "set"), lambda _, frame: frame / 10 + off_s)
+    assert {one.arrays[FRONT].kind for one in opened(root).episodes} == {"frames"}
+
+
+def test_a_wrong_end_alone_refuses_nothing(tmp_path: Path) -> None:
+    root = changed(tmp_path, **{TO: [0.1, 0.8, 2.0]})
+    assert {one.arrays[FRONT].kind for one in opened(root).episodes} == {"frames"}
