@@ -67,6 +67,8 @@ class Inputs:
             hint = "a frame of the size that the policy was trained with"
             if frame.shape == (wanted[2], *wanted[:2]):
                 hint = "channels come last"
+            elif frame.shape[:2] == wanted[:2]:
+                hint = "three colours, without an alpha channel"
             elif frame.shape[1:] == wanted:
                 hint = "one frame, without a batch axis"
             raise UserError(f"{key} has the shape {frame.shape}, expected {wanted}: {hint}")

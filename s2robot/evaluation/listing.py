@@ -24,6 +24,7 @@ class Line:
     step: int | None = None  # of the last checkpoint
     steps: int | None = None  # that were asked for
     evaluation: str | None = None  # `default`, else the one with the most episodes
+    evaluated_step: int | None = None  # of the checkpoint that was evaluated
     weights_are_here: bool | None = None  # whether a checkpoint has the weights that were evaluated
     successes: int | None = None
     episodes: int | None = None
@@ -60,6 +61,7 @@ def _known(run: Run, name: str) -> Line:
         step=None if step is None else int(step),
         steps=None if steps is None else int(steps),
         evaluation=None if judged is None else judged.name,
+        evaluated_step=None if judged is None else judged.step,
         weights_are_here=None if judged is None else run.has_weights(judged),
         successes=None if summary is None else summary.successes,
         episodes=None if summary is None else summary.episodes,
@@ -97,6 +99,7 @@ def table(found: Sequence[Line]) -> list[str]:
         if one.success_rate is not None and one.ci95 is not None:
             low, high = one.ci95
             success = f"{one.successes} of {one.episodes} = {one.success_rate:.1%} [{low:.1%}, {high:.1%}]"
+            success += "" if one.evaluated_step in (None, one.step) else f", of step {one.evaluated_step}"
             success += "" if one.weights_are_here else ", of weights that no checkpoint has"
         seconds = "-" if one.train_s is None else duration(one.train_s)
         date = "-" if one.date is None else one.date[:16].replace("T", " ")

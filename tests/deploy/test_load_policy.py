@@ -167,6 +167,10 @@ def test_frames_are_given_as_the_dataset_stored_them(policy: LoadedPolicy) -> No
             {"agentview_image": np.zeros((32, 32, 3), np.uint8)},
             r"agentview_image has the shape \(32, 32, 3\), expected \(64, 64, 3\)",
         ),
+        "alpha": (
+            {"agentview_image": np.zeros((64, 64, 4), np.uint8)},
+            "three colours, without an alpha channel",
+        ),
         "channels first": ({"agentview_image": np.zeros((3, 64, 64), np.uint8)}, "channels come last"),
         "a batch": ({"agentview_image": np.zeros((1, 64, 64, 3), np.uint8)}, "without a batch axis"),
         "float images": (

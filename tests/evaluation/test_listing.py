@@ -79,6 +79,14 @@ def test_an_evaluation_of_other_weights_says_so(folder: Path) -> None:
         assert any("of weights that no checkpoint has" in row for row in table([line])) != here
 
 
+def test_an_evaluation_of_an_earlier_step_says_so(folder: Path) -> None:
+    file = folder / "sweep" / "finished" / "eval" / "default" / "seeds.json"
+    for step, told in ((8, True), (12, False)):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"identity": {"step": step}}))
+        (line,) = [one for one in lines(folder) if one.run == "sweep/finished"]
+        assert any(", of step 8" in row for row in table([line])) == told
+
+
 def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs.cli([str(folder), "--json"])
     found = {one["run"]: one for one in json.loads(capsys.readouterr().out)}

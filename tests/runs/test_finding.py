@@ -32,6 +32,22 @@ def test_a_run_stands_for_its_last_checkpoint(named: str, found: str, run: Path)
     assert run_dir(run / named) == run
 
 
+@pytest.mark.parametrize("lost", ["text", "dead", "absent"])
+def test_without_the_link_the_newest_is_taken_and_told(
+    lost: str, run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    last = run / "checkpoints" / "last"
+    last.unlink()
+    if lost == "text":  # as a checkout on Windows leaves it
+        last.write_text("step_00000002")
+    if lost == "dead":
+        last.symlink_to("step_00000009")
+    for named in (run, run / "checkpoints", last):
+        caplog.clear()
+        assert find_checkpoint(named) == run / "checkpoints" / "step_00000002"
+        assert "last leads to no checkpoint: was it lost in a copy? step_00000002 is taken" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("named", "told"),
     [

@@ -123,6 +123,15 @@ def read_info(folder: Folder) -> Info:
     )
 
 
+def check_layout(folder: Folder, own: str, other: str, version: str) -> None:
+    """Raise `UserError` where the episodes are listed at the place of another version than the stated one."""
+    if not (folder.root / own).exists() and (folder.root / other).exists():
+        raise UserError(
+            f"{folder.root / INFO}: codebase_version is v{version}, and the files are laid out as another "
+            f"version's, with {other} and no {own}; correct it"
+        )
+
+
 def _version(stated: Any, where: str) -> str:
     if not isinstance(stated, str):
         raise UserError(f"{where}: codebase_version is {stated!r}; expected one of v{', v'.join(VERSIONS)}")

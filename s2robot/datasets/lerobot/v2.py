@@ -3,15 +3,17 @@
 from typing import Any
 
 from s2robot.datasets.lerobot.files import Folder, expand
-from s2robot.datasets.lerobot.info import INFO, Info
+from s2robot.datasets.lerobot.info import INFO, Info, check_layout
 from s2robot.datasets.lerobot.stated import Clip, Stated, in_order, tasks_of, texts, whole
 
 EPISODES = "meta/episodes.jsonl"
 TASKS = "meta/tasks.jsonl"
+OF_V3 = "meta/episodes"
 
 
 def read_episodes(folder: Folder, info: Info) -> list[Stated]:
     """The episodes of `meta/episodes.jsonl`, in order."""
+    check_layout(folder, EPISODES, OF_V3, info.version)
     where = str(folder.root / EPISODES)
     return in_order([_episode(folder, info, row, where) for row in folder.json_lines(EPISODES)], where)
 

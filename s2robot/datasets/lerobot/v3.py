@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from s2robot.datasets.lerobot.files import Folder, expand
-from s2robot.datasets.lerobot.info import INFO, Info
+from s2robot.datasets.lerobot.info import INFO, Info, check_layout
 from s2robot.datasets.lerobot.stated import Clip, Stated, in_order, tasks_of, texts, whole
 from s2robot.datasets.lerobot.tables import read_table
 from s2robot.errors import UserError
 
 EPISODES = "meta/episodes"
 TASKS = "meta/tasks.parquet"
+OF_V2 = "meta/episodes.jsonl"
 INDEX_NAMES = ("task", "__index_level_0__")  # the text is the table's index in pandas, named or not
 
 
 def read_episodes(folder: Folder, info: Info) -> list[Stated]:
     """The episodes of all tables below `meta/episodes`, in order."""
+    check_layout(folder, EPISODES, OF_V2, info.version)
     where = folder.root / EPISODES
     episodes = []
     for path in sorted(where.glob("*/*.parquet")):

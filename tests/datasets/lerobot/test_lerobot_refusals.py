@@ -33,6 +33,16 @@ REFUSED: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "newer": ("v3.0", lambda r: layouts.change_info(r, codebase_version="v4.0"), "'v4.0' is not a version"),
     "newer minor": ("v3.0", lambda r: layouts.change_info(r, codebase_version="v3.1"), "'v3.1' is not"),
     "older": ("v2.0", lambda r: layouts.change_info(r, codebase_version="v1.6"), "'v1.6' is older"),
+    "newer layout": (
+        "v3.0",
+        lambda r: layouts.change_info(r, codebase_version="v2.1"),
+        "laid out as an",
+    ),
+    "older layout": (
+        "v2.1",
+        lambda r: layouts.change_info(r, codebase_version="v3.0"),
+        "laid out as an",
+    ),
     "no version": (
         "v2.0",
         lambda r: layouts.change_info(r, codebase_version=None),
