@@ -1,5 +1,6 @@
 """What a policy must be given in each step, and whether an observation is that."""
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +10,10 @@ import numpy as np
 from s2robot.errors import UserError, unknown_name
 from s2robot.types import Spec
 
+log = logging.getLogger(__name__)
+
+FAR = 10  # ranges of the training that a number is outside of it
+Ranges = Mapping[str, tuple[np.ndarray, np.ndarray]]  # lowest and highest numbers of a key
 Described = dict[str, dict[str, Any]]  # observation key -> {"shape", "dtype"}
 
 
@@ -18,7 +23,9 @@ class Inputs:
     A camera's frame is given under its observation key (`agentview_image`) or its name (`agentview`).
     """
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: Spec, ranges: Ranges | None = None) -> None:
+        """`ranges` are those of the training; proprioception far outside of them is warned of, once a key."""
+        self._ranges = dict(ranges or {})
         self.keys = tuple(spec.observed)
         self.frames = {camera.key: (*camera.size, 3) for camera in spec.cameras.values()}
         self.flips = {camera.key: camera.flips for camera in spec.cameras.values() if camera.flips}
@@ -86,7 +93,21 @@ class Inputs:
         if not np.isfinite(values).all():
             bad = int(np.flatnonzero(~np.isfinite(values))[0])
             raise UserError(f"{key}[{bad}] is {flat[bad]}: every number must be finite")
+        self._warn_if_far(key, values)
         return values
+
+    def _warn_if_far(self, key: str, values: np.ndarray) -> None:
+        """Say once when proprioception is nothing like that of the training: other units, another robot."""
+        if key not in self._ranges:
+            return
+        low, high = self._ranges[key]
+        span = high - low
+        far = (span > 0) & (np.maximum(values - high, low - values) > FAR * span)
+        if far.any():
+            i = int(far.argmax())
+            told = "%s[%d] is %.4g, and %.4g to %.4g in training: is it in the same units? (said once)"
+            log.warning(told, key, i, values[i], low[i], high[i])
+            del self._ranges[key]
 
 
 def as_array(key: str, value: Any) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from s2robot.deploy.inputs import Described, Inputs, as_array
+from s2robot.deploy.inputs import Described, Inputs, Ranges, as_array
 from s2robot.errors import UserError
 from s2robot.rollouts.executed import after_executing
 from s2robot.rollouts.history import History
@@ -30,9 +30,11 @@ class LoadedPolicy:
     that `env.step` took. The same observations and seed give the same actions as in a rollout.
     """
 
-    def __init__(self, actor: Actor, spec: Spec, seed: int = 0) -> None:
+    def __init__(self, actor: Actor, spec: Spec, seed: int = 0, ranges: Ranges | None = None) -> None:
+        """`ranges` of the training's proprioception; what is far outside of them is warned of."""
         self.spec, self.action_steps = spec, actor.action_steps
-        self._actor, self._inputs, self._seed = actor, Inputs(spec), seed
+        self._actor, self._inputs, self._seed = actor, Inputs(spec, ranges), seed
+        self._ranges = ranges
         self._history = History(actor.obs_steps)
         self.reset(seed)
 
@@ -97,7 +99,7 @@ class LoadedPolicy:
 
     def another(self) -> "LoadedPolicy":
         """The same policy in an episode of its own; the networks are shared."""
-        return LoadedPolicy(self._actor, self.spec)
+        return LoadedPolicy(self._actor, self.spec, ranges=self._ranges)
 
     def _decide_on(self, obs: Mapping[str, Any]) -> Float[np.ndarray, "ta da"]:
         """Take note of an observation and decide; the episode is as before if that fails."""

@@ -13,7 +13,7 @@ from s2robot.device import choose_device
 from s2robot.encoders.allocator import keep_freed_memory
 from s2robot.encoders.options import EncoderConfig
 from s2robot.errors import UserError
-from s2robot.rollouts.trained import make_actor, set_acting, verified_encoders
+from s2robot.rollouts.trained import make_actor, proprio_ranges, set_acting, verified_encoders
 from s2robot.runs import checkpoint
 
 
@@ -49,9 +49,9 @@ def load_policy(
     loaded = checkpoint.load(path)
     set_acting(loaded.policy, acting or {}, temporal_ensemble)
     encoders = verified_encoders(loaded, chosen, backend, weights, max_tiles)
-    return LoadedPolicy(
-        make_actor(loaded.policy, encoders, chosen, temporal_ensemble), loaded.policy.spec, seed
-    )
+    ranges = proprio_ranges(loaded.policy)
+    actor = make_actor(loaded.policy, encoders, chosen, temporal_ensemble)
+    return LoadedPolicy(actor, loaded.policy.spec, seed, ranges)
 
 
 def _check(path: object, plugins: object, acting: object) -> None:

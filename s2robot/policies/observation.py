@@ -104,6 +104,10 @@ class ObservationEncoder(nn.Module):
         """Proprioception of any frames, normalised, side by side."""
         return torch.cat([self._normalizer(key)(proprio[key]) for key in self.proprio_keys], dim=-1)
 
+    def normalizers(self) -> dict[str, Normalizer]:
+        """That of each key of the proprioception."""
+        return {key: self._normalizer(key) for key in self.proprio_keys}
+
     def look(self, obs: Observation) -> dict[str, Float[Tensor, "b k gh gw"]]:
         """How much the head of each camera weighs the cells of the newest step; only of heads that weigh."""
         proprio = torch.cat([one[:, -1] for one in self._proprio(obs)], dim=-1) if self.proprio_keys else None

@@ -13,6 +13,7 @@ from s2robot.errors import UserError
 from s2robot.features import check_samples, verify
 from s2robot.policies import Policy
 from s2robot.policies.acting import set_acting_options
+from s2robot.policies.observation import ObservationEncoder
 from s2robot.rollouts.agent import Agent
 from s2robot.rollouts.ensembling import TemporalEnsemble, check_ensembling
 from s2robot.runs import checkpoint
@@ -40,6 +41,18 @@ def action_range(policy: Policy) -> tuple[Float[np.ndarray, "da"], Float[np.ndar
     ends = normalizer.scale.new_tensor([[-1.0], [1.0]]).expand(2, policy.actions.dim)
     low, high = normalizer.denormalize(ends).cpu().numpy()
     return low, high
+
+
+def proprio_ranges(policy: Policy) -> dict[str, tuple[Float[np.ndarray, "d"], Float[np.ndarray, "d"]]]:
+    """Lowest and highest numbers of each key of the training, or a deviation about the mean."""
+    encoder = next((module for module in policy.modules() if isinstance(module, ObservationEncoder)), None)
+    if encoder is None:
+        return {}
+    ranges = {}
+    for key, one in encoder.normalizers().items():
+        offset, scale = one.offset.cpu().numpy(), one.scale.cpu().numpy()
+        ranges[key] = (offset - scale, offset + scale)
+    return ranges
 
 
 def verified_encoders(

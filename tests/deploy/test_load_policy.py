@@ -16,7 +16,7 @@ from s2robot.deploy.loaded import LoadedPolicy
 from s2robot.errors import UserError
 from s2robot.rollouts import run_episodes
 from s2robot.rollouts.executed import after_executing
-from s2robot.rollouts.trained import make_actor, set_acting, verified_encoders
+from s2robot.rollouts.trained import make_actor, proprio_ranges, set_acting, verified_encoders
 from s2robot.runs import checkpoint
 from s2robot.types import Actor
 from tests.training.tiny_training import run_training
@@ -273,3 +273,16 @@ print(*{"envs", "gymnasium", "h5py", "mujoco", "hydra"} & sys.modules.keys())
         [sys.executable, "-c", program, trained], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == ""
+
+
+def test_other_units_than_those_of_the_training_are_told_once(
+    trained: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    low, high = proprio_ranges(checkpoint.load(trained).policy)["robot0_eef_pos"]
+    policy = s2robot.load_policy(trained, "cpu", backend="torch")
+    metres = {**observation(policy), "robot0_eef_pos": (low + high) / 2}
+    policy.act(metres)
+    assert "robot0_eef_pos" not in caplog.text
+    for _ in range(2):
+        policy.act({**metres, "robot0_eef_pos": 1000 * metres["robot0_eef_pos"] + 1000})
+    assert caplog.text.count("in training: is it in the same units?") == 1
