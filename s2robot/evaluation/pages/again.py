@@ -72,20 +72,28 @@ def _environment(run: Run, evaluation: Evaluation) -> dict[str, Any]:
 
 def _orientation(run: Run, evaluation: Evaluation, spec: Mapping[str, Any]) -> dict[str, Any]:
     """How the environment gives frames, where that is not what the dataset or the training says."""
-    names = {TRANSFORMS[transform]: name for name, transform in TRANSFORM_OF.items()}
     env_id, flips = evaluation.plan["env_id"], evaluation.identity.get("flips")
-    cameras = spec.get("cameras") or {}
-    if flips is None or not cameras:
+    cameras = spec.get("cameras")
+    if not isinstance(flips, dict) or not isinstance(cameras, dict):
         return {}
     keys = evaluation.identity.get("keys") or {}
     said, expected = dict[str, str](), dict[str, str]()
     for name, camera in cameras.items():
-        said[name] = names[tuple(flips.get(keys.get(camera["key"], camera["key"]), ()))]
-        expected[name] = names[usual_flips(env_id, tuple(camera.get("flips", ())))]
+        key = pick(camera, "key")
+        here, recorded = flips.get(keys.get(key, key), ()), pick(camera, "flips") or ()
+        if not isinstance(here, list | tuple) or not isinstance(recorded, list | tuple):
+            return {}
+        said[name] = _orientation_of(tuple(here))
+        expected[name] = _orientation_of(usual_flips(env_id, tuple(recorded)))
     if env_id == spec.get("env_id"):
         trained = pick(run.config, "env.orientation") or {}
         expected |= trained if isinstance(trained, dict) else dict.fromkeys(cameras, trained)
-    return {} if said == expected else {"env.orientation": said}
+    return {} if said == expected or "" in said.values() else {"env.orientation": said}
+
+
+def _orientation_of(axes: tuple[int, ...]) -> str:
+    """The name of frames that are flipped along these axes; "" for what has none."""
+    return next((name for name, transform in TRANSFORM_OF.items() if TRANSFORMS[transform] == axes), "")
 
 
 def _acting(run: Run, evaluation: Evaluation) -> dict[str, Any]:
